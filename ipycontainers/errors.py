@@ -1,0 +1,101 @@
+"""What can go wrong, as one tree.
+
+    ContainerError                  anything this package raises on purpose
+    ├── Invalid                     what was asked makes no sense: an option, a value, a name
+    ├── NotFound                    the engine has no such image, container, file
+    ├── Unauthorized                the registry or engine wants other credentials
+    ├── Conflict                    a name or port is taken, a container is in the wrong state
+    ├── Unsupported                 this engine cannot do it
+    ├── EngineError                 the engine answered with another error
+    ├── EngineUnavailable           there is no engine to ask
+    │   ├── NoEngine                no socket, nobody listens
+    │   ├── EngineForbidden         the socket is there, this user may not open it
+    │   ├── EngineSilent            the socket opens and no answer comes
+    │   └── EngineTooOld            it answers with an API that docker-py no longer speaks
+    └── CellFailed                  the program in the container ended badly
+        └── CellTimedOut            and this package ended it, after --timeout
+
+Each carries a message, what happened and to what, in one line, and a hint, what
+to do next. In a notebook exactly these two lines are shown.
+
+Knows: messages and hints. Does not know: who raises, HTTP, IPython (which finds
+``_render_traceback_`` by its name).
+"""
+
+from __future__ import annotations
+
+
+class ContainerError(Exception):
+    """The root: ``message`` is one line, ``hint`` is one line or empty."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def _render_traceback_(self) -> list[str]:
+        """Called by IPython in place of a traceback: one string per line."""
+        lines = [f"{type(self).__name__}: {self.message}"]
+        lines += [f"  hint: {line}" if not number else f"        {line}"
+                  for number, line in enumerate(self.hint.splitlines())]
+        return lines
+
+
+class Invalid(ContainerError):
+    """What was asked makes no sense; nothing was started."""
+
+
+class NotFound(ContainerError):
+    """The engine has no such image, container or file."""
+
+
+class Unauthorized(ContainerError):
+    """A registry or the engine wants other credentials."""
+
+
+class Conflict(ContainerError):
+    """A name or port is taken, or a container is in the wrong state."""
+
+
+class Unsupported(ContainerError):
+    """This engine cannot do what was asked."""
+
+
+class EngineError(ContainerError):
+    """The engine answered with an error of no category above."""
+
+
+class EngineUnavailable(ContainerError):
+    """There is no engine to ask."""
+
+
+class NoEngine(EngineUnavailable):
+    """No socket, or nobody listens on it."""
+
+
+class EngineForbidden(EngineUnavailable):
+    """The socket exists and this user may not open it."""
+
+
+class EngineSilent(EngineUnavailable):
+    """The connection opens and no answer comes in time, or the answer is no Docker API."""
+
+
+class EngineTooOld(EngineUnavailable):
+    """The engine answers with an API older than docker-py speaks."""
+
+
+class CellFailed(ContainerError):
+    """The program of a cell ended with ``exit_code``, which is not 0.
+
+    125, 126 and 127 follow docker run: the engine refused, the program is not
+    executable, the program does not exist.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, exit_code: int) -> None:
+        super().__init__(message, hint)
+        self.exit_code = exit_code
+
+
+class CellTimedOut(CellFailed):
+    """The cell ran longer than --timeout allows; all its processes were ended."""
