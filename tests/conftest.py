@@ -1,0 +1,201 @@
+"""The fixtures that tests share, and what holds after every test.
+
+    engine     a Connection to the engine under test: IPYCONTAINERS_TEST_ENGINE, else connect()
+    images     images.busybox, .alpine, .noshell, .debian, .python: names of images, made on demand
+    plain_images  the names busybox, alpine, debian:stable-slim, python:3-slim exist, for notebooks
+    kernels    kernels(env=…, load=False, cwd=…) starts one more real kernel
+    kernel     one real kernel in tmp_path, with the extension loaded
+
+A test that uses one of the first three is marked ``engine``. After every test
+with an engine no container that the test made is left; after those without a
+kernel no thread and no descriptor either. Variables that choose an engine are
+taken out of every test's environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import images as recipes
+import pytest
+from support import require, wait_for
+
+OURS = "org.ipycontainers."
+ENGINE_FIXTURES = {"engine", "images", "plain_images"}
+CHOSEN = os.environ.get("IPYCONTAINERS_TEST_ENGINE", "")
+POOLED_SOCKETS = 10  # docker-py keeps answered connections open, up to this many
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if ENGINE_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("engine")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any) -> None:
+    for name in list(os.environ):
+        kept = name.startswith("IPYCONTAINERS_TEST_") or name == "IPYCONTAINERS_REQUIRE"
+        if name.startswith(("DOCKER_", "CONTAINER_", "IPYCONTAINERS_")) and not kept:
+            monkeypatch.delenv(name)
+    empty = tmp_path_factory.getbasetemp() / "no-docker-config"
+    empty.mkdir(exist_ok=True)
+    monkeypatch.setenv("DOCKER_CONFIG", str(empty))
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Any]:
+    from ipycontainers.client import connect
+    from ipycontainers.errors import EngineUnavailable
+
+    try:
+        connection = connect(CHOSEN or None)
+    except EngineUnavailable as error:
+        require(False, "docker", f"{error.message} ({error.hint})")
+    yield connection
+    connection.close()
+
+
+class Images:
+    """Names of test images: ``images.busybox`` makes and loads it first where it is missing."""
+
+    def __init__(self, docker: Any) -> None:
+        self._docker = docker
+
+    def __getattr__(self, name: str) -> str:
+        if name not in recipes.RECIPES:
+            raise AttributeError(name)
+        try:
+            made = recipes.ensure(self._docker, name)
+        except recipes.CannotMake as error:
+            capability = "debootstrap" if name in {"debian", "python"} else "docker"
+            require(False, capability, str(error))
+        self.__dict__[name] = made
+        return made
+
+
+@pytest.fixture(scope="session")
+def images(engine: Any) -> Images:
+    return Images(engine.docker)
+
+
+@pytest.fixture(scope="session")
+def plain_images(engine: Any, images: Images) -> Iterator[None]:
+    _ = images.busybox, images.debian, images.python
+    undo = recipes.ensure_plain(engine.docker)
+    yield
+    undo()
+
+
+@pytest.fixture
+def kernels(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """kernels(*, env={}, cwd=tmp_path, load=True) → kernels.Kernel; all are closed at the end."""
+    from kernels import Kernel
+
+    with contextlib.ExitStack() as opened:
+
+        def start(
+            *, env: dict[str, str] | None = None, cwd: Path = tmp_path, load: bool = True
+        ) -> Kernel:
+            private = tmp_path / ".kernel"
+            private.mkdir(exist_ok=True)
+            chosen = {"DOCKER_HOST": CHOSEN} if CHOSEN else {}
+            kernel = Kernel(private, cwd=cwd, env={**chosen, **(env or {})}, load=load)
+            opened.callback(kernel.close)
+            return kernel
+
+        yield start
+
+
+@pytest.fixture
+def kernel(kernels: Callable[..., Any], engine: Any) -> Any:
+    return kernels()
+
+
+# --- what holds after every test ------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    if not ENGINE_FIXTURES & set(request.fixturenames):
+        yield
+        return
+    docker = request.getfixturevalue("engine").docker
+    in_process = "kernels" not in request.fixturenames
+    containers = _containers(docker)
+    threads, descriptors = set(threading.enumerate()), _descriptors()
+    yield
+    left = _after(lambda: _left_containers(docker, containers))
+    assert not left, f"containers left behind: {left}"
+    if in_process:
+        alive = _after(lambda: [t.name for t in set(threading.enumerate()) - threads])
+        assert not alive, f"threads left behind: {alive}"
+        opened = _after(lambda: _left_descriptors(descriptors))
+        assert not opened, f"descriptors left behind: {opened}"
+
+
+def _after(left: Callable[[], list[str]], seconds: float = 10) -> list[str]:
+    """What is left after at most that long."""
+    wait_for(lambda: not left(), seconds=seconds)
+    return left()
+
+
+def _containers(docker: Any) -> dict[str, dict[str, str]]:
+    """Every container with a label of ours: id → labels."""
+    listed = docker.api.containers(all=True)
+    labels = {container["Id"]: container.get("Labels") or {} for container in listed}
+    return {key: of for key, of in labels.items() if any(name.startswith(OURS) for name in of)}
+
+
+def _left_containers(docker: Any, before: dict[str, dict[str, str]]) -> list[str]:
+    """New containers, but for those of a live process that is none of ours."""
+    return [
+        f"{key[:12]} {labels}"
+        for key, labels in _containers(docker).items()
+        if key not in before and not _is_foreign(labels)
+    ]
+
+
+def _is_foreign(labels: dict[str, str]) -> bool:
+    """Somebody else uses this engine at the same time: their container is their business."""
+    pid = int(labels.get(f"{OURS}kernel-pid") or 0)
+    if not Path(f"/proc/{pid}").exists():
+        return False
+    while pid > 1:
+        if pid == os.getpid():
+            return False
+        pid = _parent(pid)
+    return True
+
+
+def _parent(pid: int) -> int:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    return int(stat.rpartition(")")[2].split()[1])
+
+
+def _descriptors() -> dict[str, str]:
+    """Open descriptors of this process: number → what it is."""
+    found = {}
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found[link.name] = str(link.readlink())
+    return found
+
+
+def _left_descriptors(before: dict[str, str]) -> list[str]:
+    gc.collect()
+    now = _descriptors()
+    new = [target for number, target in now.items() if before.get(number) != target]
+    new = [target for target in new if "/proc/" not in target]  # the listing's own descriptor
+    sockets = [target for target in new if target.startswith("socket:")]
+    others = [target for target in new if not target.startswith("socket:")]
+    return others + (sockets if len(sockets) > POOLED_SOCKETS else [])

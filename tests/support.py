@@ -1,0 +1,63 @@
+"""What many tests need and pytest has no word for: required capabilities, waiting.
+
+A test that cannot run here says so through ``require``. On a developer's
+machine it is skipped with the reason; where IPYCONTAINERS_REQUIRE names the
+capability (as .ci/run does) the same test fails, so nothing is skipped unseen.
+
+    docker       an engine answers            podman       Debian's Podman is installed
+    debootstrap  the Debian images can be made sshd         OpenSSH's server is installed
+    browser      there is a Chromium          user         a second user can be used
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+CAPABILITIES = frozenset({"docker", "podman", "debootstrap", "sshd", "browser", "user"})
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+T = TypeVar("T")
+
+
+def required() -> set[str]:
+    """The capabilities that IPYCONTAINERS_REQUIRE names, separated by commas."""
+    words = set(os.environ.get("IPYCONTAINERS_REQUIRE", "").replace(",", " ").split())
+    unknown = words - CAPABILITIES
+    if unknown:
+        pytest.exit(f"IPYCONTAINERS_REQUIRE names no capability: {', '.join(sorted(unknown))}", 4)
+    return words
+
+
+def require(ok: object, capability: str, reason: str) -> None:
+    """Go on if ``ok``; else skip, or fail where the capability was promised."""
+    if capability not in CAPABILITIES:
+        raise ValueError(f"no such capability: {capability}")
+    if ok:
+        return
+    if capability in required():
+        pytest.fail(f"{capability} is required and missing: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+def wait_for(claim: Callable[[], T], *, seconds: float = 10, every: float = 0.05) -> T:
+    """The first true answer of ``claim``, or its last one when the time is over."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = claim()
+        if answer or time.monotonic() > end:
+            return answer
+        time.sleep(every)
+
+
+def chromium() -> str:
+    """The path of a Chromium for Playwright's ``executable_path``; skips when there is none."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+    require(found, "browser", "no Chromium here: apt-get install chromium")
+    return found
