@@ -1,0 +1,436 @@
+"""One cell is one container, from create to removal.
+
+``Run`` is a container's life as a ``with`` block: ``start`` creates it, attaches,
+subscribes to its end and starts it; ``finish`` moves its output and returns what
+came of it; ``end`` makes it end, every process of it; leaving the block removes
+it in the background. The reply does not wait for the removal, nor for the
+engine's own clearing up: the exit code comes with the engine's ``die`` event.
+
+Knows: the order of engine calls, time, interrupts. Does not know: docker-py,
+options' words, IPython.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import queue
+import signal
+import tarfile
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from . import streams
+from .errors import CellFailed, CellTimedOut, ContainerError, EngineError, NotFound
+from .interpreter import FILE, FILE_FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from .client import Attachment, Connection, ExitWatch
+    from .streams import Frame, Output
+
+CELL_LABEL = "org.ipycontainers.cell"
+
+# An interrupted program has this long to tidy up before it is killed; with the
+# kill and the engine's answer the whole stays below 3 seconds.
+GRACE = 1.0
+KILL_PATIENCE = 1.5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to run: ``config`` is the body of ``POST /containers/create``.
+
+    ``stdin`` feeds the program's standard input, ``file`` lies at
+    ``interpreter.FILE`` before it starts.
+    """
+
+    config: Mapping[str, Any]
+    name: str | None = None
+    platform: str | None = None
+    pull: str = "missing"
+    stdin: bytes | None = None
+    file: bytes | None = None
+    tty: bool = False
+    keep: bool = False
+    detach: bool = False
+    diff: bool = False
+
+    @property
+    def image(self) -> str:
+        return str(self.config["Image"])
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What came of a run: ``duration`` in seconds, ``changes`` as (kind, path), sorted."""
+
+    container_id: str
+    exit_code: int
+    oom_killed: bool
+    duration: float
+    warnings: tuple[str, ...] = ()
+    changes: tuple[tuple[str, str], ...] = field(default=())
+
+
+class Run:
+    """A container that lives as long as a ``with`` block (longer with keep or detach)."""
+
+    def __init__(self, connection: Connection, plan: Plan) -> None:
+        self._connection = connection
+        self._plan = plan
+        self._mark = uuid.uuid4().hex
+        self._attachment: Attachment | None = None
+        self._watch: ExitWatch | None = None
+        self._frames: queue.Queue[list[Frame] | None] = queue.Queue(maxsize=8)
+        self._reader: threading.Thread | None = None
+        self._started = 0.0
+        self._reached_end = False
+        self.container_id = ""
+        self.warnings: tuple[str, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close_streams()
+        lives_on = (self._plan.keep or self._plan.detach) and self._started
+        if not lives_on:
+            threading.Thread(target=self._remove, name="ipycontainers-remove", daemon=True).start()
+
+    def start(self, progress: Callable[[Any], None] | None = None) -> None:
+        """Create and start the container; pulls the image when the plan asks for it.
+
+        Raises NotFound for an image that cannot be had, and CellFailed, whose
+        ``exit_code`` is 125, 126 or 127, when the program cannot be started.
+        """
+        try:
+            self._launch(progress)
+        except EngineError as error:
+            if error.exit_code is None:
+                raise
+            raise CellFailed(error.message, error.hint, exit_code=error.exit_code) from error
+
+    def _launch(self, progress: Callable[[Any], None] | None) -> None:
+        plan = self._plan
+        if plan.pull == "always":
+            self._connection.pull(plan.image, plan.platform, progress)
+        self._create(progress)
+        if plan.file is not None:
+            self._connection.put_archive(self.container_id, "/", _archive_of(plan.file))
+        if not plan.detach:
+            self._attachment = self._connection.attach(
+                self.container_id, stdin=plan.stdin is not None, tty=plan.tty
+            )
+            self._watch = self._connection.watch_exit(self.container_id)
+        self._connection.start(self.container_id)
+        self._started = time.monotonic()
+        if self._attachment:
+            self._start_threads(self._attachment)
+
+    def _create(self, progress: Callable[[Any], None] | None) -> None:
+        plan = self._plan
+        config = dict(plan.config)
+        config["Labels"] = {**config.get("Labels", {}), CELL_LABEL: self._mark}
+        if plan.file is not None and config.get("HostConfig", {}).get("ReadonlyRootfs"):
+            # An engine refuses to put a file into a read-only root, but not into
+            # a volume; an anonymous one goes with the container.
+            config["Volumes"] = {**config.get("Volumes", {}), FILE_FOLDER: {}}
+        try:
+            created = self._connection.create(config, name=plan.name, platform=plan.platform)
+        except NotFound:
+            if plan.pull != "missing":
+                raise
+            self._connection.pull(plan.image, plan.platform, progress)
+            created = self._connection.create(config, name=plan.name, platform=plan.platform)
+        self.container_id, self.warnings = created.id, tuple(created.warnings)
+
+    def _start_threads(self, attachment: Attachment) -> None:
+        self._reader = threading.Thread(
+            target=self._read, args=(attachment,), name="ipycontainers-read", daemon=True
+        )
+        self._reader.start()
+        if self._plan.stdin is not None:
+            threading.Thread(
+                target=_feed,
+                args=(attachment, self._plan.stdin),
+                name="ipycontainers-stdin",
+                daemon=True,
+            ).start()
+
+    def _read(self, attachment: Attachment) -> None:
+        # A broken connection ends the stream; whether the program ended is for
+        # the engine to say, and finish() asks it.
+        with contextlib.suppress(OSError, ValueError, ContainerError):
+            for batch in streams.batches(attachment.read, tty=self._plan.tty):
+                self._frames.put(batch)
+        self._frames.put(None)
+
+    def finish(self, output: Output, *, deadline: float | None = None) -> CellResult:
+        """Move output until both streams have ended and the exit code is known.
+
+        ``deadline`` is of ``time.monotonic``; when it passes, all processes are
+        ended and CellTimedOut is raised. An interrupt passes through as
+        KeyboardInterrupt: the caller then calls ``end``.
+        """
+        if not (self._move(output, deadline) and self._known(deadline)):
+            raise CellTimedOut("the cell ran longer than --timeout allows", exit_code=124)
+        assert self._watch
+        ended = self._watch.result(0)
+        assert ended
+        return CellResult(
+            self.container_id,
+            ended.code,
+            ended.oom_killed,
+            time.monotonic() - self._started,
+            self.warnings,
+            self._changes() if self._plan.diff else (),
+        )
+
+    def _move(self, output: Output, deadline: float | None) -> bool:
+        """Move output to its sinks until it ends (True) or the deadline passes (False)."""
+        while not self._reached_end:
+            # The wait is short because on Windows an interrupt cannot end it.
+            patience = 0.2 if deadline is None else min(0.2, deadline - time.monotonic())
+            if patience <= 0:
+                return False
+            try:
+                batch = self._frames.get(timeout=patience)
+            except queue.Empty:
+                continue
+            if batch is None:
+                self._reached_end = True
+            for frame in batch or ():
+                output.feed(frame)
+        return True
+
+    def _known(self, deadline: float | None) -> bool:
+        """Wait until the exit code is known (True) or the deadline passes (False)."""
+        assert self._watch
+        while self._watch.result(0.2) is None:
+            if deadline is not None and time.monotonic() > deadline:
+                return False
+        return True
+
+    def end(self, output: Output, *, grace: float = GRACE) -> None:
+        """End every process of the container: SIGINT, and SIGKILL after ``grace`` seconds.
+
+        Output that still comes is moved. Returns within 3 seconds, whether or
+        not the engine answers; a second interrupt kills at once.
+        """
+        steps = [(signal.SIGINT.name, grace), ("SIGKILL", KILL_PATIENCE)]
+        if not self.container_id or not self._started:
+            return
+        for number, (name, patience) in enumerate(steps):
+            self.send_signal(name)
+            try:
+                if self._move(output, time.monotonic() + patience):
+                    return
+            except KeyboardInterrupt:
+                if number:
+                    return
+
+    def send_signal(self, name: str) -> None:
+        """Send a signal to the container's first process; does not wait for the engine."""
+
+        def kill() -> None:
+            with contextlib.suppress(ContainerError):
+                self._connection.kill(self.container_id, name)
+
+        threading.Thread(target=kill, name="ipycontainers-kill", daemon=True).start()
+
+    def _changes(self) -> tuple[tuple[str, str], ...]:
+        kinds = {0: "C", 1: "A", 2: "D"}
+        return tuple(
+            sorted(
+                (
+                    (kinds.get(change["Kind"], "?"), change["Path"])
+                    for change in self._connection.changes(self.container_id)
+                    if change["Path"] != FILE_FOLDER
+                    and not change["Path"].startswith(FILE_FOLDER + "/")
+                ),
+                key=lambda change: change[1],
+            )
+        )
+
+    def _close_streams(self) -> None:
+        if self._watch:
+            self._watch.close()
+        if self._attachment:
+            self._attachment.close()
+        # The reader may wait for room in the queue.
+        while self._reader and self._reader.is_alive():
+            with contextlib.suppress(queue.Empty):
+                while self._frames.get(timeout=0.01) is not None:
+                    pass
+            self._reader.join(timeout=0.01)
+
+    def _remove(self) -> None:
+        """Remove the container, also one whose creation was interrupted half way."""
+        if self.container_id:
+            with contextlib.suppress(ContainerError):
+                self._connection.remove(self.container_id)
+            return
+        for pause in (0.0, 0.5, 2.0):
+            time.sleep(pause)
+            with contextlib.suppress(ContainerError):
+                for found in self._connection.list_containers(labels={CELL_LABEL: self._mark}):
+                    self._connection.remove(found["Id"])
+
+
+def _feed(attachment: Attachment, data: bytes) -> None:
+    # A program need not read all that it is given.
+    with contextlib.suppress(OSError, ValueError, ContainerError):
+        attachment.write(data)
+        attachment.close_write()
+
+
+def _archive_of(text: bytes) -> bytes:
+    """A tar with the cell's text at ``FILE``, readable by every user."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        folder = tarfile.TarInfo(FILE_FOLDER.lstrip("/"))
+        folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+        tar.addfile(folder)
+        member = tarfile.TarInfo(FILE.lstrip("/"))
+        member.size, member.mode = len(text), 0o444
+        tar.addfile(member, io.BytesIO(text))
+    return archive.getvalue()
+
+
+def image_config(
+    connection: Connection,
+    image: str,
+    *,
+    platform: str | None = None,
+    pull: str = "missing",
+    progress: Callable[[Any], None] | None = None,
+) -> dict[str, Any]:
+    """The Config of an image, which is pulled as ``pull`` says; raises NotFound."""
+    if pull == "always":
+        connection.pull(image, platform, progress)
+    try:
+        inspected = connection.inspect_image(image)
+    except NotFound:
+        if pull != "missing":
+            raise
+        connection.pull(image, platform, progress)
+        inspected = connection.inspect_image(image)
+    return dict(inspected.get("Config") or {})
+
+
+def run(
+    connection: Connection,
+    plan: Plan,
+    output: Output,
+    *,
+    timeout: float | None = None,
+    progress: Callable[[Any], None] | None = None,
+) -> CellResult:
+    """Run a plan in the foreground; the calling thread takes interrupts.
+
+    Returns a result with any exit code. Raises CellTimedOut after ``timeout``
+    seconds of running and KeyboardInterrupt on an interrupt, both when all
+    processes of the container have ended; CellFailed with exit code 125, 126 or
+    127 where the program could not be started.
+    """
+    with Run(connection, plan) as container:
+        try:
+            container.start(progress)
+            if plan.detach:
+                return CellResult(container.container_id, 0, False, 0.0, container.warnings)
+            deadline = None if timeout is None else time.monotonic() + timeout
+            return container.finish(output, deadline=deadline)
+        except (KeyboardInterrupt, CellTimedOut):
+            container.end(output)
+            raise
+        finally:
+            output.close()
+
+
+class Background:
+    """A cell that runs on while the notebook goes on; what ``--proc`` gives.
+
+    Like ``subprocess.Popen``: ``poll``, ``wait``, ``kill``, ``returncode``.
+    ``result`` is the CellResult once it ended, ``error`` what went wrong.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        plan: Plan,
+        output: Output,
+        timeout: float | None,
+        ended: Callable[[Background], None],
+    ) -> None:
+        self._run = Run(connection, plan)
+        self._plan = plan
+        self._output = output
+        self._timeout = timeout
+        self._ended = ended
+        self.result: CellResult | None = None
+        self.error: Exception | None = None
+        self._thread = threading.Thread(target=self._work, name="ipycontainers-cell", daemon=True)
+
+    def start(self, progress: Callable[[Any], None] | None = None) -> None:
+        """Start the container; errors of starting belong to the cell and are raised here."""
+        try:
+            self._run.start(progress)
+        except BaseException:
+            self._run.__exit__(None, None, None)
+            self._output.close()
+            raise
+        self._thread.start()
+
+    def _work(self) -> None:
+        deadline = None if self._timeout is None else time.monotonic() + self._timeout
+        with self._run:
+            try:
+                self.result = self._run.finish(self._output, deadline=deadline)
+            except CellTimedOut as error:
+                self._run.end(self._output)
+                self.error = error
+            except Exception as error:  # noqa: BLE001 - reported by the caller of _ended
+                self.error = error
+            finally:
+                self._output.close()
+        self._ended(self)
+
+    @property
+    def container_id(self) -> str:
+        return self._run.container_id
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code; None while it runs, 124 after a timeout, -1 if the engine failed."""
+        if self.result:
+            return self.result.exit_code
+        return getattr(self.error, "exit_code", -1) if self.error else None
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait for the end, at most ``timeout`` seconds; the exit code, or None if it runs on."""
+        self._thread.join(timeout)
+        return self.returncode
+
+    def kill(self) -> None:
+        """Kill every process of the container; ``wait`` then returns 137."""
+        self._run.send_signal("SIGKILL")
+
+    def __repr__(self) -> str:
+        state = "running" if self.returncode is None else f"exit code {self.returncode}"
+        return f"<background cell in {self._plan.image}: {state}>"
