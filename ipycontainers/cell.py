@@ -29,12 +29,16 @@ from .interpreter import FILE, FILE_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
     from typing_extensions import Self
 
     from .client import Attachment, Connection, ExitWatch
     from .streams import Frame, Output
+
+    # Called when a pull begins: a block whose value takes the pull's reports, or None.
+    Pulling = Callable[[], AbstractContextManager[Callable[[Any], None] | None]]
 
 CELL_LABEL = "org.ipycontainers.cell"
 
@@ -110,24 +114,24 @@ class Run:
         if not lives_on:
             threading.Thread(target=self._remove, name="ipycontainers-remove", daemon=True).start()
 
-    def start(self, progress: Callable[[Any], None] | None = None) -> None:
+    def start(self, pulling: Pulling = contextlib.nullcontext) -> None:
         """Create and start the container; pulls the image when the plan asks for it.
 
         Raises NotFound for an image that cannot be had, and CellFailed, whose
         ``exit_code`` is 125, 126 or 127, when the program cannot be started.
         """
         try:
-            self._launch(progress)
+            self._launch(pulling)
         except EngineError as error:
             if error.exit_code is None:
                 raise
             raise CellFailed(error.message, error.hint, exit_code=error.exit_code) from error
 
-    def _launch(self, progress: Callable[[Any], None] | None) -> None:
+    def _launch(self, pulling: Pulling) -> None:
         plan = self._plan
         if plan.pull == "always":
-            self._connection.pull(plan.image, plan.platform, progress)
-        self._create(progress)
+            _pull(self._connection, plan.image, plan.platform, pulling)
+        self._create(pulling)
         if plan.file is not None:
             self._connection.put_archive(self.container_id, "/", _archive_of(plan.file))
         if not plan.detach:
@@ -140,7 +144,7 @@ class Run:
         if self._attachment:
             self._start_threads(self._attachment)
 
-    def _create(self, progress: Callable[[Any], None] | None) -> None:
+    def _create(self, pulling: Pulling) -> None:
         plan = self._plan
         config = dict(plan.config)
         config["Labels"] = {**config.get("Labels", {}), CELL_LABEL: self._mark}
@@ -153,7 +157,7 @@ class Run:
         except NotFound:
             if plan.pull != "missing":
                 raise
-            self._connection.pull(plan.image, plan.platform, progress)
+            _pull(self._connection, plan.image, plan.platform, pulling)
             created = self._connection.create(config, name=plan.name, platform=plan.platform)
         self.container_id, self.warnings = created.id, tuple(created.warnings)
 
@@ -310,23 +314,28 @@ def _archive_of(text: bytes) -> bytes:
     return archive.getvalue()
 
 
+def _pull(connection: Connection, image: str, platform: str | None, pulling: Pulling) -> None:
+    with pulling() as progress:
+        connection.pull(image, platform, progress)
+
+
 def image_config(
     connection: Connection,
     image: str,
     *,
     platform: str | None = None,
     pull: str = "missing",
-    progress: Callable[[Any], None] | None = None,
+    pulling: Pulling = contextlib.nullcontext,
 ) -> dict[str, Any]:
     """The Config of an image, which is pulled as ``pull`` says; raises NotFound."""
     if pull == "always":
-        connection.pull(image, platform, progress)
+        _pull(connection, image, platform, pulling)
     try:
         inspected = connection.inspect_image(image)
     except NotFound:
         if pull != "missing":
             raise
-        connection.pull(image, platform, progress)
+        _pull(connection, image, platform, pulling)
         inspected = connection.inspect_image(image)
     return dict(inspected.get("Config") or {})
 
@@ -337,7 +346,7 @@ def run(
     output: Output,
     *,
     timeout: float | None = None,
-    progress: Callable[[Any], None] | None = None,
+    pulling: Pulling = contextlib.nullcontext,
 ) -> CellResult:
     """Run a plan in the foreground; the calling thread takes interrupts.
 
@@ -348,7 +357,7 @@ def run(
     """
     with Run(connection, plan) as container:
         try:
-            container.start(progress)
+            container.start(pulling)
             if plan.detach:
                 return CellResult(container.container_id, 0, False, 0.0, container.warnings)
             deadline = None if timeout is None else time.monotonic() + timeout
@@ -384,10 +393,10 @@ class Background:
         self.error: Exception | None = None
         self._thread = threading.Thread(target=self._work, name="ipycontainers-cell", daemon=True)
 
-    def start(self, progress: Callable[[Any], None] | None = None) -> None:
+    def start(self, pulling: Pulling = contextlib.nullcontext) -> None:
         """Start the container; errors of starting belong to the cell and are raised here."""
         try:
-            self._run.start(progress)
+            self._run.start(pulling)
         except BaseException:
             self._run.__exit__(None, None, None)
             self._output.close()

@@ -20,10 +20,15 @@ from traitlets import Unicode, observe
 from ipycontainers import cell, interpreter, options, outcome, streams, watchdog
 from ipycontainers.errors import CellFailed, CellTimedOut, EngineUnavailable, Invalid
 
+from .progress import pull_progress
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from IPython.core.interactiveshell import InteractiveShell
 
-    from ipycontainers.client import Connection
+    from ipycontainers.client import Connection, PullProgress
     from ipycontainers.interpreter import Invocation
     from ipycontainers.options import RunOptions
 
@@ -108,7 +113,7 @@ class CellRun:
         output = self._output()
         try:
             result = cell.run(
-                self._connection, plan, output, timeout=given.timeout, progress=_progress()
+                self._connection, plan, output, timeout=given.timeout, pulling=self._pulling
             )
         except CellTimedOut:
             raise CellTimedOut(
@@ -168,10 +173,13 @@ class CellRun:
                 self._given.image,
                 platform=self._given.platform,
                 pull=self._given.pull,
-                progress=_progress(),
+                pulling=self._pulling,
             )
         self._interpreter = interpreter.choose(words, body, image)
         return self._interpreter.invocation(body, stdin_taken=stdin_taken)
+
+    def _pulling(self) -> AbstractContextManager[Callable[[PullProgress], None] | None]:
+        return pull_progress(self._magics.shell, self._given.image)
 
     def _stdin(self) -> bytes | None:
         """What --stdin names: a variable of text or bytes, else a file."""
@@ -219,7 +227,7 @@ class CellRun:
         background = cell.Background(
             self._connection, plan, streams.Output(*sinks), given.timeout, self._background_ended
         )
-        background.start(_progress())
+        background.start(self._pulling)
         for name, pipe in pipes.items():
             self._variables[name] = pipe.reader
         if given.proc:
@@ -309,7 +317,3 @@ def _interrupted(error: KeyboardInterrupt) -> KeyboardInterrupt:
         "KeyboardInterrupt: the cell was interrupted; all its processes were ended"
     ]
     return error
-
-
-def _progress() -> Any:
-    return None

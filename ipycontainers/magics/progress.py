@@ -1,0 +1,94 @@
+"""Shows a pull while somebody watches, and nothing that varies when nobody does.
+
+In a live notebook a widget is drawn and taken away again before the cell's own
+output; in a terminal one line is rewritten. Under nbval, nbclient and nbconvert
+nothing is shown: they execute cells with ``allow_stdin`` false, since nobody is
+there to answer, and a front end with a person before it sends true. CI counts as
+nobody too.
+
+Knows: IPython, which view to show. Does not know: how a pull works.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from ipycontainers.client import PullProgress
+
+
+def is_watched(shell: InteractiveShell) -> bool:
+    """Whether a person sees this cell run in a notebook."""
+    kernel = getattr(shell, "kernel", None)
+    return bool(getattr(kernel, "_allow_stdin", False)) and not os.environ.get("CI")
+
+
+@contextlib.contextmanager
+def pull_progress(
+    shell: InteractiveShell, image: str
+) -> Iterator[Callable[[PullProgress], None] | None]:
+    """A callback for the reports of a pull; the view appears with the first report."""
+    if is_watched(shell):
+        view: _Widget | _Line = _Widget(image)
+    elif not hasattr(shell, "kernel") and sys.stderr.isatty():
+        view = _Line(image)
+    else:
+        yield None
+        return
+    try:
+        yield view
+    finally:
+        view.close()
+
+
+class _Widget:
+    """A widget below the cell, which leaves no trace in the stored notebook."""
+
+    def __init__(self, image: str) -> None:
+        self._image = image
+        self._show: Callable[[str, str, int, int], None] | None = None
+
+    def __call__(self, report: PullProgress) -> None:
+        if self._show is None:
+            from IPython.display import display
+
+            from ipycontainers.widgets.pull import PullView
+
+            self._view = PullView(self._image)
+            self._show = self._view.feed
+            display(self._view)
+        self._show(report.layer, report.status, report.current, report.total)
+
+    def close(self) -> None:
+        if self._show:
+            from IPython.display import clear_output
+
+            self._view.close()
+            clear_output()
+
+
+class _Line:
+    """One line on a terminal's standard error, rewritten in place."""
+
+    def __init__(self, image: str) -> None:
+        self._image = image
+        self._shown = False
+
+    def __call__(self, report: PullProgress) -> None:
+        part = f"{100 * report.current // report.total:3}%" if report.total else "    "
+        text = f"Pulling {self._image}: {report.layer[:12]} {report.status} {part}"
+        sys.stderr.write(f"\r{text:<78.78}")
+        sys.stderr.flush()
+        self._shown = True
+
+    def close(self) -> None:
+        if self._shown:
+            sys.stderr.write("\r" + " " * 78 + "\r")
+            sys.stderr.flush()
