@@ -1,0 +1,73 @@
+# Verbs of this repository. Each installs what it needs first, into .venv.
+#
+#   make lab        open the first notebook in JupyterLab     LAB_ARGS=--no-browser
+#   make test       run the tests                             PYTEST_ARGS="-k options -x"
+#   make test-all   the tests on each engine of ENGINES too   ENGINES="unix:///run/podman/podman.sock"
+#   make check      ruff, mypy --strict, make test
+#   make bench      measure the figures of the README
+#   make notebooks  run the notebooks and compare their outputs
+#   make format     let ruff lay out and mend the code
+#   make clean      remove .venv and everything made here
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+LAB_ARGS ?=
+PYTEST_ARGS ?=
+ENGINES ?=
+ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+NBVAL_CFG := $(wildcard notebooks/nbval.cfg)
+
+.PHONY: lab test test-all check lint bench notebooks format clean
+.DEFAULT_GOAL := lab
+
+lab: $(VENV)/.lab
+	@$(BIN)/ipycontainers doctor || true
+	$(BIN)/jupyter lab $(ALLOW_ROOT) $(LAB_ARGS) notebooks/00-hello.ipynb
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-all: test
+	set -e; for engine in $(ENGINES); do \
+	    IPYCONTAINERS_TEST_ENGINE=$$engine $(BIN)/python -m pytest -m engine $(PYTEST_ARGS); done
+
+check: lint test
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks
+
+notebooks: $(VENV)/.test
+	$(BIN)/python -m pytest -c /dev/null --rootdir=. -p no:cacheprovider --nbval \
+	    $(if $(NBVAL_CFG),--nbval-sanitize-with $(NBVAL_CFG)) $(PYTEST_ARGS) notebooks
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# One stamp per set of extras, made again when setup.cfg changes.
+EXTRAS_lab := lab
+EXTRAS_test := lab,test
+EXTRAS_dev := lab,test,dev
+
+$(VENV)/.lab $(VENV)/.test $(VENV)/.dev: $(VENV)/.%: setup.cfg pyproject.toml | $(VENV)/.pip
+	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS_$*)]'
+	@touch $@
+
+$(VENV)/.pip:
+	@command -v $(PYTHON) >/dev/null || \
+	    { echo "make: no $(PYTHON) here. On Debian and Ubuntu: apt-get install python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit(\
+	    "ipycontainers needs Python 3.10 or newer; this is " + sys.version.split()[0] + ", " + \
+	    sys.executable + ".\nName another: make PYTHON=/path/to/python3 lab")'
+	$(PYTHON) .ci/venv.py $(VENV)
+	@touch $@
