@@ -1,0 +1,85 @@
+"""Remove containers whose kernel is dead: all of one kernel, or what dead kernels left.
+
+Runs in the watchdog's process or a child of it, never in a kernel. Nobody reads
+what it would print, so it prints nothing: what cannot be reached is tried again
+and then given up, and the next sweep finds it.
+
+A container that carries the label ``keep`` is never removed here, nor one whose
+owner is not proven dead.
+
+Knows: how to ask engines for labelled containers. Does not know: kernels that live.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from ipycontainers.client import Candidate, Connection, candidates, open_candidate
+from ipycontainers.errors import EngineUnavailable
+from ipycontainers.watchdog.labels import KEEP, KERNEL, is_abandoned, place
+
+# Seconds after a kernel's death. The later ones are for a create request that was on its way
+# when the kernel died, and for an engine that does not answer at once.
+MOMENTS = (0, 0.5, 1, 2, 4, 8)
+
+# Seconds until one request counts as unanswered: an engine that hangs gets three chances.
+PATIENCE = 3
+
+# dockerd needs 0.1-0.5 s to remove one running container and does several at a time.
+AT_ONCE = 8
+
+
+def remove_of(kernel: str, engines: Iterable[Candidate]) -> None:
+    """Remove the containers of the kernel that had the id ``kernel``; returns within 12 s.
+
+    Each engine is asked in a thread of its own, so that one that hangs does not
+    keep the others waiting. The caller ends its process afterwards, whatever
+    such a thread still waits for.
+    """
+    threads = [threading.Thread(target=_remove_repeatedly, args=(kernel, engine), daemon=True)
+               for engine in engines]
+    for thread in threads:
+        thread.start()
+    latest = time.monotonic() + MOMENTS[-1] + PATIENCE
+    for thread in threads:
+        thread.join(max(0, latest - time.monotonic()))
+
+
+def remove_dead(setting: str | None = None) -> None:
+    """Remove what is provably ours and dead from the engine that a cell would use.
+
+    Asks the places where an engine may listen, in ``connect``'s order, until one
+    answers. Starts no engine.
+    """
+    for candidate in candidates(setting):
+        try:
+            connection = open_candidate(candidate, timeout=PATIENCE)
+        except EngineUnavailable:
+            continue
+        _remove(connection, [container["Id"] for container in
+                             connection.list_containers(labels=place(), all=True)
+                             if is_abandoned(container["Labels"])])
+        return
+
+
+def _remove_repeatedly(kernel: str, engine: Candidate) -> None:
+    begin = time.monotonic()
+    connection: Connection | None = None
+    for moment in MOMENTS:
+        time.sleep(max(0, begin + moment - time.monotonic()))
+        try:
+            connection = connection or open_candidate(engine, timeout=PATIENCE)
+            _remove(connection, [container["Id"] for container in
+                                 connection.list_containers(labels={KERNEL: kernel}, all=True)
+                                 if KEEP not in container["Labels"]])
+        except Exception:  # noqa: BLE001 - whatever it was: nobody else is left who would remove them
+            connection = None
+
+
+def _remove(connection: Connection, containers: list[str]) -> None:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for _ in pool.map(connection.remove, containers):
+            pass
