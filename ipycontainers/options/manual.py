@@ -1,0 +1,49 @@
+"""What `%%container?` shows, written from the table.
+
+Knows: the layout of the text. Does not know: IPython.
+"""
+
+from __future__ import annotations
+
+from .table import OPTIONS, Option
+
+_COLUMN = 34
+_HEAD = """\
+%%container OPTIONS IMAGE [INTERPRETER …]
+    run the cell in a fresh container, which is removed when the cell ends
+%container OPTIONS IMAGE [COMMAND …]
+    run a command, or the image's own
+
+    %%container python:3.13-slim              the cell is Python, in a new environment
+    %%container --here -m 256m alpine         the cell is a shell script in your folder
+    %%container -e WHO={name} debian bash -e  with a Python value and bash's own option
+
+What interprets the cell: the words after IMAGE; else the cell's #! line; else the image's
+own default command when that is a known interpreter (a python image takes Python, node
+JavaScript, debian bash, alpine sh, r-base R, julia Julia); else /bin/sh.
+
+In the line {name} and {expression} become Python values; $name, {{…}} and the body stay as
+typed. A word that holds blanks or quotes needs quotes around it, as in a shell. Relative
+paths mean the notebook's folder, ~ your home. docker run's options mean what they mean there.
+"""
+
+
+def help_text() -> str:
+    """The manual, at most 90 columns wide."""
+    parts = [_HEAD]
+    section = ""
+    for option in OPTIONS:
+        if option.section != section:
+            section = option.section
+            parts.append(f"\n{section}\n")
+        parts.append(_line(option))
+    return "".join(parts)
+
+
+def _line(option: Option) -> str:
+    names = ", ".join(option.names)
+    indent = "  " if len(option.names[0]) == 2 else "      "
+    left = f"{indent}{names} {option.metavar}".rstrip()
+    if len(left) >= _COLUMN:
+        return f"{left}\n{'':{_COLUMN}}{option.help}\n"
+    return f"{left:{_COLUMN}}{option.help}\n"

@@ -1,0 +1,299 @@
+"""Words → RunOptions, by the rules of docker run's own parser.
+
+``-e A=1``, ``-eA=1``, ``-e=A=1``, ``--env A=1`` and ``--env=A=1`` are the same; short flags
+combine, ``-dP``; a flag takes ``=false``; ``--`` ends the options; the first other word is
+the image, and all behind it is the command. Nothing is abbreviated. A RunOptions that
+exists is valid as far as can be known without a folder and an engine.
+
+Knows: the syntax of options, which of them exclude each other. Does not know: what
+becomes of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipycontainers.errors import Invalid
+
+from . import values
+from .paths import EngineTraits
+from .table import BY_NAME, OPTIONS, Option
+
+_LIST = "%%container? lists the options"
+_INTERACTIVE = ("{} has no meaning in a notebook: the cell's body is the program's input, "
+                "--stdin NAME_OR_FILE gives it another, -t alone a terminal")
+_RESERVED = {
+    "-i": "-i (values into a cell) is not available yet: pass text with -e NAME={name}, "
+          "or a variable's content with --stdin NAME",
+    "-o": "-o (values out of a cell) is not available yet: --out NAME keeps what the cell prints",
+    "-s": "-s (a shell that lives on between cells) is not available yet: "
+          "each cell is a container of its own, and -v NAME:/data keeps files between them",
+}
+_RESERVED.update({"--input": _RESERVED["-i"].replace("-i ", "--input ", 1),
+                  "--output": _RESERVED["-o"].replace("-o ", "--output ", 1),
+                  "--session": _RESERVED["-s"].replace("-s ", "--session ", 1)})
+_NOT_OURS = """
+    -a --attach --blkio-weight --blkio-weight-device -c --cpu-shares --cgroup-parent --cidfile
+    --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --detach-keys
+    --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps
+    --device-write-iops --disable-content-trust --domainname --expose --health-cmd
+    --health-interval --health-retries --health-start-period --health-timeout --ip --ip6
+    --isolation --kernel-memory --link --link-local-ip --log-driver --log-opt --mac-address
+    --memory-reservation --memory-swappiness --no-healthcheck --oom-kill-disable
+    --oom-score-adj -q --quiet --restart --runtime --sig-proxy --storage-opt --use-api-socket
+    --volume-driver --volumes-from
+"""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """One line of %%container, taken apart: the image, what stands behind it, the options.
+
+    ``given`` is in the order of the line, and of an option that cannot repeat the last
+    one counts, as docker run has it. Options without a value are True or False.
+    """
+
+    image: str
+    command: tuple[str, ...] = ()
+    given: tuple[tuple[Option, str | bool], ...] = ()
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """The values of an option, by its long name without dashes."""
+        return tuple(str(value) for option, value in self.given if option.name == name)
+
+    def last(self, name: str) -> str | None:
+        found = self.texts(name)
+        return found[-1] if found else None
+
+    def flag(self, name: str) -> bool:
+        return self.last(name) == "True"
+
+    @property
+    def here(self) -> bool:
+        return self.flag("here")
+
+    @property
+    def diff(self) -> bool:
+        return self.flag("diff")
+
+    @property
+    def bg(self) -> bool:
+        return self.flag("bg")
+
+    @property
+    def tty(self) -> bool:
+        return self.flag("tty")
+
+    @property
+    def detach(self) -> bool:
+        return self.flag("detach")
+
+    @property
+    def keep(self) -> bool:
+        """The container stays when the cell ends: --keep, and docker run's --rm=false."""
+        return self.flag("keep") or self.last("rm") == "False"
+
+    @property
+    def raise_error(self) -> bool:
+        """Whether a non-zero exit code fails the cell; the last word on it counts."""
+        told = [(option.name == "raise-error") == value for option, value in self.given
+                if option.name in ("raise-error", "no-raise-error")]
+        return told[-1] if told else True
+
+    @property
+    def out(self) -> str | None:
+        return self.last("out")
+
+    @property
+    def err(self) -> str | None:
+        return self.last("err")
+
+    @property
+    def proc(self) -> str | None:
+        return self.last("proc")
+
+    @property
+    def stdin(self) -> str | None:
+        """What --stdin names, as typed: a Python variable or a file."""
+        return self.last("stdin")
+
+    @property
+    def timeout(self) -> float | None:
+        value = self.last("timeout")
+        return None if value is None else values.seconds(value)
+
+    @property
+    def pull(self) -> str:
+        return self.last("pull") or "missing"
+
+    @property
+    def platform(self) -> str | None:
+        return self.last("platform")
+
+    @property
+    def name(self) -> str | None:
+        return self.last("name")
+
+    @property
+    def entrypoint(self) -> str | None:
+        """The value of --entrypoint; "" means: none, not even the image's own."""
+        return self.last("entrypoint")
+
+    def create_config(self, *, entrypoint: Sequence[str] | None = None,
+                      command: Sequence[str] | None = None, folder: Path,
+                      environ: Mapping[str, str], traits: EngineTraits | None = None,
+                      labels: Mapping[str, str] | None = None, stdin: bool = False,
+                      defaults: Mapping[str, str] | None = None) -> dict[str, object]:
+        """The JSON body of POST /containers/create; see ``create.config``."""
+        from . import create
+
+        return create.config(self, entrypoint=entrypoint, command=command, folder=folder,
+                             environ=environ, traits=traits or EngineTraits(),
+                             labels=labels or {}, stdin=stdin, defaults=defaults or {})
+
+    def docker_command(self, *, entrypoint: Sequence[str] | None = None,
+                       command: Sequence[str] | None = None, folder: Path | None = None,
+                       traits: EngineTraits | None = None, stdin: bool = False) -> str:
+        """The equivalent ``docker run …`` for a shell; see ``command.line``."""
+        from . import command as shown
+
+        return shown.line(self, entrypoint=entrypoint, command=command, folder=folder,
+                          traits=traits or EngineTraits(), stdin=stdin)
+
+
+def parse(words: Sequence[str]) -> RunOptions:
+    """The RunOptions of a line's words. Raises Invalid, in one sentence with a hint."""
+    given: list[tuple[Option, str | bool]] = []
+    rest = list(words)
+    while rest and len(rest[0]) > 1 and rest[0][0] == "-":
+        word = rest.pop(0)
+        if word == "--":
+            break
+        _refuse_special(word, rest)
+        found = _long(word, rest) if word[1] == "-" else _short(word, rest)
+        for option, value in found:
+            _check(option, value)
+        given += found
+    if not rest or not rest[0]:
+        raise Invalid("there is no image",
+                      "%%container OPTIONS IMAGE, for example: %%container -e A=1 alpine")
+    options = RunOptions(rest[0], tuple(rest[1:]), tuple(given))
+    _refuse_contradictions(options)
+    return options
+
+
+def _long(word: str, rest: list[str]) -> list[tuple[Option, str | bool]]:
+    name, equals, value = word.partition("=")
+    option = _find(name)
+    if option.metavar:
+        return [(option, value if equals else _next(name, option, rest))]
+    return [(option, _flag(name, value) if equals else True)]
+
+
+def _short(word: str, rest: list[str]) -> list[tuple[Option, str | bool]]:
+    found: list[tuple[Option, str | bool]] = []
+    letters = word[1:]
+    while letters:
+        name, letters = "-" + letters[0], letters[1:]
+        option = _find(name, word)
+        if option.metavar:
+            # -e=A is A, but -e= is "=": Docker's parser looks for something behind the sign.
+            value = letters[1:] if letters[:1] == "=" and letters[1:] else letters
+            return [*found, (option, value or _next(name, option, rest))]
+        if letters[:1] == "=" and letters[1:]:
+            return [*found, (option, _flag(name, letters[1:]))]
+        found.append((option, True))
+    return found
+
+
+def _next(name: str, option: Option, rest: list[str]) -> str:
+    if not rest:
+        raise Invalid(f"{name} wants a value, {option.metavar}", _hint(name, option))
+    return rest.pop(0)
+
+
+def _flag(name: str, value: str) -> bool:
+    try:
+        return values.boolean(value)
+    except ValueError as err:
+        raise Invalid(f"{name}={value}: {err}", f"{name} alone, or {name}=false") from None
+
+
+def _find(name: str, word: str = "") -> Option:
+    if name in BY_NAME:
+        return BY_NAME[name]
+    within = f" in {word}" if word not in ("", name) else ""
+    if name in _NOT_OURS.split():
+        raise Invalid(f"{name}{within} is an option of docker run that %%container does not take",
+                      _LIST)
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, BY_NAME, 1, 0.5) if len(name) > 2 else []
+    if not close and "--" + name.lstrip("-") in BY_NAME:
+        close = ["--" + name.lstrip("-")]
+    raise Invalid(f"there is no option {name}{within}",
+                  f"did you mean {close[0]}? {_LIST}" if close else _LIST)
+
+
+def _hint(name: str, option: Option) -> str:
+    return f"for example: {name} {option.example}"
+
+
+def _check(option: Option, value: str | bool) -> None:
+    if isinstance(value, bool):
+        return
+    name = option.names[-1] if len(option.names[0]) == 2 else option.names[0]
+    try:
+        if option.choices and value not in option.choices:
+            raise ValueError("one of " + ", ".join(option.choices) + " is meant")
+        option.read(value)
+    except ValueError as err:
+        raise Invalid(f"{name} {value}: {err}", _hint(name, option)) from None
+
+
+def _refuse_special(word: str, rest: Sequence[str]) -> None:
+    name = word.partition("=")[0]
+    if name == "--help":
+        raise Invalid("there is no option --help", _LIST)
+    letters = name[1:] if not name.startswith("--") else ""
+    interactive = name == "--interactive" or (
+        set(letters) <= set("itdP") and "i" in letters and len(letters) > 1)
+    # -i NAME IMAGE will pass a value; -i IMAGE is a habit from docker run.
+    if interactive or (word == "-i" and not (rest and rest[0].isidentifier() and rest[1:])):
+        raise Invalid(_INTERACTIVE.format(name))
+    if name in _RESERVED or (letters and "-" + letters[0] in _RESERVED):
+        raise Invalid(_RESERVED[name if name in _RESERVED else "-" + letters[0]])
+
+
+_CONTRADICTIONS = (
+    ("keep", "rm", "--keep and --rm contradict each other"),
+    ("detach", "timeout", "-d returns at once and nobody waits, so --timeout ends nothing"),
+    ("detach", "stdin", "-d returns at once, so nobody gives the program the input of --stdin"),
+    ("detach", "out", "-d returns at once, so there is no output for --out"),
+    ("detach", "err", "-d returns at once, so there is no output for --err"),
+    ("detach", "diff", "-d returns at once, before there is a difference for --diff"),
+    ("detach", "bg", "-d and --bg are two ways to return at once: choose one"),
+    ("bg", "diff", "--bg returns at once, before there is a difference for --diff"),
+    ("bg", "timeout", "--bg returns at once and nobody waits, so --timeout ends nothing"),
+    ("tty", "err", "-t gives one terminal for output and errors, so there is nothing for --err"),
+    ("tty", "stdin", "-t makes the terminal the input, so there is no way in for --stdin"),
+)
+
+
+def _refuse_contradictions(options: RunOptions) -> None:
+    on = {option.name for option, value in options.given if value is not False}
+    on -= {name for name in on if options.last(name) == "False"}
+    for one, other, sentence in _CONTRADICTIONS:
+        if one in on and other in on:
+            raise Invalid(sentence, "leave one of them out")
+    if "proc" in on and "bg" not in on:
+        raise Invalid("--proc is the program that runs in the background, so it needs --bg",
+                      "add --bg, or leave --proc out")
+    if "network-alias" in on and "network" not in on:
+        raise Invalid("--network-alias is a name in a network, so it needs --network NAME",
+                      "for example: --network lab --network-alias db")
+
+
+__all__ = ["OPTIONS", "RunOptions", "parse"]

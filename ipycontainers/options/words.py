@@ -1,0 +1,146 @@
+"""From the line of a magic to words, and from words to values.
+
+``split`` cuts the line into words as a shell would, ``expand`` then puts Python
+values in place of ``{name}`` and ``{expression}``. The order matters: a value with
+blanks or quotes in it stays one word, so a path or a password cannot turn into options.
+
+    -v "C:\\my data:/data:ro"     quotes group; a backslash stays, as Windows paths need
+    -e 'A={path / "x"}'           quote a word whose expression has blanks or quotes
+    --format '{{.Names}}' $HOME   double braces and $name stay as typed
+
+Knows: quoting and braces. Does not know: options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import CodeType
+
+from ipycontainers.errors import Invalid
+
+_BLANK = " \t\r\n"
+_QUOTES = "'\""
+
+
+def split(line: str) -> list[str]:
+    """The words of ``line``.
+
+    '…' keeps everything, "…" everything but ``\\"`` and ``\\\\``; outside quotes a
+    backslash makes a blank or a quote ordinary and is itself ordinary elsewhere.
+    So every ``shlex.quote(word)`` comes back as ``word``, and C:\\Users\\me does too.
+    Raises Invalid for a quote that is never closed.
+    """
+    words: list[str] = []
+    word: str | None = None                 # None: between words; "" is a word: ''
+    at = 0
+    while at < len(line):
+        char = line[at]
+        if char in _BLANK:
+            if word is not None:
+                words.append(word)
+            word, at = None, at + 1
+        elif char in _QUOTES:
+            text, at = _quoted(line, at)
+            word = (word or "") + text
+        elif char == "\\" and line[at + 1:at + 2] and line[at + 1] in _BLANK + _QUOTES:
+            word, at = (word or "") + line[at + 1], at + 2
+        else:
+            word, at = (word or "") + char, at + 1
+    return words if word is None else [*words, word]
+
+
+def _quoted(line: str, start: int) -> tuple[str, int]:
+    quote, text, at = line[start], "", start + 1
+    while at < len(line):
+        char = line[at]
+        if char == quote:
+            return text, at + 1
+        if quote == '"' and char == "\\" and line[at + 1:at + 2] in ('"', "\\"):
+            at += 1
+            char = line[at]
+        text, at = text + char, at + 1
+    raise Invalid(f"the quote {quote} before {line[start + 1:start + 20]!r} is never closed",
+                  f"close it with another {quote}, or write \\{quote} for the character itself")
+
+
+def expand(words: Iterable[str], namespace: dict[str, object]) -> list[str]:
+    """``words`` with ``str(value)`` in place of each ``{name}`` and ``{expression}``.
+
+    As typed stay: ``{{…}}``, ``$name`` and ``${name}``; text in braces that is no Python
+    expression, as in JSON and awk's ``{print $1}``; a mere literal, as in the regular
+    expression ``[0-9]{2,3}``; and the bare name of something callable, as in awk's
+    ``{print}`` and ``{exit}``. Raises Invalid for an undefined name or a failing expression.
+    """
+    return [_expand(word, namespace) for word in words]
+
+
+def _expand(word: str, namespace: dict[str, object]) -> str:
+    done, at = "", 0
+    while (start := word.find("{", at)) >= 0:
+        text, end = _braces(word, start, namespace)
+        done, at = done + word[at:start] + text, end
+    return done + word[at:]
+
+
+def _braces(word: str, start: int, namespace: dict[str, object]) -> tuple[str, int]:
+    """What the brace at ``start`` becomes, and where the word goes on."""
+    if word.startswith("{{", start):
+        end = word.find("}}", start)
+        end = start if end < 0 else end
+        return word[start:end + 2], end + 2
+    if word[start - 1:start] != "$":
+        end = start
+        while (end := word.find("}", end + 1)) >= 0:
+            # A brace inside a string or a dict closes nothing: the first text that parses wins.
+            source = word[start + 1:end].strip()
+            if (code := _expression(source)) is not None:
+                value = _value(source, code, namespace)
+                return (word[start:end + 1] if value is None else value), end + 1
+    end = _closing(word, start)
+    return word[start:end], end
+
+
+def _expression(source: str) -> CodeType | None:
+    """The compiled expression, or None if ``source`` is none or only a literal."""
+    if not source:
+        return None
+    import ast
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")     # "\d" in text that is not ours to judge
+            tree = ast.parse(source, mode="eval")
+            code = compile(tree, "<magic line>", "eval")
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+    try:
+        ast.literal_eval(tree)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return code
+    return None
+
+
+def _value(source: str, code: CodeType, namespace: dict[str, object]) -> str | None:
+    """The value as text; None for the bare name of something callable."""
+    try:
+        value = eval(code, namespace)
+        return None if source.isidentifier() and callable(value) else str(value)
+    except NameError as err:
+        name = getattr(err, "name", None) or source
+        raise Invalid(f"the Python name {name!r} is not defined, in {{{source}}}",
+                      "define it in a cell above; a word whose expression has quotes or blanks "
+                      "needs quotes around it; {{ }} stay as typed") from err
+    except Exception as err:
+        raise Invalid(f"{{{source}}} failed: {type(err).__name__}: {err}",
+                      "braces hold a Python expression; {{ }} stay as typed") from err
+
+
+def _closing(word: str, start: int) -> int:
+    """Behind the brace that balances the one at ``start``; without one, behind that one."""
+    depth = 0
+    for at in range(start, len(word)):
+        depth += {"{": 1, "}": -1}.get(word[at], 0)
+        if not depth:
+            return at + 1
+    return start + 1
