@@ -1,0 +1,118 @@
+"""Dependencies point down, each foreign library has one owner, public names are in order.
+
+ROWS is the drawing of ARCHITECTURE.md. A new module has to be given its row.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "ipycontainers"
+ROWS = [
+    {"cli", "course", "magics", "provisioner", "widgets"},
+    {"cell", "exchange", "interpreter", "options", "outcome", "sessions", "streams", "watchdog"},
+    {"client", "engine"},
+    {"namespaces", "oci"},
+    {"errors"},
+]
+ROW_OF = {part: number for number, row in enumerate(ROWS) for part in row}
+OWNERS = {  # a foreign library → the only parts that import it
+    "docker": {"client"},
+    "ipywidgets": {"course", "widgets"},
+    "IPython": {"", "course", "magics", "widgets"},
+    "requests": {"client"},
+    "zstandard": {"oci"},
+}
+WIDGET_USERS = {"course", "magics", "widgets"}
+NAMELESS = {"base", "common", "constants", "helpers", "managers", "misc", "util", "utils"}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def _part(file: Path) -> str:
+    """The module or package directly below ipycontainers; "" for its own __init__."""
+    first = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return "" if first == "__init__" else first
+
+
+def _imports(file: Path) -> Iterator[str]:
+    """Every module that the file imports anywhere, absolute: docker.errors, ipycontainers.cell."""
+    package = ["ipycontainers", *file.relative_to(PACKAGE).parent.parts]
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            if module == "ipycontainers":
+                yield from (f"{module}.{alias.name}" for alias in node.names)
+            else:
+                yield module
+
+
+def _complaint(part: str, imported: str) -> str | None:
+    top, _, rest = imported.partition(".")
+    if top != "ipycontainers":
+        owners = OWNERS.get(top)
+        return f"only {sorted(owners)} may import {top}" if owners and part not in owners else None
+    other = rest.partition(".")[0]
+    if part == "" or other in {"", "__version__", part}:
+        return None
+    if other not in ROW_OF:
+        return f"{other} has no row in ROWS"
+    if ROW_OF[other] < ROW_OF[part]:
+        return f"{other} stands above {part}"
+    if other == "widgets" and part not in WIDGET_USERS:
+        return f"only {sorted(WIDGET_USERS)} may import widgets"
+    return "the engine knows no client" if (part, other) == ("engine", "client") else None
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_imports_point_down(file: Path) -> None:
+    part = _part(file)
+    assert part == "" or part in ROW_OF, f"{part} has no row in ROWS"
+    complaints = {name: _complaint(part, name) for name in _imports(file)}
+    assert {name: why for name, why in complaints.items() if why} == {}
+
+
+def test_every_module_is_a_noun_of_its_own() -> None:
+    assert [file for file in FILES if {*file.parts, file.stem} & NAMELESS] == []
+
+
+def test_the_parts_of_one_row_have_no_cycle() -> None:
+    uses = {part: set() for part in ROW_OF}
+    for file in FILES:
+        for name in _imports(file):
+            if name.startswith("ipycontainers.") and _part(file):
+                uses[_part(file)].add(name.split(".")[1])
+    uses = {part: others - {part} for part, others in uses.items()}
+    while leaves := {part for part, others in uses.items() if not others & set(uses)}:
+        uses = {part: others for part, others in uses.items() if part not in leaves}
+    assert uses == {}
+
+
+def test_public_names_are_sorted_and_exist() -> None:
+    for file in FILES:
+        if file.name != "__init__.py":
+            continue
+        parts = file.parent.relative_to(PACKAGE.parent).parts
+        module = importlib.import_module(".".join(parts))
+        public = list(getattr(module, "__all__", []))
+        assert public == sorted(public), module.__name__
+        assert [name for name in public if not hasattr(module, name)] == [], module.__name__
+
+
+def test_importing_the_package_imports_nothing_slow() -> None:
+    slow = ["docker", "requests", "ipywidgets", "IPython"]
+    script = (
+        "import sys, ipycontainers, ipycontainers.client\n"
+        f"print([name for name in {slow} if name in sys.modules])"
+    )
+    asked = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert asked.stdout == b"[]\n"

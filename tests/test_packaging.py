@@ -1,0 +1,95 @@
+"""What is installed: the same set for pip and conda, and a package that is whole."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support import REPOSITORY
+
+CONDA_NAMES = {"docker": "docker-py"}
+NOT_PACKAGED = shutil.ignore_patterns(".git", ".venv", "build", "*.egg-info", ".*_cache")
+
+
+@pytest.fixture(scope="module")
+def setup() -> configparser.ConfigParser:
+    parsed = configparser.ConfigParser()
+    parsed.read(REPOSITORY / "setup.cfg", encoding="utf-8")
+    return parsed
+
+
+def _requirement(line: str) -> tuple[str, str]:
+    """Name and version; a marker ("; sys_platform …") is pip's alone."""
+    name, version = re.fullmatch(r"([\w.-]+)\s*([^;]*?)\s*(;.*)?", line).groups()[:2]
+    return name.lower().replace("_", "-"), version
+
+
+def test_environment_yml_is_the_same_set(setup: configparser.ConfigParser) -> None:
+    options = setup["options"]
+    lines = options["install_requires"] + "".join(setup["options.extras_require"].values())
+    asked = dict(_requirement(line) for line in lines.split("\n") if line)
+    asked = {CONDA_NAMES.get(name, name): version for name, version in asked.items()}
+    asked["python"] = options["python_requires"]
+
+    listed: list[Any] = yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"]
+    by_pip = listed.pop()["pip"]
+    assert by_pip.pop() == "--editable ."
+    offered = dict(_requirement(line) for line in [*listed, *by_pip])
+    del offered["pip"]
+    assert offered == asked
+
+
+def test_a_requirement_of_two_extras_is_the_same(setup: configparser.ConfigParser) -> None:
+    seen: dict[str, str] = {}
+    for lines in setup["options.extras_require"].values():
+        for name, version in (_requirement(line) for line in lines.split("\n") if line):
+            assert seen.setdefault(name, version) == version, name
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with sdist and wheel, built from a copy by the setuptools that is installed."""
+    folder = tmp_path_factory.mktemp("built")
+    source = folder / "source"
+    shutil.copytree(REPOSITORY, source, ignore=NOT_PACKAGED)
+    script = (
+        "from setuptools import build_meta as build\n"
+        "build.build_sdist('../dist'); build.build_wheel('../dist')"
+    )
+    (folder / "dist").mkdir()
+    command = [sys.executable, "-c", script]
+    made = subprocess.run(command, cwd=source, check=False, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    return folder / "dist"
+
+
+def test_sdist_and_wheel_hold_the_whole_package(built: Path) -> None:
+    package = REPOSITORY / "ipycontainers"
+    kept = {".py", ".js", ".css", ".typed"}
+    files = {
+        str(file.relative_to(REPOSITORY))
+        for file in package.rglob("*")
+        if file.suffix in kept or file.name == "py.typed"
+    }
+    (wheel,) = built.glob("*.whl")
+    assert files - set(zipfile.ZipFile(wheel).namelist()) == set()
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as tar:
+        inside = {name.partition("/")[2] for name in tar.getnames()}
+    assert (files | {"LICENSE", "README.md", "setup.cfg"}) - inside == set()
+
+
+def test_the_command_is_installed(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("entry_points.txt"))
+        assert b"ipycontainers = ipycontainers.cli:main" in archive.read(name)

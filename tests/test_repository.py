@@ -1,0 +1,56 @@
+"""The files around the package keep what they promise: README, Makefile, notebooks."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import REPOSITORY
+
+NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")]
+HOME = re.compile(r"(/home/|/Users/|/root/|[A-Z]:\\+Users\\+)[\w.-]*")
+
+
+def _targets() -> set[str]:
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    return set(re.search(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)[1].split())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_make_command_of_a_page_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:^ {4}|`)make ([a-z-]+)", text, re.MULTILINE))
+    assert named - _targets() == set()
+
+
+def test_the_makefile_lists_every_target_at_its_top() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^#   make ([a-z-]+)", makefile, re.MULTILINE))
+    assert _targets() - listed == {"lint"}
+
+
+def _cells(notebook: Path) -> list[dict[str, Any]]:
+    return list(json.loads(notebook.read_text(encoding="utf-8"))["cells"])
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.name)
+def test_a_notebook_names_nobodys_home(notebook: Path) -> None:
+    assert HOME.search(notebook.read_text(encoding="utf-8")) is None
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.name)
+def test_a_notebook_shows_errors_only_where_they_are_meant(notebook: Path) -> None:
+    for cell in _cells(notebook):
+        kinds = {output["output_type"] for output in cell.get("outputs", [])}
+        tags = cell["metadata"].get("tags", [])
+        assert "error" not in kinds or "raises-exception" in tags, "".join(cell["source"])
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.name)
+def test_a_notebook_was_run_from_top_to_bottom(notebook: Path) -> None:
+    counts = [cell["execution_count"] for cell in _cells(notebook) if cell["cell_type"] == "code"]
+    assert counts == list(range(1, len(counts) + 1))
