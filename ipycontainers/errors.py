@@ -36,8 +36,10 @@ class ContainerError(Exception):
     def _render_traceback_(self) -> list[str]:
         """Called by IPython in place of a traceback: one string per line."""
         lines = [f"{type(self).__name__}: {self.message}"]
-        lines += [f"  hint: {line}" if not number else f"        {line}"
-                  for number, line in enumerate(self.hint.splitlines())]
+        lines += [
+            f"  hint: {line}" if not number else f"        {line}"
+            for number, line in enumerate(self.hint.splitlines())
+        ]
         return lines
 
 
@@ -62,11 +64,22 @@ class Unsupported(ContainerError):
 
 
 class EngineError(ContainerError):
-    """The engine answered with an error of no category above."""
+    """The engine answered with an error of no category above.
+
+    ``exit_code`` is set when a container could not be started, to what
+    ``docker run`` exits with: 127, the program does not exist; 126, it cannot be
+    executed; 125, another reason.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, exit_code: int | None = None) -> None:
+        super().__init__(message, hint)
+        self.exit_code = exit_code
 
 
 class EngineUnavailable(ContainerError):
-    """There is no engine to ask."""
+    """There is no engine to ask. ``attempts`` are the ``client.Attempt`` made before."""
+
+    attempts: tuple[object, ...] = ()
 
 
 class NoEngine(EngineUnavailable):

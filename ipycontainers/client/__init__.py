@@ -1,0 +1,64 @@
+"""Which engine runs the containers, and how to ask it.
+
+    connection = connect()
+    created = connection.create({"Image": "alpine", "Cmd": ["echo", "hi"]})
+    attachment = connection.attach(created.id)
+    with attachment, connection.watch_exit(created.id) as watch:
+        connection.start(created.id)
+        output = b"".join(iter(attachment.read, b""))
+        exit = watch.result()
+    connection.remove(created.id)
+
+Reading order: ``discover`` (where an engine may be) with ``contexts`` and ``hints``;
+``dial`` and ``ssh`` (a byte stream to it); ``stream`` (long requests: attach,
+events, pull); ``connection`` (all requests, one facade); ``doctor`` (what is there).
+
+Knows: that there are several engines with one API, docker-py. Does not know: cells,
+options of ``docker run``, IPython. Importing this package imports neither docker-py
+nor anything else that is slow; the first connection does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .discover import Attempt, Candidate, Tls, candidates, connect, open_candidate
+
+if TYPE_CHECKING:
+    from .connection import Connection, Created
+    from .exits import Exit, ExitWatch
+    from .pull import PullProgress
+    from .stream import Attachment
+
+__all__ = [
+    "Attachment",
+    "Attempt",
+    "Candidate",
+    "Connection",
+    "Created",
+    "Exit",
+    "ExitWatch",
+    "PullProgress",
+    "Tls",
+    "candidates",
+    "connect",
+    "open_candidate",
+]
+
+_LATER = {
+    "Attachment": "stream",
+    "Connection": "connection",
+    "Created": "connection",
+    "Exit": "exits",
+    "ExitWatch": "exits",
+    "PullProgress": "pull",
+}
+
+
+def __getattr__(name: str) -> object:
+    # PEP 562: the types exist for annotations and isinstance, and cost nothing before.
+    from importlib import import_module
+
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_LATER[name]}", __name__), name)

@@ -1,0 +1,289 @@
+"""One engine that answered, as a facade of verbs.
+
+Short requests go through docker-py, long ones through ``stream``. Every foreign
+exception is translated here, once, and chained.
+
+Knows: the Docker Engine API by way of docker-py. Does not know: which engine it is,
+except where a name differs.
+"""
+
+from __future__ import annotations
+
+import platform as machine
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from ipycontainers import errors
+
+from . import pull as pulling
+from .dial import Dialler
+from .exits import ExitWatch
+from .stream import UPGRADE, Attachment, Stream
+from .translate import Json, translated
+
+if TYPE_CHECKING:
+    import docker
+    from typing_extensions import Self
+
+    from .discover import Attempt, Candidate
+
+
+@dataclass(frozen=True)
+class Created:
+    id: str
+    warnings: tuple[str, ...]
+
+
+class Connection:
+    """Made by ``connect`` and ``open_candidate``; safe to use from several threads.
+
+    ``docker`` is the docker-py client, for what has no verb here; what it raises is
+    docker-py's. ``attempts`` are the candidates tried, this one last.
+    """
+
+    def __init__(
+        self,
+        candidate: Candidate,
+        dialler: Dialler,
+        client: docker.DockerClient,
+        version: Json,
+        *,
+        timeout: float,
+        attempts: tuple[Attempt, ...] = (),
+    ) -> None:
+        self.candidate = candidate
+        self.attempts = attempts
+        self.docker = client
+        self._api: Any = client.api  # its stubs leave half of the methods untyped
+        self._dialler = dialler
+        self._version = version
+        self._timeout = timeout
+
+    # The engine
+
+    def version(self) -> Json:
+        """The answer of ``/version`` when the connection was made."""
+        return self._version
+
+    def info(self) -> Json:
+        """The answer of ``/info``, asked once."""
+        return self._info
+
+    @cached_property
+    def _info(self) -> Json:
+        with translated("asking the engine about itself"):
+            return dict(self._api.info())
+
+    @cached_property
+    def shares_files(self) -> bool:
+        """Whether a path here is the same file to the engine, so that ``-v`` can work.
+
+        True for an engine on a local socket whose data directory and host name are
+        those of this machine (so not for a socket mounted into a container), and for
+        Docker Desktop, which shares the user's folders with its virtual machine.
+        """
+        if not self.candidate.address.startswith(("unix://", "npipe://")):
+            return False
+        info = self.info()
+        if info.get("OperatingSystem") == "Docker Desktop":
+            return True
+        return info.get("Name") == machine.node() and Path(str(info.get("DockerRootDir"))).is_dir()
+
+    def close(self) -> None:
+        """Closes idle connections and ssh. Streams that are open end with ssh only."""
+        self._api.close()
+        self._dialler.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Images
+
+    def list_images(self) -> list[str]:
+        """The names (repository:tag) of the images that have one."""
+        with translated("listing images"):
+            images = self._api.images()
+        names = [name for image in images for name in image.get("RepoTags") or ()]
+        return sorted(name for name in names if not name.startswith("<none>"))
+
+    def inspect_image(self, name: str) -> Json:
+        """Raises NotFound."""
+        with translated(f"image {name}"):
+            return dict(self._api.inspect_image(name))
+
+    def pull(
+        self,
+        reference: str,
+        platform: str | None = None,
+        progress: Callable[[pulling.PullProgress], None] | None = None,
+    ) -> None:
+        """Returns when the image is there. ``progress`` is called from this thread.
+
+        Credentials are those of ``docker login``. Raises NotFound, Unauthorized,
+        EngineError; an interrupt, or an exception of ``progress``, stops the pull.
+        """
+        from docker.utils import parse_repository_tag
+
+        repository, tag = parse_repository_tag(reference)
+        parameters = {"fromImage": repository, "tag": tag or "latest"}
+        if platform:
+            parameters["platform"] = platform
+        with translated(f"pulling {reference}"):
+            try:
+                stream = self._stream(
+                    "POST",
+                    self._path("images", "create"),
+                    parameters,
+                    self._credentials(repository),
+                    doing=f"pulling {reference}",
+                )
+            except errors.EngineUnavailable:
+                raise
+            except errors.ContainerError as error:
+                raise pulling.failure(error.message, reference) from error
+            with stream:
+                pulling.follow(stream.lines(), reference, progress)
+
+    def _credentials(self, repository: str) -> dict[str, str]:
+        from docker import auth
+
+        registry, _ = auth.resolve_repository_name(repository)
+        header = auth.get_config_header(self._api, registry)
+        return {"X-Registry-Auth": header.decode()} if header else {}
+
+    # Containers
+
+    def create(
+        self, config: Mapping[str, object], *, name: str | None = None, platform: str | None = None
+    ) -> Created:
+        """``config`` is the body of ``POST /containers/create``. Raises NotFound (image),
+        Conflict (name), Invalid (a value)."""
+        with translated("creating the container"):
+            answer = self._api.create_container_from_config(dict(config), name, platform)
+        return Created(answer["Id"], tuple(answer.get("Warnings") or ()))
+
+    def attach(self, container_id: str, *, stdin: bool = False, tty: bool = False) -> Attachment:
+        """Call it before the start: what was written earlier is not repeated.
+
+        ``tty`` says what the container was created with; the bytes are frames without it.
+        """
+        parameters = {
+            "stream": "1",
+            "stdout": "1",
+            "stderr": "0" if tty else "1",
+            "stdin": "1" if stdin else "0",
+        }
+        doing = "attaching to the container"
+        path = self._path("containers", container_id, "attach")
+        with translated(doing):
+            return Attachment(
+                self._dialler,
+                "POST",
+                path,
+                parameters=parameters,
+                headers=UPGRADE,
+                doing=doing,
+                timeout=self._timeout,
+            )
+
+    def watch_exit(self, container_id: str) -> ExitWatch:
+        """Call it before the start, so that the end cannot come first."""
+        import json
+
+        filters = json.dumps({"container": [container_id], "event": ["die", "died", "oom"]})
+        doing = "watching the container"
+        with translated(doing):
+            events = self._stream("GET", self._path("events"), {"filters": filters}, doing=doing)
+
+        def wait() -> Stream:
+            with translated(doing):
+                return self._stream(
+                    "POST", self._path("containers", container_id, "wait"), doing=doing
+                )
+
+        return ExitWatch(events, wait, lambda: self.inspect(container_id))
+
+    def start(self, container_id: str) -> None:
+        """Returns when the program runs. Raises EngineError, whose ``exit_code`` is 127
+        for a program that does not exist and 126 for one that cannot be executed."""
+        with translated("starting the container", starting=True):
+            self._api.start(container_id)
+
+    def kill(self, container_id: str, signal: str | int = "KILL") -> None:
+        """Signals process 1. Raises NotFound, and Conflict when it has ended."""
+        with translated("signalling the container"):
+            self._api.kill(container_id, signal)
+
+    def wait(self, container_id: str) -> int:
+        """The exit code, when the container has ended; at once if it has. No time-out."""
+        with translated("waiting for the container"):
+            return int(self._api.wait(container_id, timeout=None)["StatusCode"])
+
+    def remove(self, container_id: str, *, force: bool = True) -> None:
+        """With its anonymous volumes. A container that is gone, or going, is no error."""
+        try:
+            with translated("removing the container"):
+                self._api.remove_container(container_id, v=True, force=force)
+        except errors.NotFound:
+            pass
+        except errors.Conflict as error:
+            if "already in progress" not in error.message:
+                raise
+
+    def inspect(self, container_id: str) -> Json:
+        """Raises NotFound."""
+        with translated("inspecting the container"):
+            return dict(self._api.inspect_container(container_id))
+
+    def changes(self, container_id: str) -> list[Json]:
+        """What differs from the image: ``{"Path": …, "Kind": 0 changed, 1 added, 2 deleted}``."""
+        with translated("comparing the container with its image"):
+            return [dict(change) for change in self._api.diff(container_id) or ()]
+
+    def put_archive(self, container_id: str, path: str, data: bytes | IO[bytes]) -> None:
+        """Unpacks a tar below ``path``, which exists. Works before the start too."""
+        with translated("copying files into the container"):
+            self._api.put_archive(container_id, path, data)
+
+    def list_containers(
+        self,
+        *,
+        labels: Mapping[str, str] | None = None,
+        all: bool = True,  # noqa: A002  # docker ps --all
+    ) -> list[Json]:
+        """Those that carry all ``labels``; ``all=False``: only those that run."""
+        filters = {"label": [f"{key}={value}" for key, value in (labels or {}).items()]}
+        with translated("listing containers"):
+            return [dict(found) for found in self._api.containers(all=all, filters=filters)]
+
+    # The wire
+
+    def _path(self, *parts: str) -> str:
+        quoted = "/".join(quote(part, safe="") for part in parts)
+        return f"/v{self._api.api_version}/{quoted}"
+
+    def _stream(
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        doing: str,
+    ) -> Stream:
+        return Stream(
+            self._dialler,
+            method,
+            path,
+            parameters=parameters,
+            headers=headers,
+            doing=doing,
+            timeout=self._timeout,
+        )

@@ -1,0 +1,128 @@
+"""Requests that last: attach, events, wait, pull.
+
+Each has a connection of its own, so that closing it is what ends it, on both sides,
+and no time-out once the engine has answered: a program may be silent for hours.
+
+What arrives in one packet with the answer's head sits in the reader's buffer, so
+everything is read through that buffer (docker-py reads beneath it and loses the
+output of fast programs: docker-py#3332).
+
+Knows: HTTP/1.1 as ``http.client`` speaks it, the upgrade to a raw stream.
+Does not know: what the bytes mean; stdout and stderr are told apart in ``streams``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlencode
+
+from .dial import AnySocket, Dialler
+from .translate import Json, of_status
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+MAX_LINE = 1 << 20  # a line of progress or of events is some hundred bytes
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
+
+
+class Stream:
+    """One request whose answer is read while it comes. Closing it ends the request."""
+
+    def __init__(
+        self,
+        dialler: Dialler,
+        method: str,
+        path: str,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        doing: str,
+        timeout: float,
+        keep_timeout: bool = False,
+    ) -> None:
+        """Returns when the head of the answer has come, within ``timeout``; the rest may
+        take as long as it likes, unless ``keep_timeout``.
+
+        ``doing`` begins the message of an error.
+        Raises what ``translate.of_status`` says, OSError, http.client.HTTPException.
+        """
+        self._sock: AnySocket = dialler.dial(timeout)
+        try:
+            http_connection = http.client.HTTPConnection(dialler.host)
+            http_connection.sock = self._sock
+            query = f"?{urlencode(parameters)}" if parameters else ""
+            http_connection.request(method, path + query, headers=dict(headers or {}))
+            # Not getresponse(): that closes the socket when the answer has no length.
+            self._response = http.client.HTTPResponse(
+                cast("socket.socket", self._sock), method=method
+            )
+            self._response.begin()
+            if self._response.status >= 400:
+                raise of_status(self._response.status, self._explanation(), doing)
+            if not keep_timeout:
+                self._sock.settimeout(None)
+        except BaseException:
+            self._sock.close()
+            raise
+
+    def _explanation(self) -> str:
+        body = self._response.read(65536).decode("utf-8", "replace")
+        try:
+            return str(json.loads(body)["message"])
+        except (ValueError, KeyError, TypeError):
+            return body.strip()
+
+    def lines(self) -> Iterator[Json]:
+        """The JSON objects of the answer, each when it comes, until the stream ends."""
+        while line := self._response.readline(MAX_LINE):
+            if line.strip():
+                yield json.loads(line)
+
+    def json(self) -> Json:
+        """The whole answer, of at most 1 MB, as one JSON object. Waits for its end."""
+        answer: Json = json.loads(self._response.read(MAX_LINE))
+        return answer
+
+    def close(self) -> None:
+        """Ends the request; a read in another thread ends too. May be called twice."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+        self._response.close()
+        self._sock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Attachment(Stream):
+    """The streams of a container: its output to read, its stdin to write.
+
+    Without a TTY the bytes are frames, ``[1|2, 0, 0, 0, length]`` and data; with one
+    they are the terminal's. One thread may read while another writes.
+    """
+
+    def read(self, size: int = 65536) -> bytes:
+        """At least one byte, at most ``size``; waits for it. b"" is the end."""
+        return self._response.fp.read1(size)
+
+    def write(self, data: bytes) -> None:
+        """Waits until all is sent. Raises BrokenPipeError when the container has ended."""
+        self._sock.sendall(data)
+
+    def close_write(self) -> None:
+        """The program sees the end of its input; its output goes on.
+
+        Needs ``"StdinOnce": true`` in the container's configuration: without it
+        dockerd takes the end of the input for the end of the attachment.
+        """
+        with contextlib.suppress(OSError):  # the engine was faster and has closed
+            self._sock.shutdown(socket.SHUT_WR)
