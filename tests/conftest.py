@@ -29,7 +29,6 @@ from support import require, wait_for
 OURS = "org.ipycontainers."
 ENGINE_FIXTURES = {"engine", "images", "plain_images"}
 CHOSEN = os.environ.get("IPYCONTAINERS_TEST_ENGINE", "")
-POOLED_SOCKETS = 10  # docker-py keeps answered connections open, up to this many
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -129,14 +128,14 @@ def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     docker = request.getfixturevalue("engine").docker
     in_process = "kernels" not in request.fixturenames
     containers = _containers(docker)
-    threads, descriptors = set(threading.enumerate()), _descriptors()
+    threads, descriptors = set(threading.enumerate()), _descriptors(docker)
     yield
     left = _after(lambda: _left_containers(docker, containers))
     assert not left, f"containers left behind: {left}"
     if in_process:
         alive = _after(lambda: [t.name for t in set(threading.enumerate()) - threads])
         assert not alive, f"threads left behind: {alive}"
-        opened = _after(lambda: _left_descriptors(descriptors))
+        opened = _after(lambda: _left_descriptors(docker, descriptors))
         assert not opened, f"descriptors left behind: {opened}"
 
 
@@ -182,8 +181,11 @@ def _parent(pid: int) -> int:
     return int(stat.rpartition(")")[2].split()[1])
 
 
-def _descriptors() -> dict[str, str]:
+def _descriptors(docker: Any) -> dict[str, str]:
     """Open descriptors of this process: number → what it is."""
+    for adapter in docker.api.adapters.values():
+        adapter.close()  # docker-py keeps one answered connection for each address it asked
+    gc.collect()
     found = {}
     for link in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
@@ -191,11 +193,8 @@ def _descriptors() -> dict[str, str]:
     return found
 
 
-def _left_descriptors(before: dict[str, str]) -> list[str]:
-    gc.collect()
-    now = _descriptors()
-    new = [target for number, target in now.items() if before.get(number) != target]
-    new = [target for target in new if "/proc/" not in target]  # the listing's own descriptor
-    sockets = [target for target in new if target.startswith("socket:")]
-    others = [target for target in new if not target.startswith("socket:")]
-    return others + (sockets if len(sockets) > POOLED_SOCKETS else [])
+def _left_descriptors(docker: Any, before: dict[str, str]) -> list[str]:
+    new = {
+        target for number, target in _descriptors(docker).items() if before.get(number) != target
+    }
+    return sorted(target for target in new if not target.startswith("/proc/"))  # the listing's own
