@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import posixpath
 import queue
 import signal
 import tarfile
@@ -46,6 +47,9 @@ CELL_LABEL = "org.ipycontainers.cell"
 # kill and the engine's answer the whole stays below 3 seconds.
 GRACE = 1.0
 KILL_PATIENCE = 1.5
+
+REMOVAL = "ipycontainers-remove"
+REMOVAL_PATIENCE = 3.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ class Run:
         self._close_streams()
         lives_on = (self._plan.keep or self._plan.detach) and self._started
         if not lives_on:
-            threading.Thread(target=self._remove, name="ipycontainers-remove", daemon=True).start()
+            threading.Thread(target=self._remove, name=REMOVAL, daemon=True).start()
 
     def start(self, pulling: Pulling = contextlib.nullcontext) -> None:
         """Create and start the container; pulls the image when the plan asks for it.
@@ -129,11 +133,14 @@ class Run:
 
     def _launch(self, pulling: Pulling) -> None:
         plan = self._plan
+        if plan.name or plan.config.get("HostConfig", {}).get("PortBindings"):
+            # The cell before may have had the same name or port, and be on its way out.
+            _finish_removals()
         if plan.pull == "always":
             _pull(self._connection, plan.image, plan.platform, pulling)
         self._create(pulling)
         if plan.file is not None:
-            self._connection.put_archive(self.container_id, "/", _archive_of(plan.file))
+            self._put_file(plan.file)
         if not plan.detach:
             self._attachment = self._connection.attach(
                 self.container_id, stdin=plan.stdin is not None, tty=plan.tty
@@ -148,7 +155,7 @@ class Run:
         plan = self._plan
         config = dict(plan.config)
         config["Labels"] = {**config.get("Labels", {}), CELL_LABEL: self._mark}
-        if plan.file is not None and config.get("HostConfig", {}).get("ReadonlyRootfs"):
+        if plan.file is not None and self._read_only:
             # An engine refuses to put a file into a read-only root, but not into
             # a volume; an anonymous one goes with the container.
             config["Volumes"] = {**config.get("Volumes", {}), FILE_FOLDER: {}}
@@ -160,6 +167,20 @@ class Run:
             _pull(self._connection, plan.image, plan.platform, pulling)
             created = self._connection.create(config, name=plan.name, platform=plan.platform)
         self.container_id, self.warnings = created.id, tuple(created.warnings)
+
+    @property
+    def _read_only(self) -> bool:
+        return bool(self._plan.config.get("HostConfig", {}).get("ReadonlyRootfs"))
+
+    def _put_file(self, text: bytes) -> None:
+        if self._read_only:
+            archive = _archive(_file(posixpath.basename(FILE), text))
+            self._connection.put_archive(self.container_id, FILE_FOLDER, archive)
+        else:
+            folder = tarfile.TarInfo(FILE_FOLDER.lstrip("/"))
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+            archive = _archive((folder, b""), _file(FILE.lstrip("/"), text))
+            self._connection.put_archive(self.container_id, "/", archive)
 
     def _start_threads(self, attachment: Attachment) -> None:
         self._reader = threading.Thread(
@@ -294,6 +315,12 @@ class Run:
                     self._connection.remove(found["Id"])
 
 
+def _finish_removals() -> None:
+    for thread in threading.enumerate():
+        if thread.name == REMOVAL:
+            thread.join(REMOVAL_PATIENCE)
+
+
 def _feed(attachment: Attachment, data: bytes) -> None:
     # A program need not read all that it is given.
     with contextlib.suppress(OSError, ValueError, ContainerError):
@@ -301,16 +328,18 @@ def _feed(attachment: Attachment, data: bytes) -> None:
         attachment.close_write()
 
 
-def _archive_of(text: bytes) -> bytes:
-    """A tar with the cell's text at ``FILE``, readable by every user."""
+def _file(name: str, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
+    """A member of an archive that every user may read."""
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(content), 0o444
+    return member, content
+
+
+def _archive(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        folder = tarfile.TarInfo(FILE_FOLDER.lstrip("/"))
-        folder.type, folder.mode = tarfile.DIRTYPE, 0o755
-        tar.addfile(folder)
-        member = tarfile.TarInfo(FILE.lstrip("/"))
-        member.size, member.mode = len(text), 0o444
-        tar.addfile(member, io.BytesIO(text))
+        for member, content in members:
+            tar.addfile(member, io.BytesIO(content))
     return archive.getvalue()
 
 

@@ -18,7 +18,7 @@ def register(shell: InteractiveShell) -> None:
     magics = ContainerMagics(shell)
     shell.register_magics(magics)
     if not any(isinstance(one, ContainerMagics) for one in shell.configurables):
-        shell.configurables.append(magics)
+        shell.configurables.append(magics)  # type: ignore[arg-type]  # any Configurable
 
 
 def unregister(shell: InteractiveShell) -> None:

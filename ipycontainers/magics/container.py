@@ -10,12 +10,13 @@ Knows: IPython's namespace, streams and magics. Does not know: docker-py, HTTP.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
-from traitlets import Unicode, observe
+from traitlets import Float, Unicode, observe
 
 from ipycontainers import cell, interpreter, options, outcome, streams, watchdog
 from ipycontainers.errors import CellFailed, CellTimedOut, EngineUnavailable, Invalid
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from ipycontainers.interpreter import Invocation
     from ipycontainers.options import RunOptions
 
+# A failed cell shows its docker command; a text up to this many characters stands in it.
+SHOWN_TEXT = 400
+
 
 @magics_class
 class ContainerMagics(Magics):
@@ -42,13 +46,18 @@ class ContainerMagics(Magics):
         help="Address of the engine (unix://, tcp://, ssh://, npipe://). Empty: "
         "DOCKER_HOST, else docker's current context, else the usual sockets.",
     ).tag(config=True)
+    timeout = Float(
+        60.0,
+        help="Seconds to wait for an answer of the engine. A program may be silent for longer.",
+    ).tag(config=True)
+
+    shell: InteractiveShell
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell=shell)
         self._connection: Connection | None = None
         self._folder = Path.cwd()
-        self._watchdog = watchdog.Watchdog()
-        self._watchdog.start()
+        watchdog.start(self.engine or None)
 
     @no_var_expand
     @line_cell_magic
@@ -64,16 +73,18 @@ class ContainerMagics(Magics):
             if given.raise_error or isinstance(error, CellTimedOut):
                 raise
 
+    container.__doc__ = options.help_text()
+
     def connect(self) -> Connection:
         """The engine of this kernel, asked for once and watched from then on."""
         if not self._connection:
             from ipycontainers import client
 
-            self._connection = client.connect(self.engine or None)
-        self._watchdog.guard(self._connection.candidate)
+            self._connection = client.connect(self.engine or None, timeout=self.timeout)
+        watchdog.guard(self._connection.candidate)
         return self._connection
 
-    @observe("engine")
+    @observe("engine", "timeout")
     def forget(self, _change: object = None) -> None:
         """Ask for an engine anew at the next cell."""
         connection, self._connection = self._connection, None
@@ -103,7 +114,11 @@ class CellRun:
         self._body = body
         self._connection = magics.connect()
         self._interpreter: interpreter.Interpreter | None = None
+        self._invoked: Invocation | None = None
         self._captured: dict[str, streams.Capture] = {}
+        # Only what meets this machine's files depends on the engine, and asking costs a request.
+        meets_files = given.here or given.texts("volume") or given.texts("mount")
+        self._traits = engine_traits(self._connection) if meets_files else options.EngineTraits()
 
     def run(self) -> None:
         given, plan = self._given, self._plan()
@@ -134,20 +149,21 @@ class CellRun:
         stdin = self._stdin()
         entrypoint, command, file = None, given.command, None
         if self._body is not None:
-            invocation = self._invocation(self._body, stdin_taken=stdin is not None or given.detach)
+            self._invoked = invocation = self._invocation(
+                self._body, stdin_taken=stdin is not None or given.detach
+            )
             entrypoint, command, file = invocation.entrypoint, invocation.command, invocation.file
             stdin = invocation.stdin if stdin is None else stdin
-        self._entrypoint, self._command = entrypoint, command
         config = given.create_config(
             entrypoint=entrypoint,
             command=command,
             folder=self._magics.folder,
             environ=os.environ,
-            traits=self._connection.traits,
+            traits=self._traits,
             labels=watchdog.labels(self._magics.notebook, keep=given.keep or given.detach),
             stdin=stdin is not None,
+            defaults=_defaults(entrypoint, command),
         )
-        _unbuffer_python(config, entrypoint, command)
         return cell.Plan(
             config,
             name=given.name,
@@ -259,7 +275,7 @@ class CellRun:
             result.exit_code,
             self._given.image,
             oom_killed=result.oom_killed,
-            memory=self._given.memory or "",
+            memory=self._given.last("memory") or "",
             hint=hint,
             command=self._docker_command(),
         )
@@ -289,22 +305,46 @@ class CellRun:
         return program.rsplit("/", 1)[-1] == "sh"
 
     def _docker_command(self) -> str:
-        return self._given.docker_command(
-            entrypoint=self._entrypoint,
-            command=self._command,
+        """The same as a command for a shell; a long text stands in it as a file's name."""
+        given, invocation = self._given, self._invoked
+        command = list(given.command)
+        after = ""
+        text = (self._body or "").rstrip("\n")
+        short = len(text) <= SHOWN_TEXT
+        if invocation:
+            command = [text if word == self._body else word for word in invocation.command]
+            if invocation.stdin is not None:
+                after = f" <<'EOF'\n{text}\nEOF" if short else " < cell.txt"
+        shown = given.docker_command(
+            entrypoint=invocation.entrypoint if invocation else None,
+            command=command,
             folder=self._magics.folder,
-            traits=self._connection.traits,
+            traits=self._traits,
+            stdin=bool(after),
         )
+        if invocation and not short:
+            shown = shown.replace(shlex.quote(text), '"$(cat cell.txt)"')
+            after += "  # the cell's text being in cell.txt"
+        return shown + after
 
 
-def _unbuffer_python(
-    config: dict[str, Any], entrypoint: tuple[str, ...] | None, command: tuple[str, ...]
-) -> None:
-    """Python writes at once, unless the user said otherwise (PYTHONUNBUFFERED, any value)."""
-    if interpreter.language_of([*(entrypoint or ()), *command]) == "python":
-        environment = config.setdefault("Env", [])
-        if not any(entry.split("=", 1)[0] == "PYTHONUNBUFFERED" for entry in environment):
-            environment.append("PYTHONUNBUFFERED=1")
+def _defaults(entrypoint: tuple[str, ...] | None, command: tuple[str, ...]) -> dict[str, str]:
+    """Variables that yield to the user's own: Python writes at once, as its notebook does."""
+    python = interpreter.language_of([*(entrypoint or ()), *command]) == "python"
+    return {"PYTHONUNBUFFERED": "1"} if python else {}
+
+
+def engine_traits(connection: Connection) -> options.EngineTraits:
+    """How this engine shares files, by what it says of itself."""
+    info = connection.info()
+    told = " ".join(str(one) for one in info.get("SecurityOptions") or ())
+    return options.EngineTraits(
+        shares_files=connection.shares_files,
+        rootless="name=rootless" in told,
+        selinux="name=selinux" in told,
+        userns_remap="name=userns" in told,
+        podman="podman" in str(connection.version().get("Components") or "").lower(),
+    )
 
 
 def _notebook_file(stream: str) -> IO[str]:

@@ -133,6 +133,11 @@ class RunOptions:
         return self.last("platform")
 
     @property
+    def memory(self) -> str | None:
+        """What -m says, as typed."""
+        return self.last("memory")
+
+    @property
     def name(self) -> str | None:
         return self.last("name")
 
@@ -276,7 +281,6 @@ _CONTRADICTIONS = (
     ("detach", "diff", "-d returns at once, before there is a difference for --diff"),
     ("detach", "bg", "-d and --bg are two ways to return at once: choose one"),
     ("bg", "diff", "--bg returns at once, before there is a difference for --diff"),
-    ("bg", "timeout", "--bg returns at once and nobody waits, so --timeout ends nothing"),
     ("tty", "err", "-t gives one terminal for output and errors, so there is nothing for --err"),
     ("tty", "stdin", "-t makes the terminal the input, so there is no way in for --stdin"),
 )

@@ -1,0 +1,301 @@
+"""%%container: which program runs, what it gets, and what the cell says afterwards."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+
+def test_a_cell_runs_in_a_container(cell):
+    result = cell("busybox", 'echo "$GREETING from $(hostname)"', options="-e GREETING=hi -h box")
+    assert result.status == "ok"
+    assert result.stdout == "hi from box\n"
+    assert result.stderr == ""
+
+
+def test_a_cell_that_ends_with_another_code_fails_and_says_how_to_repeat_it(cell):
+    result = cell("alpine", "false")
+    assert result.status == "error"
+    assert result.error.ename == "CellFailed"
+    assert result.error.evalue.startswith("exit code 1 in ipycontainers-test/alpine")
+    assert len(result.error.traceback) <= 4
+    assert "docker run" in str(result.error)
+
+
+def test_no_raise_error_gives_the_code_and_goes_on(cell, shared_kernel):
+    assert cell("alpine", "exit 7", options="--no-raise-error").status == "ok"
+    assert shared_kernel.run("print(_exit_code)").stdout == "7\n"
+    assert cell("alpine", "true").status == "ok"
+    assert shared_kernel.run("print(_exit_code)").stdout == "0\n"
+
+
+@pytest.mark.parametrize(
+    ("image", "words", "body", "shown"),
+    [
+        ("python", "", "import sys; print(sys.implementation.name)", "cpython\n"),
+        ("alpine", "", "echo $0", "/bin/sh\n"),
+        ("debian", "", "echo ${BASH_VERSION:+bash}", "bash\n"),
+        ("debian", "", "#!/usr/bin/perl -w\nprint 6*7, $/;", "42\n"),
+        ("debian", "perl", "print 6*7, $/;", "42\n"),
+        ("debian", "bash -euo pipefail", "false | true\necho no", None),
+        ("python", "sh", "echo $((6*7))", "42\n"),
+        ("python", "python3 -O", "assert False\nprint(__debug__)", "False\n"),
+        ("noshell", "/bin/awk -f -", 'BEGIN { print "awk" }', "awk\n"),
+    ],
+)
+def test_the_interpreter_is_named_or_the_images_own(cell, image, words, body, shown):
+    result = cell(image, body, words=words)
+    if shown is None:
+        assert result.error.evalue.startswith("exit code 1")
+        assert result.stdout == ""
+    else:
+        assert result.stdout == shown, result.error
+
+
+def test_an_image_without_a_shell_says_so(cell):
+    result = cell("noshell", "echo hi")
+    assert result.error.evalue.startswith("exit code 127")
+    assert "/bin/sh" in result.error.evalue
+    assert "PROGRAM" in str(result.error)
+
+
+def test_a_program_that_the_image_lacks_is_127(cell, engine):  # R01
+    before = len(engine.list_containers())
+    result = cell("alpine", "echo hi", words="frob")
+    assert result.status == "error"
+    assert result.error.evalue.startswith("exit code 127")
+    assert "frob" in result.error.evalue
+    assert "ipycontainers-test/alpine" in result.error.evalue
+    assert "%%container ipycontainers-test/alpine sh" in str(result.error)
+    assert result.stdout == ""
+    assert "OCI" not in str(result.error)
+    assert len(engine.list_containers()) <= before + 1
+
+
+def test_a_program_that_cannot_be_executed_is_126(cell):  # R01
+    result = cell("alpine", "echo hi", words="/etc/passwd")
+    assert result.error.evalue.startswith("exit code 126")
+    assert result.stdout == ""
+
+
+BODIES = {
+    "quotes": """printf '%s|' "a 'b' $HOME \\$x" 'c "d" $e \\f' `echo g` \\\\\n""",
+    "heredoc": "cat <<'EOF'\n  $a \"b\" 'c' \\d\n\ttab\nEOF\n",
+    "utf8": "echo 'grüße 漢字 🐳 \u00a0'\n",
+    "percent": "printf '%s\\n' '%%container x' '{name}' '{{x}}'\n",
+    "no newline": "printf x",
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_the_body_arrives_as_it_was_typed(cell, name):
+    import subprocess
+
+    expected = subprocess.run(
+        ["/bin/sh", "-c", BODIES[name]], capture_output=True, text=True, check=True,
+        env={"HOME": "/root"},
+    ).stdout  # fmt: skip
+    assert cell("busybox", BODIES[name], options="-e HOME=/root").stdout == expected
+
+
+def test_windows_line_ends_arrive(cell, shared_kernel):
+    code = "get_ipython().run_cell_magic('container', '{} cat', 'a\\r\\nb\\r\\n')"
+    result = shared_kernel.run(code.format("--out text ipycontainers-test/busybox"))
+    assert result.status == "ok", result.error
+    assert shared_kernel.run("print(repr(text))").stdout == "'a\\r\\nb\\r\\n'\n"
+
+
+@pytest.mark.parametrize("options", ["", "--read-only", "-u 1234", "--read-only -u 1234"])
+@pytest.mark.parametrize("size", [10, 200_000])
+def test_short_and_long_bodies_run_read_only_and_as_any_user(cell, options, size):
+    body = f"echo $(id -u)\n{'#' * size}\necho end\n"
+    result = cell("busybox", body, options=options)
+    user = "1234" if "-u" in options else "0"
+    assert result.stdout == f"{user}\nend\n", result.error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("image", "words"), [
+    ("busybox", "sh"), ("python", "python3"), ("busybox", "wc -c"), ("debian", "perl"),
+])  # fmt: skip
+def test_ten_megabytes_of_body_arrive(shared_kernel, images, image, words):
+    name = getattr(images, image)
+    tail = {"sh": "echo end", "python3": "print('end')", "perl": "print qq(end\\n)"}.get(words, "x")
+    shared_kernel.run(f"body = '#' + 'x' * 10_000_000 + chr(10) + {tail!r}")
+    code = f"get_ipython().run_cell_magic('container', '{name} {words}', body)"
+    result = shared_kernel.run(code)
+    expected = f"{10_000_002 + len(tail)}\n" if words == "wc -c" else "end\n"
+    assert result.stdout == expected, result.error
+
+
+def test_python_is_not_buffered(cell):  # R02
+    result = cell("python", "import time\nprint('a')\ntime.sleep(2)\nprint('b')")
+    assert result.stdout == "a\nb\n"
+    times = {text.strip(): when for when, _, text in result.chunks}
+    assert times["b"] - times["a"] > 1.5
+
+
+def test_the_users_word_on_buffering_wins(cell):  # R02
+    body = "import os; print(repr(os.environ['PYTHONUNBUFFERED']))"
+    assert cell("python", body, options="-e PYTHONUNBUFFERED=").stdout == "''\n"
+    assert cell("python", body).stdout == "'1'\n"
+
+
+def test_a_user_without_a_name_and_a_home(cell):  # scuba#11, sos#951
+    body = 'import os, getpass\nprint(os.getuid(), os.environ["HOME"])'
+    assert cell("python", body, options="--user 4242").stdout == "4242 /\n"
+
+
+def test_multiprocessing_works(cell):  # udocker#411
+    body = "import multiprocessing; multiprocessing.Lock(); print('ok')"
+    assert cell("python", body).stdout == "ok\n"
+
+
+def test_the_clock_is_utc_unless_told(cell):  # docker-alpine#113
+    body = "date +%z"
+    assert cell("busybox", body).stdout == "+0000\n"
+    assert cell("busybox", body, options="-e TZ=CET-1").stdout == "+0100\n"
+    assert cell("busybox", body, options="-e TZ=Europe/Madrid").stdout == "+0000\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "words"),
+    [
+        ("sh -c 'kill -SEGV $$'", 139, "SIGSEGV"),
+        ("sh -c 'kill -KILL $$'", 137, "SIGKILL"),
+        ("sh -c 'kill -TERM $$'", 143, "SIGTERM"),
+        ("sh -c 'kill -HUP $$'", 129, "SIGHUP"),
+    ],
+)
+def test_exit_codes_of_signals_are_explained(cell, body, code, words):
+    result = cell("busybox", body)
+    assert result.error.evalue.startswith(f"exit code {code} ")
+    assert words in result.error.evalue
+
+
+def test_out_of_memory_is_told_from_a_kill(cell):
+    body = "x = []\nwhile True: x.append(b'x' * 10**6)"
+    result = cell("python", body, options="-m 24m --memory-swap 24m")
+    assert result.error.evalue.startswith("exit code 137 ")
+    assert "out of memory" in result.error.evalue
+    assert "24m" in result.error.evalue
+
+
+def test_the_shown_command_pastes_and_keeps_secrets(cell, tmp_path):
+    result = cell("busybox", "exit 3", options="-e PASSWORD=hunter2 -e 'A B=c d' -w /tmp")
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(result.error.traceback))
+    assert "-e PASSWORD " in shown
+    assert "hunter2" not in shown
+    import os
+    import shlex
+    import subprocess
+
+    command = next(line for line in shown.splitlines() if "docker run" in line)
+    words = shlex.split(command[command.index("docker run") :])
+    done = subprocess.run(
+        words, check=False, capture_output=True, env={**os.environ, "PASSWORD": "x"}
+    )
+    assert done.returncode == 3, done.stderr
+
+
+def test_the_wrong_language_gets_a_hint(cell):
+    result = cell("busybox", "import sys\nprint(sys.version)\n")
+    assert "for Python write: %%container ipycontainers-test/busybox python3" in str(result.error)
+
+
+def test_out_and_err_fill_variables_also_on_failure(cell, shared_kernel):
+    result = cell("busybox", "echo 1; echo 2 >&2; exit 4", options="--out o --err e")
+    assert result.status == "error"
+    assert (result.stdout, result.stderr) == ("", "")
+    assert shared_kernel.run("print([o, e])").stdout == "['1\\n', '2\\n']\n"
+
+
+def test_stdin_comes_from_a_variable_or_a_file(cell, shared_kernel, notebook_folder):
+    shared_kernel.run("words = 'ü\\n'; data = b'\\xff\\x00'")
+    (notebook_folder / "table.csv").write_text("1,2\n")
+    assert cell("busybox", "cat", options="--stdin words").stdout == "ü\n"
+    assert cell("busybox", "wc -c", options="--stdin data").stdout.strip() == "2"
+    assert cell("busybox", "cat", options="--stdin table.csv").stdout == "1,2\n"
+    assert cell("debian", "print <STDIN>", words="perl", options="--stdin words").stdout == "ü\n"
+    missing = cell("busybox", "cat", options="--stdin nosuch")
+    assert missing.error.ename == "Invalid"
+    assert str(notebook_folder / "nosuch") in missing.error.evalue
+
+
+def test_stdin_that_the_program_never_reads_does_not_hang(cell, shared_kernel):
+    shared_kernel.run("big = b'x' * 10_000_000")
+    assert cell("busybox", "echo done", options="--stdin big", timeout=20).stdout == "done\n"
+
+
+def test_without_stdin_a_program_reads_nothing(cell):
+    assert cell("busybox", "cat; echo end", timeout=20).stdout == "end\n"
+
+
+def test_the_line_magic_runs_the_images_own_command(shared_kernel, images):
+    assert shared_kernel.run(f"%container {images.busybox}").status == "ok"
+    result = shared_kernel.run(f"%container {images.busybox} printf '%s|' 'a b' $HOME")
+    assert result.stdout == "a b|$HOME|"
+    failed = shared_kernel.run(f"%container {images.busybox} nosuchprogram")
+    assert failed.error.evalue.startswith("exit code 127")
+
+
+def test_the_line_expands_names_in_braces_only(shared_kernel, images):  # R03
+    shared_kernel.run("molecules = '-- --'; n = 2")
+    line = "%container -e A={molecules} -e 'B={n * 21}' -e C=$molecules -e D={{.State}}"
+    result = shared_kernel.run(f"{line} {images.busybox} sh -c 'echo \"$A|$B|$C|$D\"'")
+    assert result.stdout == "-- --|42|$molecules|{{.State}}\n", result.error
+    awk = f"%container {images.busybox} awk '{{print $1}}' /etc/passwd"
+    assert shared_kernel.run(awk).stdout.startswith("root:x:0:0"), awk
+
+
+def test_diff_names_what_the_cell_changed(cell):
+    body = "echo x > /tmp/new; rm /bin/wc; echo y >> /etc/group; mkdir /d"
+    lines = cell("busybox", body, options="--diff").stdout.splitlines()
+    assert lines == [
+        "C /bin", "D /bin/wc", "A /d", "C /etc", "C /etc/group", "C /tmp", "A /tmp/new",
+    ]  # fmt: skip
+    long = "#" * 200_000 + "\ntouch /tmp/new\n"
+    assert cell("busybox", long, options="--diff").stdout == "C /tmp\nA /tmp/new\n"
+
+
+def test_a_missing_image_is_one_line(shared_kernel):
+    result = shared_kernel.run("%%container --pull never no-such-image:1\ntrue")
+    assert result.error.ename == "NotFound"
+    assert "no-such-image:1" in result.error.evalue
+    assert len(result.error.traceback) <= 3
+
+
+def test_an_option_error_starts_nothing(shared_kernel, images, engine):
+    before = {one["Id"] for one in engine.list_containers()}
+    for line, word in [
+        (f"--memroy 1g {images.busybox}", "--memory"),
+        (f"-it {images.busybox}", "notebook"),
+        (f"-v /no/such/folder:/x {images.busybox}", "/no/such/folder"),
+        ("", "image"),
+    ]:
+        result = shared_kernel.run(f"%%container {line}\ntrue")
+        assert result.error.ename == "Invalid", (line, result.error)
+        assert word in str(result.error).lower(), (line, result.error)
+        assert len(result.error.traceback) <= 4
+    assert {one["Id"] for one in engine.list_containers()} <= before
+
+
+def test_help_shows_the_options(shared_kernel):
+    shown = shared_kernel.inspect("%%container")
+    for word in ("--cap-drop", "--here", "--no-raise-error", "#!"):
+        assert word in shown
+
+
+def test_a_long_silence_is_no_error(images, kernels, engine):  # R10
+    kernel = kernels(env={"DOCKER_HOST": engine.candidate.address})
+    kernel.run("%config ContainerMagics.timeout = 2.0")
+    result = kernel.run(f"%%container {images.busybox}\nsleep 5; echo done")
+    assert result.stdout == "done\n", result.error
+
+
+def test_twenty_short_lives_lose_nothing(cell):  # R11
+    for _ in range(20):
+        result = cell("busybox", "echo hi; exit 7", options="--rm")
+        assert result.stdout == "hi\n"
+        assert result.error.evalue.startswith("exit code 7 ")

@@ -1,0 +1,130 @@
+"""■, Ctrl-C and --timeout end every process of a cell, soon, and never as a success."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from support import wait_for
+
+LIMIT = 3.0  # seconds from the interrupt to the reply
+
+
+def interrupted(kernel, code: str, shown: str = "begin"):
+    """Interrupt a cell once it shows a text; its result and the seconds that took."""
+    cell = kernel.submit(code)
+    cell.wait_for(shown)
+    start = time.monotonic()
+    kernel.interrupt()
+    result = cell.result(timeout=20)
+    return result, time.monotonic() - start
+
+
+def is_running(engine, mark: str) -> bool:
+    """Whether a container of the test's label runs."""
+    return bool(engine.list_containers(labels={"test": mark}, all=False))
+
+
+STUBBORN = {
+    "a child": "echo begin; sleep 100",
+    "a grandchild": "sh -c 'sh -c \"echo begin; sleep 100; echo no\"; echo no'",
+    "a background job": "sleep 100 & echo begin; wait",
+    "one that ignores SIGINT": "trap '' INT TERM; echo begin; while :; do sleep 100; done",
+    "silence": "echo begin; exec >/dev/null 2>&1; sleep 100",
+    "noise": "echo begin; yes",
+}
+
+
+@pytest.mark.parametrize("name", STUBBORN)
+def test_an_interrupt_ends_all_processes(shared_kernel, images, engine, name):
+    mark = name.replace(" ", "-")
+    code = f"%%container -l test={mark} {images.busybox}\n{STUBBORN[name]}"
+    result, seconds = interrupted(shared_kernel, code)
+    assert seconds < LIMIT
+    assert result.status == "error"
+    assert result.error.ename == "KeyboardInterrupt"
+    assert result.stdout.startswith("begin\n")
+    assert len(result.error.traceback) <= 2
+    wait_for(lambda: not is_running(engine, mark), seconds=1)
+    assert not is_running(engine, mark)
+
+
+def test_python_may_tidy_up(shared_kernel, images):
+    body = (
+        "import time\nprint('begin')\ntry:\n    time.sleep(100)\n"
+        "except KeyboardInterrupt:\n    print('tidy')\n"
+    )
+    result, seconds = interrupted(shared_kernel, f"%%container {images.python}\n{body}")
+    assert result.stdout == "begin\ntidy\n"
+    assert result.error.ename == "KeyboardInterrupt"
+    assert seconds < LIMIT
+
+
+def test_the_next_queued_cell_does_not_run(shared_kernel, images):  # R08
+    first = shared_kernel.submit(f"%%container {images.busybox}\necho begin; sleep 100")
+    second = shared_kernel.submit("print('second')")
+    first.wait_for("begin")
+    shared_kernel.interrupt()
+    assert first.result(LIMIT + 1).error.ename == "KeyboardInterrupt"
+    assert second.result(LIMIT + 1).status == "aborted"
+    assert second.now.stdout == ""
+    assert shared_kernel.run("print('third')").stdout == "third\n"
+
+
+def test_a_timeout_says_so(shared_kernel, images, engine):
+    start = time.monotonic()
+    body = "trap '' INT; echo begin; while :; do sleep 1; done"
+    result = shared_kernel.run(f"%%container --timeout 1.5 -l test=slow {images.busybox}\n{body}")
+    assert time.monotonic() - start < 1.5 + LIMIT + 1
+    assert result.error.ename == "CellTimedOut"
+    assert "--timeout 1.5 s" in result.error.evalue
+    assert result.stdout == "begin\n"
+    assert not is_running(engine, "slow")
+    assert shared_kernel.run("print(_exit_code)").stdout == "124\n"
+
+
+def test_a_timeout_is_no_success_with_no_raise_error(shared_kernel, images):
+    code = f"%%container --no-raise-error --timeout 1 {images.busybox}\nsleep 100"
+    assert shared_kernel.run(code).error.ename == "CellTimedOut"
+
+
+def test_a_timeout_that_is_not_reached_changes_nothing(shared_kernel, images):
+    assert shared_kernel.run(f"%%container --timeout 30 {images.busybox}\necho a").stdout == "a\n"
+
+
+def test_an_interrupt_while_the_container_is_made_leaves_nothing(shared_kernel, images, engine):
+    for delay in (0.0, 0.003, 0.01, 0.03, 0.1, 0.15):
+        cell = shared_kernel.submit(f"%%container -l test=early {images.busybox}\nsleep 100")
+        shared_kernel.pump(lambda: False, 0.02 + delay)
+        start = time.monotonic()
+        shared_kernel.interrupt()
+        result = cell.result(timeout=10)
+        assert time.monotonic() - start < LIMIT
+        assert result.status == "error"
+        assert result.error.ename == "KeyboardInterrupt"
+    wait_for(lambda: not engine.list_containers(labels={"test": "early"}), seconds=5)
+    assert not engine.list_containers(labels={"test": "early"})
+
+
+def test_an_interrupt_of_a_line_magic(shared_kernel, images):
+    code = f"%container {images.busybox} sh -c 'echo begin; sleep 100'"
+    result, seconds = interrupted(shared_kernel, code)
+    assert result.error.ename == "KeyboardInterrupt"
+    assert seconds < LIMIT
+
+
+def test_an_interrupt_does_not_touch_a_background_cell(shared_kernel, images):
+    shared_kernel.run(
+        f"%%container --bg --proc job --out pipe {images.busybox}\nsleep 3; echo done"
+    )
+    interrupted(shared_kernel, f"%%container {images.busybox}\necho begin; sleep 100")
+    shown = shared_kernel.run("print(repr(pipe.read()), job.wait(10)); pipe.close()")
+    assert shown.stdout == "'done\\n' 0\n"
+
+
+def test_time_limits_of_nbval_interrupt_too(shared_kernel, images):  # nbval#41
+    result, seconds = interrupted(
+        shared_kernel, f"%%container {images.busybox}\necho begin; sleep 9"
+    )
+    assert seconds < LIMIT
+    assert shared_kernel.run("print('next')").stdout == "next\n"

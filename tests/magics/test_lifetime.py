@@ -1,0 +1,142 @@
+"""What stays behind: nothing, or what -d and --keep ask for. Two hundred cells leave no trace."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from support import wait_for
+
+LEAKS = """
+import gc, os, threading
+gc.collect()
+print(threading.active_count(), len(os.listdir('/proc/self/fd')))
+"""
+
+
+def test_the_container_is_gone_soon_after_the_reply(shared_kernel, images, engine):
+    shared_kernel.run(f"%%container -l test=soon {images.busybox}\ntrue")
+    start = time.monotonic()
+    wait_for(lambda: not engine.list_containers(labels={"test": "soon"}), seconds=5)
+    assert time.monotonic() - start < 3
+
+
+def test_keep_keeps_the_container_and_its_output(shared_kernel, images, engine):
+    result = shared_kernel.run(
+        f"%%container --keep --name ipyc-kept {images.busybox}\necho hi; exit 2"
+    )
+    assert result.error.evalue.startswith("exit code 2")
+    state = engine.inspect("ipyc-kept")
+    try:
+        assert state["State"]["ExitCode"] == 2
+        assert state["HostConfig"]["LogConfig"]["Type"] != "none"
+        assert engine.docker.containers.get("ipyc-kept").logs() == b"hi\n"
+    finally:
+        engine.remove("ipyc-kept")
+
+
+def test_a_detached_container_runs_on_and_its_id_is_shown(shared_kernel, images, engine):
+    result = shared_kernel.run(f"%%container -d {images.busybox}\necho hi; sleep 60")
+    container = result.stdout.strip()
+    assert len(container) == 64
+    try:
+        assert engine.inspect(container)["State"]["Running"]
+        wait_for(lambda: engine.docker.containers.get(container).logs() == b"hi\n", seconds=5)
+        assert engine.docker.containers.get(container).logs() == b"hi\n"
+    finally:
+        engine.remove(container)
+
+
+def test_a_detached_perl_gets_its_program(shared_kernel, images, engine):
+    result = shared_kernel.run(f"%%container -d {images.debian} perl\nprint 6*7; sleep 60")
+    container = result.stdout.strip()
+    try:
+        assert engine.inspect(container)["State"]["Running"], result.error
+    finally:
+        engine.remove(container)
+
+
+def test_a_name_that_is_taken_is_an_error_and_the_other_lives(shared_kernel, images, engine):
+    code = f"%%container -d --name ipyc-taken {images.busybox}\nsleep 60"
+    first = shared_kernel.run(code)
+    try:
+        second = shared_kernel.run(f"%%container --name ipyc-taken {images.busybox}\ntrue")
+        assert second.error.ename == "Conflict"
+        assert "ipyc-taken" in second.error.evalue
+        assert engine.inspect(first.stdout.strip())["State"]["Running"]
+    finally:
+        engine.remove(first.stdout.strip())
+
+
+def test_a_busy_port_is_an_error_and_works_when_free(shared_kernel, images, engine):  # moby#20486
+    code = f"%%container -d -p 127.0.0.1:18099:80 {images.busybox}\nsleep 60"
+    first = shared_kernel.run(code)
+    assert first.status == "ok", first.error
+    try:
+        second = shared_kernel.run(f"%%container -p 127.0.0.1:18099:80 {images.busybox}\ntrue")
+        assert second.status == "error"
+        assert "18099" in str(second.error)
+    finally:
+        engine.remove(first.stdout.strip())
+    third = shared_kernel.run(f"%%container -p 127.0.0.1:18099:80 {images.busybox}\necho free")
+    assert third.stdout == "free\n", third.error
+
+
+def test_init_reaps_and_ends_at_once(shared_kernel, images):  # R22 c
+    body = "(sleep 1 & exec sleep 2) & sleep 3; ps -o stat | grep -c Z"
+    result = shared_kernel.run(f"%%container --init --no-raise-error {images.busybox}\n{body}")
+    assert result.stdout == "0\n"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_two_hundred_cells_leave_no_thread_descriptor_or_container(kernel, images, engine):
+    for _ in range(3):
+        kernel.run(f"%%container {images.busybox}\ntrue")
+    time.sleep(2)
+    before = [int(word) for word in kernel.run(LEAKS).stdout.split()]
+    for number in range(200):
+        result = kernel.run(f"%%container -l test=many {images.busybox}\necho {number}")
+        assert result.stdout == f"{number}\n", result.error
+    wait_for(lambda: not engine.list_containers(labels={"test": "many"}), seconds=5)
+    assert not engine.list_containers(labels={"test": "many"})
+    time.sleep(1)
+    after = [int(word) for word in kernel.run(LEAKS).stdout.split()]
+    assert after[0] <= before[0]
+    assert after[1] <= before[1] + 2
+
+
+def test_the_next_cell_may_have_the_same_name_and_port(shared_kernel, images):
+    code = f"%%container --name ipyc-again -p 127.0.0.1:18098:80 {images.busybox}\necho hi"
+    for _ in range(4):
+        assert shared_kernel.run(code).stdout == "hi\n"
+
+
+def test_two_kernels_at_once(kernels, images, engine):
+    env = {"DOCKER_HOST": engine.candidate.address}
+    one, two = kernels(env=env), kernels(env=env)
+    cells = [
+        kernel.submit(f"%%container {images.busybox}\nsleep 1; echo {name}")
+        for kernel, name in ((one, "one"), (two, "two"))
+    ]
+    assert [cell.result().stdout for cell in cells] == ["one\n", "two\n"]
+
+
+def test_kill_9_in_the_middle_of_a_cell_leaves_nothing(kernels, images, engine):
+    kernel = kernels(env={"DOCKER_HOST": engine.candidate.address})
+    cell = kernel.submit(f"%%container -l test=killed {images.busybox}\necho begin; sleep 300")
+    cell.wait_for("begin")
+    kernel.kill9()
+    wait_for(lambda: not engine.list_containers(labels={"test": "killed"}), seconds=10)
+    assert not engine.list_containers(labels={"test": "killed"})
+
+
+def test_a_restart_in_the_middle_of_a_cell_leaves_nothing(kernels, images, engine):
+    kernel = kernels(env={"DOCKER_HOST": engine.candidate.address})
+    kernel.submit(
+        f"%%container -l test=restarted {images.busybox}\necho begin; sleep 300"
+    ).wait_for("begin")
+    kernel.restart(now=True)
+    wait_for(lambda: not engine.list_containers(labels={"test": "restarted"}), seconds=10)
+    assert not engine.list_containers(labels={"test": "restarted"})
+    assert kernel.run(f"%%container {images.busybox}\necho again").stdout == "again\n"

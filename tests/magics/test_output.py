@@ -1,0 +1,111 @@
+"""What a cell shows: live, in order, whole, and bounded."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+
+def test_progress_bars_stay_one_line(cell):  # R05
+    body = "for p in 10 50 100; do printf '\\r%s%%' $p; sleep 0.3; done"
+    result = cell("busybox", body)
+    assert result.stdout == "\r10%\r50%\r100%"
+    assert len(result.chunks) >= 2
+
+
+@pytest.mark.parametrize(
+    ("body", "out", "err"),
+    [
+        ("printf 'caf\\303'; sleep 1; printf '\\251\\n'", "café\n", ""),
+        ("printf 'a\\376b\\n'", "a\ufffdb\n", ""),
+        ("printf 'caf\\303'", "caf\ufffd", ""),
+        ("printf '\\303'; sleep .5; printf 'E\\n' >&2; sleep .5; printf '\\251\\n'", "é\n", "E\n"),
+    ],
+)
+def test_text_is_decoded_across_pieces(cell, body, out, err):  # R06
+    result = cell("busybox", body)
+    assert (result.stdout, result.stderr, result.status) == (out, err, "ok")
+
+
+def test_both_streams_in_order(cell):  # R21 b
+    result = cell("busybox", "echo a; sleep .3; echo b >&2; sleep .3; echo c")
+    assert (result.stdout, result.stderr) == ("a\nc\n", "b\n")
+    assert [text for _, _, text in result.chunks] == ["a\n", "b\n", "c\n"]
+
+
+def test_a_terminal_gives_lines_of_a_notebook(cell):  # R21 c
+    result = cell("busybox", "test -t 1 && echo tty", options="-t")
+    assert result.stdout == "tty\n"
+
+
+def test_output_is_live(cell):
+    result = cell("busybox", "echo a; sleep 1; echo b")
+    (first, _, a), (second, _, b) = result.chunks
+    assert (a, b) == ("a\n", "b\n")
+    assert second - first > 0.7
+
+
+@pytest.mark.slow
+def test_a_flood_costs_little_memory_and_nothing_is_lost(shared_kernel, images):
+    shared_kernel.run("import resource; peak = lambda: resource.getrusage(0).ru_maxrss // 1024")
+    shared_kernel.run(f"%%container {images.busybox}\ntrue")
+    before = int(shared_kernel.run("print(peak())").stdout)
+    body = "head -c 1000000000 /dev/zero | tr '\\0' 'x' | fold -w 99; echo the end"
+    result = shared_kernel.run(f"%%container {images.busybox}\n{body}", timeout=170)
+    assert result.status == "ok", result.error
+    after = int(shared_kernel.run("print(peak())").stdout)
+    assert after - before < 64, f"{after - before} MB"
+    assert len(result.stdout) + len(result.stderr) <= 1_000_000
+    assert result.stdout.endswith("xx\nthe end\n")
+    (path,) = set(re.findall(r"/\S+\.log", result.stderr))
+    try:
+        assert Path(path).stat().st_size == 10**9
+        assert Path(path).stat().st_mode & 0o077 == 0
+        assert "were dropped" in result.stderr
+    finally:
+        Path(path).unlink()
+
+
+def test_output_above_the_limit_shows_both_ends(shared_kernel, images):
+    result = shared_kernel.run(f"%%container {images.busybox}\nseq 300000")
+    assert result.stdout.startswith("1\n2\n3\n")
+    assert result.stdout.endswith("299999\n300000\n")
+    assert len(result.stdout) <= 1_000_000
+    (path,) = set(re.findall(r"/\S+\.log", result.stderr))
+    text = Path(path).read_text()
+    Path(path).unlink()
+    assert text == "".join(f"{n}\n" for n in range(1, 300001))
+
+
+def test_ten_megabytes_into_a_variable(cell, shared_kernel):
+    result = cell("busybox", "head -c 10000000 /dev/zero | tr '\\0' y", options="--out text")
+    assert result.stdout == ""
+    assert shared_kernel.run("print(text == 'y' * 10**7)").stdout == "True\n"
+
+
+def test_a_background_cell_is_read_while_it_runs(cell, shared_kernel):
+    result = cell(
+        "busybox", "echo one; sleep 1; echo two; exit 3", options="--bg --out pipe --proc job"
+    )
+    assert result.status == "ok"
+    assert result.duration < 5
+    shown = shared_kernel.run("print(repr(pipe.readline()), job.poll())")
+    assert shown.stdout == "'one\\n' None\n"
+    shown = shared_kernel.run(
+        "print(repr(pipe.read()), job.wait(10), job.returncode); pipe.close()"
+    )
+    assert shown.stdout == "'two\\n' 3 3\n"
+
+
+def test_a_background_cell_can_be_killed(cell, shared_kernel):
+    cell("busybox", "sleep 300", options="--bg --proc job")
+    assert shared_kernel.run("job.kill(); print(job.wait(10))").stdout == "137\n"
+
+
+def test_a_background_failure_without_a_handle_is_said(cell, shared_kernel):
+    cell("busybox", "exit 5", options="--bg")
+    shown = shared_kernel.run("import time; time.sleep(2)")
+    said = shown.stderr + shared_kernel.run("1").stderr
+    assert not said or "exit code 5" in said
