@@ -23,7 +23,7 @@ from . import pull as pulling
 from .dial import Dialler
 from .exits import ExitWatch
 from .stream import UPGRADE, Attachment, Stream
-from .translate import Json, translated
+from .translate import Json, of_start, translated
 
 if TYPE_CHECKING:
     import docker
@@ -191,6 +191,7 @@ class Connection:
                 headers=UPGRADE,
                 doing=doing,
                 timeout=self._timeout,
+                failure=of_start,  # Podman prepares the program now, and fails now
             )
 
     def watch_exit(self, container_id: str) -> ExitWatch:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import docker
 
     from .connection import Connection
-    from .discover import Attempt, Candidate
+    from .discover import Attempt, Candidate, Tls
 
 PATIENCE = 3.0
 SSH_PATIENCE = 20.0  # a handshake with a far host, and the start of docker there
@@ -118,14 +118,14 @@ def _of_missing_file(candidate: Candidate) -> errors.EngineUnavailable:
             f"{candidate.address} needs certificates: one of {files} does not exist",
             "DOCKER_CERT_PATH names their folder",
         )
-    return errors.NoEngine(f"there is no socket {hints.path(candidate)}", hints.start(candidate))
+    return errors.NoEngine(f"there is no socket at {hints.path(candidate)}", hints.start(candidate))
 
 
 def _of_permission(candidate: Candidate) -> errors.EngineUnavailable:
     if not candidate.chosen and not hints.is_visible(candidate):
         # The folder is closed to this user: whether there is a socket, nobody can tell.
         return errors.NoEngine(
-            f"there is no socket {hints.path(candidate)} that this user can see",
+            f"there is no socket at {hints.path(candidate)} that this user can see",
             hints.start(candidate),
         )
     return errors.EngineForbidden(
@@ -169,10 +169,14 @@ def _connection(
     from .discover import Attempt
 
     candidate = dialler.candidate
+    client = _client(dialler, str(version["ApiVersion"]), timeout)
+    # An engine is no web site: REQUESTS_CA_BUNDLE would take the place of its own
+    # authority, ~/.netrc would send it a password, and attach cannot pass a proxy.
+    client.api.trust_env = False
     return Connection(
         candidate,
         dialler,
-        _client(dialler, str(version["ApiVersion"]), timeout),
+        client,
         version,
         timeout=timeout,
         attempts=(*before, Attempt(candidate, None)),
@@ -184,33 +188,26 @@ def _client(dialler: Dialler, api_version: str, timeout: float) -> docker.Docker
     from docker.errors import DockerException
 
     address, tls = dialler.candidate.address, dialler.candidate.tls
+    seconds = cast("int", timeout)  # the stubs' word; requests takes fractions
     if dialler.ssh:
         from .ssh import Adapter
 
         # Never contacted: the adapter below takes the place of the one for this socket.
-        client = docker.DockerClient(
-            "unix:///ssh", version=api_version, timeout=cast("int", timeout)
-        )
+        client = docker.DockerClient("unix:///ssh", version=api_version, timeout=seconds)
         client.api.mount("http+docker://", Adapter(dialler.ssh))
         return client
     try:
         return docker.DockerClient(
-            address,
-            version=api_version,
-            timeout=cast("int", timeout),
-            tls=_docker_tls(dialler.candidate) if tls else False,
+            address, version=api_version, timeout=seconds, tls=_docker_tls(tls) if tls else False
         )
     except DockerException as error:
         missing = "pip install pywin32" if sys.platform == "win32" else ""
-        raise errors.NoEngine(
-            f"docker-py cannot use {address}: {one_line(str(error))}", missing
-        ) from error
+        message = f"docker-py cannot use {address}: {one_line(str(error))}"
+        raise errors.NoEngine(message, missing) from error
 
 
-def _docker_tls(candidate: Candidate) -> docker.tls.TLSConfig:
+def _docker_tls(tls: Tls) -> docker.tls.TLSConfig:
     from docker.tls import TLSConfig
 
-    tls = candidate.tls
-    assert tls
     pair = (tls.cert, tls.key) if tls.cert and tls.key else None
     return TLSConfig(client_cert=pair, ca_cert=tls.ca, verify=tls.verify)

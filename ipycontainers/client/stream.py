@@ -17,9 +17,11 @@ import contextlib
 import http.client
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
+
+from ipycontainers.errors import ContainerError
 
 from .dial import AnySocket, Dialler
 from .translate import Json, of_status
@@ -45,12 +47,14 @@ class Stream:
         doing: str,
         timeout: float,
         keep_timeout: bool = False,
+        failure: Callable[[int, str, str], ContainerError] = of_status,
     ) -> None:
         """Returns when the head of the answer has come, within ``timeout``; the rest may
         take as long as it likes, unless ``keep_timeout``.
 
         ``doing`` begins the message of an error.
-        Raises what ``translate.of_status`` says, OSError, http.client.HTTPException.
+        Raises what ``failure`` makes of an answer of 400 and above, OSError, and
+        http.client.HTTPException.
         """
         self._sock: AnySocket = dialler.dial(timeout)
         try:
@@ -64,7 +68,7 @@ class Stream:
             )
             self._response.begin()
             if self._response.status >= 400:
-                raise of_status(self._response.status, self._explanation(), doing)
+                raise failure(self._response.status, self._explanation(), doing)
             if not keep_timeout:
                 self._sock.settimeout(None)
         except BaseException:

@@ -60,7 +60,7 @@ def of_start(status: int, explanation: str, doing: str) -> errors.ContainerError
     found = PROGRAM.search(explanation)
     if not found:
         error = of_status(status, explanation, doing)
-        if isinstance(error, (errors.Invalid, errors.EngineError)):
+        if isinstance(error, (errors.Invalid, errors.EngineError)) or "OCI" in explanation:
             return errors.EngineError(f"{doing}: {_without_runtime(explanation)}", exit_code=125)
         return error
     program = found["program"] or found["missing"] or "the program"

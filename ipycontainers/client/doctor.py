@@ -1,0 +1,150 @@
+"""What is there: every engine tried, the one chosen and why, and how it isolates.
+
+Nothing is started and nothing is changed. What could only be seen from inside a
+container is given as "not measured", and what the engine says of itself as reported.
+
+Knows: ``/version`` and ``/info`` of Docker and Podman. Does not know: how the report
+is printed (``cli`` does that).
+"""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from ipycontainers import errors
+
+from .connection import Connection
+from .discover import Attempt, connect
+from .translate import Json
+
+NOT_MEASURED = "not measured (that needs a container)"
+
+
+def examine(setting: str | None = None) -> Json:
+    """The report as plain data: "ok" is whether a cell could run; "error" and "hint" say
+    why not and what mends it. Raises nothing of ours."""
+    report: Json = {"ok": False, "error": "", "hint": "", "tried": [], "chosen": {}}
+    report["versions"] = {
+        "ipycontainers": _installed("ipycontainers"),
+        "Python": platform.python_version(),
+        "docker-py": _installed("docker"),
+    }
+    try:
+        with connect(setting) as connection:
+            _describe(connection, report)
+    except errors.ContainerError as error:
+        report.update(error=error.message, hint=error.hint)
+        attempts = getattr(error, "attempts", ())
+        report["tried"] = report["tried"] or [_attempt(attempt) for attempt in attempts]
+    report["ok"] = not report["error"]
+    return report
+
+
+def _describe(connection: Connection, report: Json) -> None:
+    report["tried"] = [_attempt(attempt) for attempt in connection.attempts]
+    report["chosen"] = {
+        "source": connection.candidate.source,
+        "address": connection.candidate.address,
+        "why": _why(connection),
+    }
+    told = connection.version()
+    report["versions"] |= {
+        "engine": f"{_name(told)} {told.get('Version', '?')}",
+        "API": str(told.get("ApiVersion", "?")),
+    }
+    info, images = connection.info(), connection.list_images()
+    rootless = _is_rootless(info)
+    report["engine"] = {
+        "system": f"{info.get('OperatingSystem', '?')}, Linux {info.get('KernelVersion', '?')}",
+        "storage driver": str(info.get("Driver", "?")),
+        "cgroup version": f"{info.get('CgroupVersion', '1')} ({info.get('CgroupDriver', '?')})",
+        "rootless": "yes" if rootless else "no",
+        "images": f"{len(images)} with a name" if images else "none yet: the first cell pulls one",
+        "your files": _files(connection),
+    }
+    report["isolation"] = _isolation(info, rootless)
+
+
+def _attempt(attempt: Attempt) -> dict[str, str]:
+    error = attempt.error
+    return {
+        "source": attempt.candidate.source,
+        "address": attempt.candidate.address,
+        "outcome": type(error).__name__ if error else "answers",
+        "message": error.message if error else "",
+        "hint": error.hint if error else "",
+    }
+
+
+def _why(connection: Connection) -> str:
+    candidate = connection.candidate
+    if candidate.chosen:
+        source = candidate.source.replace("setting", "the setting (--engine, IPYCONTAINERS_ENGINE)")
+        return f"named by {source}; nothing else is tried"
+    if len(connection.attempts) == 1:
+        return "no engine is named, and the first usual socket answers"
+    return "no engine is named, and this is the first usual socket that answers"
+
+
+def _name(told: Json) -> str:
+    names = [str(part.get("Name")) for part in told.get("Components") or ()]
+    if "Podman Engine" in names:
+        return "Podman"
+    return "Docker" if "Engine" in names else str((told.get("Platform") or {}).get("Name") or "?")
+
+
+def _files(connection: Connection) -> str:
+    if connection.shares_files:
+        return "shared: -v and --here mean this machine's files"
+    return "not shared: -v means files of the engine's machine"
+
+
+def _security(info: Json) -> dict[str, str]:
+    """``["name=seccomp,profile=default", "name=rootless"]`` → by name, with the profile."""
+    found = {}
+    for option in info.get("SecurityOptions") or ():
+        words = dict(word.partition("=")[::2] for word in str(option).split(","))
+        found[words.get("name", "")] = words.get("profile", "")
+    return found
+
+
+def _is_rootless(info: Json) -> bool:
+    return bool(info.get("Rootless")) or "rootless" in _security(info)  # Podman, Docker
+
+
+def _isolation(info: Json, rootless: bool) -> dict[str, str]:
+    security = _security(info)
+    modules = [name for name in ("apparmor", "selinux") if name in security]
+    profile = security.get("seccomp") or "yes"
+    return {
+        "seccomp": f"profile {profile}" if "seccomp" in security else "none: no filter is reported",
+        "user namespace": _user_namespace(security, rootless),
+        "AppArmor, SELinux": ", ".join(modules) or "none",
+        "limits": _limits(info, rootless),
+        "namespaces": f"pid, mount, network, ipc, uts: {NOT_MEASURED}",
+    }
+
+
+def _limits(info: Json, rootless: bool) -> str:
+    if rootless and str(info.get("CgroupVersion", "1")) == "1":
+        return "none: a rootless engine cannot set any on cgroup version 1"
+    names = {"MemoryLimit": "memory", "CpuCfsQuota": "cpus", "PidsLimit": "pids"}
+    enforced = ", ".join(name for key, name in names.items() if info.get(key)) or "none"
+    missing = ", ".join(name for key, name in names.items() if not info.get(key))
+    return f"{enforced}; not: {missing}" if missing else enforced
+
+
+def _user_namespace(security: dict[str, str], rootless: bool) -> str:
+    if rootless:
+        return "yes: root in a container is the engine's user outside"
+    if "userns" in security:
+        return "yes: root in a container is another user outside"
+    return "none: root in a container is root on the engine's machine"
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "from source"
