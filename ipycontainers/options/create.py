@@ -104,20 +104,20 @@ def _run(body: Body, options: RunOptions, entrypoint: Sequence[str] | None,
 
 def environment(options: RunOptions, folder: Path, environ: Mapping[str, str],
                 traits: EngineTraits, defaults: Mapping[str, str]) -> list[str]:
-    """Env: first the files, then -e, so that -e wins; before them what yields to both.
+    """Env: what yields to the user, then the files, then -e; each name once, the last counts.
 
-    A name without a value anywhere stays bare, which makes Docker take it out of the
-    image's own environment; Podman would set it to nothing, so there it is left out.
+    A name that has no value outside is left out. Given with -e it goes as a bare name to
+    Docker, which then takes it out of the image's own environment; Podman would set it
+    to nothing.
     """
-    found = [line for name in options.texts("env-file")
-             for line in paths.key_values(name, folder, environ)]
+    found = [f"{name}={value}" for name, value in defaults.items()]
+    found += [line for name in options.texts("env-file")
+              for line in paths.key_values(name, folder, environ) if "=" in line]
     for text in options.texts("env"):
         known = "=" not in text and text in environ
         found.append(f"{text}={environ[text]}" if known else text)
-    named = {line.partition("=")[0] for line in found}
-    if traits.podman:
-        found = [line for line in found if "=" in line]
-    return [f"{name}={value}" for name, value in defaults.items() if name not in named] + found
+    last = {line.partition("=")[0]: line for line in found}
+    return [line for line in last.values() if "=" in line or not traits.podman]
 
 
 def _labels(options: RunOptions, folder: Path) -> Body:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .table import OPTIONS, Option
 
-_COLUMN = 34
+_COLUMN = 32
 _HEAD = """\
 %%container OPTIONS IMAGE [INTERPRETER …]
     run the cell in a fresh container, which is removed when the cell ends
@@ -22,9 +22,10 @@ What interprets the cell: the words after IMAGE; else the cell's #! line; else t
 own default command when that is a known interpreter (a python image takes Python, node
 JavaScript, debian bash, alpine sh, r-base R, julia Julia); else /bin/sh.
 
-In the line {name} and {expression} become Python values; $name, {{…}} and the body stay as
-typed. A word that holds blanks or quotes needs quotes around it, as in a shell. Relative
-paths mean the notebook's folder, ~ your home. docker run's options mean what they mean there.
+In the line {name} and {expression} become Python values; $name, {{…}} and the body stay
+as typed. A word with blanks or quotes in it needs quotes around it, as in a shell.
+Relative paths mean the notebook's folder, ~ your home. What docker run has too means the
+same here.
 """
 
 

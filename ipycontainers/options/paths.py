@@ -185,7 +185,8 @@ def key_values(name: str, folder: Path, environ: Mapping[str, str] | None) -> li
 
     Quotes are part of a value; a value ends with its line; \\r\\n ends a line too. A
     name without = takes its value from ``environ``, and stays bare without one.
-    Raises Invalid with the file and the line.
+    Newer Docker commands leave a bare name of an
+    --env-file out, and so does the caller. Raises Invalid with the file and the line.
     """
     path = resolve(no_shell(name), folder)
     try:
