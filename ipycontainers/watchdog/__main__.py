@@ -4,9 +4,10 @@
 
 It waits on a pidfd, not for the end of its pipe, since children that the kernel
 forked hold that pipe too and may outlive it. Where there is no pidfd (Linux before
-5.3, macOS) it asks twice a second who its parent is: that changes at the moment
-the kernel dies. It lives as long as a kernel and there is one for each, so until it
-has work it imports next to nothing and keeps what it is told unread.
+5.3, macOS, a Python built for older systems) it asks twice a second who its parent
+is: that changes at the moment the kernel dies. It lives as long as a kernel and there
+is one for each, so until it has work it imports next to nothing and keeps what it is
+told unread.
 
 Knows: how a process waits and ends. Does not know: containers, engines.
 """
@@ -82,7 +83,8 @@ def _open_pidfd(kernel: int) -> int | None:
         return None
     try:
         pidfd = os.pidfd_open(kernel)
-    except OSError:  # dead, or ENOSYS, or the EPERM of old seccomp profiles
+    # Dead; ENOSYS; the EPERM of old seccomp profiles; or this Python does not know the call.
+    except (OSError, AttributeError):
         return None
     if os.getppid() == kernel:
         return pidfd

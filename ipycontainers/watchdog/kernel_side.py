@@ -94,7 +94,7 @@ class Watchdog:
         try:
             self._process = _Outliving(
                 _command(sweep), stdin=reading, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, cwd=Path.cwd().anchor, start_new_session=True,
+                stderr=subprocess.DEVNULL, cwd=Path(__file__).anchor, start_new_session=True,
                 creationflags=_WINDOWS_FLAGS)
         finally:
             os.close(reading)
@@ -164,6 +164,9 @@ def _command(sweep: bool) -> list[str]:
 
 def _import_path() -> list[str]:
     """Where the process may look for docker: where we would, the current folder last."""
-    current = str(Path.cwd())
+    try:
+        current = str(Path.cwd())
+    except OSError:  # deleted under our feet
+        current = ""
     absolute = [entry for entry in sys.path if Path(entry).is_absolute()]
     return sorted(absolute, key=lambda entry: entry == current)

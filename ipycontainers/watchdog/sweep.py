@@ -16,10 +16,14 @@ import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-from ipycontainers.client import Candidate, Connection, candidates, open_candidate
+from ipycontainers.client import candidates, open_candidate
 from ipycontainers.errors import EngineUnavailable
 from ipycontainers.watchdog.labels import KEEP, KERNEL, is_abandoned, place
+
+if TYPE_CHECKING:
+    from ipycontainers.client import Candidate, Connection
 
 # Seconds after a kernel's death. The later ones are for a create request that was on its way
 # when the kernel died, and for an engine that does not answer at once.
@@ -59,9 +63,10 @@ def remove_dead(setting: str | None = None) -> None:
             connection = open_candidate(candidate, timeout=PATIENCE)
         except EngineUnavailable:
             continue
-        _remove(connection, [container["Id"] for container in
-                             connection.list_containers(labels=place(), all=True)
-                             if is_abandoned(container["Labels"])])
+        with connection:
+            _remove(connection, [container["Id"] for container in
+                                 connection.list_containers(labels=place(), all=True)
+                                 if is_abandoned(container["Labels"])])
         return
 
 
