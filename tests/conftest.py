@@ -126,7 +126,7 @@ def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     docker = request.getfixturevalue("engine").docker
-    in_process = "kernels" not in request.fixturenames
+    in_process = not {"kernels", "shared_kernel"} & set(request.fixturenames)
     containers = _containers(docker)
     threads, descriptors = set(threading.enumerate()), _descriptors(docker)
     yield

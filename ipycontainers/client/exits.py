@@ -13,7 +13,9 @@ Does not know: what a code means to a cell.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 PATIENCE = 2.0
 DIED = ("die", "died")
 CODES = ("exitCode", "containerExitCode")
+# A stream that its other end, or another thread of ours, has closed.
+BROKEN = (OSError, ValueError, http.client.HTTPException)
 KILLED = 137  # 128 + SIGKILL: the only code that the kernel's out-of-memory killer leaves
 
 
@@ -58,6 +62,7 @@ class ExitWatch:
         self._exit: Exit | None = None
         self._error: BaseException | None = None
         self._closed = False
+        self._waited_since = 0.0
         self._streams = [events]
         self._threads: list[threading.Thread] = []
         self._spawn(self._follow_events)
@@ -68,11 +73,14 @@ class ExitWatch:
         Raises NotFound when the container was removed before its code was seen, and
         EngineUnavailable when the engine is gone.
         """
-        if timeout is not None and timeout <= PATIENCE:
+        now = time.monotonic()
+        self._waited_since = self._waited_since or now
+        patience = max(0.0, self._waited_since + PATIENCE - now)
+        if timeout is not None and timeout < patience:
             self._done.wait(timeout)
-        elif not self._done.wait(PATIENCE):
+        elif not self._done.wait(patience):
             self._ask()
-            self._done.wait(None if timeout is None else timeout - PATIENCE)
+            self._done.wait(None if timeout is None else timeout - patience)
         if self._error:
             raise self._error
         return self._exit
@@ -102,7 +110,7 @@ class ExitWatch:
     def _follow_events(self) -> None:
         code = None
         # Closed by us, or by an engine that ends, or no event as we know them.
-        with contextlib.suppress(OSError, ValueError, AttributeError):
+        with contextlib.suppress(*BROKEN, AttributeError):
             code = self._code_of_events()
         if code is None:
             self._ask()
@@ -134,7 +142,7 @@ class ExitWatch:
                         return
                     self._streams.append(stream)
                 self._found(int(stream.json()["StatusCode"]))
-        except (OSError, ValueError, KeyError, errors.ContainerError) as error:
+        except (*BROKEN, AttributeError, KeyError, errors.ContainerError) as error:
             self._failed(error)
 
     def _found(self, code: int) -> None:

@@ -57,22 +57,20 @@ class Stream:
         http.client.HTTPException.
         """
         self._sock: AnySocket = dialler.dial(timeout)
+        # Not getresponse(): that closes the socket when the answer has no length.
+        self._response = http.client.HTTPResponse(cast("socket.socket", self._sock), method=method)
         try:
-            http_connection = http.client.HTTPConnection(dialler.host)
-            http_connection.sock = self._sock
+            request = http.client.HTTPConnection(dialler.host)
+            request.sock = self._sock
             query = f"?{urlencode(parameters)}" if parameters else ""
-            http_connection.request(method, path + query, headers=dict(headers or {}))
-            # Not getresponse(): that closes the socket when the answer has no length.
-            self._response = http.client.HTTPResponse(
-                cast("socket.socket", self._sock), method=method
-            )
+            request.request(method, path + query, headers=dict(headers or {}))
             self._response.begin()
             if self._response.status >= 400:
                 raise failure(self._response.status, self._explanation(), doing)
             if not keep_timeout:
                 self._sock.settimeout(None)
         except BaseException:
-            self._sock.close()
+            self.close()
             raise
 
     def _explanation(self) -> str:
@@ -84,13 +82,19 @@ class Stream:
 
     def lines(self) -> Iterator[Json]:
         """The JSON objects of the answer, each when it comes, until the stream ends."""
-        while line := self._response.readline(MAX_LINE):
+        while True:
+            with _broken_is_oserror():
+                line = self._response.readline(MAX_LINE)
+            if not line:
+                return
             if line.strip():
                 yield json.loads(line)
 
     def json(self) -> Json:
         """The whole answer, of at most 1 MB, as one JSON object. Waits for its end."""
-        answer: Json = json.loads(self._response.read(MAX_LINE))
+        with _broken_is_oserror():
+            body = self._response.read(MAX_LINE)
+        answer: Json = json.loads(body)
         return answer
 
     def close(self) -> None:
@@ -116,7 +120,8 @@ class Attachment(Stream):
 
     def read(self, size: int = 65536) -> bytes:
         """At least one byte, at most ``size``; waits for it. b"" is the end."""
-        return self._response.fp.read1(size)
+        with _broken_is_oserror():
+            return self._response.fp.read1(size)
 
     def write(self, data: bytes) -> None:
         """Waits until all is sent. Raises BrokenPipeError when the container has ended."""
@@ -130,3 +135,12 @@ class Attachment(Stream):
         """
         with contextlib.suppress(OSError):  # the engine was faster and has closed
             self._sock.shutdown(socket.SHUT_WR)
+
+
+@contextlib.contextmanager
+def _broken_is_oserror() -> Iterator[None]:
+    """http.client stumbles over itself when another thread closes what it reads."""
+    try:
+        yield
+    except (AttributeError, ValueError, http.client.HTTPException) as error:
+        raise OSError("the connection was closed") from error

@@ -236,8 +236,6 @@ def _find(name: str, word: str = "") -> Option:
     from difflib import get_close_matches
 
     close = get_close_matches(name, BY_NAME, 1, 0.5) if len(name) > 2 else []
-    if not close and "--" + name.lstrip("-") in BY_NAME:
-        close = ["--" + name.lstrip("-")]
     raise Invalid(f"there is no option {name}{within}",
                   f"did you mean {close[0]}? {_LIST}" if close else _LIST)
 
@@ -262,6 +260,8 @@ def _refuse_special(word: str, rest: Sequence[str]) -> None:
     name = word.partition("=")[0]
     if name == "--help":
         raise Invalid("there is no option --help", _LIST)
+    if "-" + name in BY_NAME and len(name) > 2:     # to Docker -env is -e nv, to nobody else
+        raise Invalid(f"there is no option {name}", f"did you mean -{name}? {_LIST}")
     letters = name[1:] if not name.startswith("--") else ""
     interactive = name == "--interactive" or (
         set(letters) <= set("itdP") and "i" in letters and len(letters) > 1)
