@@ -21,7 +21,7 @@ from ipycontainers.errors import Invalid
 
 from . import values
 
-_WINDOWS = re.compile(r"[A-Za-z]:[\\/]")
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _SHELL = re.compile(r"\$\(pwd\)|`pwd`|\$(?:PWD|HOME)\b|\$\{(?:PWD|HOME)\}|%cd%", re.IGNORECASE)
 
 

@@ -115,7 +115,7 @@ REFUSED = [
     "--pids-limit x", "--pids-limit 1.5", "--ulimit nofile", "--ulimit what=1",
     "--ulimit nofile=2:1", "--ulimit nofile=x", "--ulimit nofile=1:2:3", "--ulimit nofile=-1:5",
     "-p x", "-p 70000", "-p 2-1", "-p 1:2:3:4", "-p 80/what", "-p 8000-8001:80-82", "-p ''",
-    "-p x:80:80", "-p what=1", "-p a=1,b", "-v {folder}:", 
+    "-p x:80:80", "-p what=1", "-p a=1,b", "-v {folder}:",
     "-v {folder}:data", "-v {folder}:/data:what", "-v a:b:c:d", "-v {folder}:/",
     "--mount x", "--mount type=bind", "--mount type=bind,source={folder}", "--mount ''",
     "--mount type=bind,target=/x,volume-nocopy", "--mount type=what,target=/x",
@@ -204,7 +204,8 @@ def _compared(found: dict[str, Any]) -> Any:
     config, host = dict(found["Config"]), dict(found["HostConfig"])
     if config["Hostname"] == found["Id"][:12]:
         config["Hostname"] = "the id"
-    config["Env"].sort()                    # newer docker commands keep them in a hash map too
+    # Newer docker commands keep -e in a hash map; of one name the engine takes the last.
+    config["Env"] = {line.partition("=")[0]: line for line in config["Env"]}
     del host["LogConfig"]
     host["RestartPolicy"]["Name"] = host["RestartPolicy"]["Name"] or "no"
     for name in ("CapAdd", "CapDrop"):      # newer docker commands normalize them themselves

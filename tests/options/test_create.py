@@ -1,0 +1,297 @@
+"""RunOptions become the body of POST /containers/create: files, --here, what is ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ipycontainers.errors import Invalid
+from ipycontainers.options import EngineTraits, parse, split
+
+FAR = EngineTraits(shares_files=False)
+ME = f"{os.getuid()}:{os.getgid()}"
+
+
+def _body(line: str, folder: Path = Path("/"), *, environ: Mapping[str, str] | None = None,
+          traits: EngineTraits | None = None, **more: Any) -> dict[str, Any]:
+    return parse(split(line)).create_config(folder=folder, environ=environ or {},
+                                            traits=traits or EngineTraits(), **more)
+
+
+def _refused(line: str, folder: Path, traits: EngineTraits | None = None) -> Invalid:
+    with pytest.raises(Invalid) as caught:
+        _body(line, folder, traits=traits)
+    return caught.value
+
+
+# --- what runs ------------------------------------------------------------------------------
+
+
+def test_without_arguments_the_words_of_the_line_run() -> None:
+    body = _body("--entrypoint sh alpine -c 'a b'")
+    assert (body["Image"], body["Entrypoint"], body["Cmd"]) == ("alpine", ["sh"], ["-c", "a b"])
+
+
+def test_the_images_own_command_runs_when_nothing_is_said() -> None:
+    assert not {"Entrypoint", "Cmd"} & set(_body("alpine"))
+
+
+def test_the_callers_words_replace_those_of_the_line() -> None:
+    body = _body("--entrypoint sh alpine bash", entrypoint=["python", "-u"], command=["-c", "1"])
+    assert (body["Entrypoint"], body["Cmd"]) == (["python", "-u"], ["-c", "1"])
+
+
+def test_no_words_are_not_the_words_of_the_line() -> None:
+    assert "Cmd" not in _body("alpine bash", entrypoint=["bash"], command=[])
+
+
+@pytest.mark.parametrize(("line", "stdin", "attached"), [
+    ("alpine", False, False), ("alpine", True, True), ("--stdin x alpine", False, True)])
+def test_input_is_open_only_when_something_comes_in(line: str, stdin: bool,
+                                                    attached: bool) -> None:
+    body = _body(line, stdin=stdin)
+    assert body["OpenStdin"] is body["AttachStdin"] is body["StdinOnce"] is attached
+    assert body["AttachStdout"] is body["AttachStderr"] is True
+
+
+def test_a_detached_container_is_attached_to_nothing() -> None:
+    body = _body("-d alpine")
+    assert not any(body[f"Attach{name}"] for name in ("Stdin", "Stdout", "Stderr"))
+
+
+# --- what is ours -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("line", "driver"), [
+    ("x", "none"), ("--rm x", "none"), ("--keep x", None), ("-d x", None), ("--rm=false x", None)])
+def test_only_what_stays_is_logged(line: str, driver: str | None) -> None:
+    assert _body(line)["HostConfig"].get("LogConfig", {}).get("Type") is driver
+
+
+@pytest.mark.parametrize(("line", "removes"), [
+    ("x", False), ("--rm x", False), ("--keep x", False), ("-d x", False), ("-d --rm x", True)])
+def test_the_engine_removes_only_what_is_detached_with_rm(line: str, removes: bool) -> None:
+    assert _body(line)["HostConfig"].get("AutoRemove", False) is removes
+
+
+def test_our_labels_win() -> None:
+    assert _body("-l a=1 -l b=2 x", labels={"b": "ours"})["Labels"] == {"a": "1", "b": "ours"}
+
+
+def test_ours_only_options_change_nothing() -> None:
+    assert _body("--out a --err b --bg --proc p --timeout 3 --no-raise-error x") == _body("x")
+
+
+# --- variables ---------------------------------------------------------------------------------
+
+
+def test_a_bare_name_takes_the_kernels_value() -> None:
+    assert _body("-e A -e B x", environ={"A": "1 2"})["Env"] == ["A=1 2", "B"]
+
+
+def test_a_bare_name_without_a_value_is_left_out_on_podman() -> None:
+    traits = EngineTraits(podman=True)
+    assert _body("-e A -e B x", environ={"A": "1"}, traits=traits)["Env"] == ["A=1"]
+
+
+def test_defaults_yield_to_the_user() -> None:
+    defaults = {"PYTHONUNBUFFERED": "1", "OTHER": "2"}
+    assert _body("-e PYTHONUNBUFFERED= x", defaults=defaults)["Env"] == [
+        "PYTHONUNBUFFERED=", "OTHER=2"]
+
+
+def test_env_file_follows_docker_rules(tmp_path: Path) -> None:
+    """R24: quotes belong to the value, # does inside a line, \\r does not."""
+    (tmp_path / "f").write_bytes(
+        b'A="b c"\nB=x y\nC=1=2\nD=\n# c\n\nE=a#b\nF=win\r\nNOVAL\nGIVEN\n  G= 1 \n')
+    env = _body("--env-file f x", tmp_path, environ={"GIVEN": "outside"})["Env"]
+    assert env == ['A="b c"', "B=x y", "C=1=2", "D=", "E=a#b", "F=win", "GIVEN=outside", "G= 1 "]
+
+
+def test_env_file_with_a_value_over_lines_names_file_line_and_blank(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text('S="\n[s 1]\nk=v\n"\n')
+    refused = _refused("--env-file f x", tmp_path)
+    assert f"{tmp_path / 'f'}, line 2" in refused.message
+    assert "blank in the name '[s 1]'" in refused.message
+
+
+@pytest.mark.parametrize(("data", "said"), [
+    (b"\xff=1", "line 1: not UTF-8"), (b"\n=1", "line 2: there is no name"),
+    (b"a b=1", "blank in the name"), (b"a\tb", "blank in the name")])
+def test_env_file_errors_name_the_line(tmp_path: Path, data: bytes, said: str) -> None:
+    (tmp_path / "f").write_bytes(data)
+    assert said in _refused("--env-file f x", tmp_path).message
+
+
+def test_env_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"\xef\xbb\xbfA=1\n")
+    assert _body("--env-file f x", tmp_path)["Env"] == ["A=1"]
+
+
+def test_a_missing_env_file_is_named_absolutely(tmp_path: Path) -> None:
+    assert str(tmp_path / "f") in _refused("--env-file f x", tmp_path).message
+    assert str(tmp_path) in _refused("--env-file . x", tmp_path).message
+
+
+def test_options_win_over_env_files(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("A=1\nB=2\n")
+    assert _body("-e A=9 --env-file f x", tmp_path)["Env"] == ["A=9", "B=2"]
+
+
+# --- sources ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "note books"
+    (folder / "data").mkdir(parents=True)
+    (tmp_path / "home" / "sub").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    return folder
+
+
+@pytest.mark.parametrize(("source", "path"), [
+    (".", "note books"), ("./data", "note books/data"), ("data/", "note books/data"),
+    ("..", "."), ("../home", "home"), ("~", "home"), ("~/sub", "home/sub")])
+def test_relative_sources_mean_the_notebooks_folder_and_home(
+        folder: Path, tmp_path: Path, source: str, path: str) -> None:
+    expected = os.path.normpath(tmp_path / path)
+    host = _body(f"-v '{source}:/x:ro,z' x", folder)["HostConfig"]
+    assert host["Binds"] == [f"{expected}:/x:ro,z"]
+    host = _body(f"--mount 'type=bind,source={source},target=/x' x", folder)["HostConfig"]
+    assert host["Mounts"] == [{"Type": "bind", "Source": expected, "Target": "/x"}]
+
+
+def test_volumes_and_absolute_paths_pass_as_typed(folder: Path) -> None:
+    body = _body("-v data:/x -v /usr/../usr:/y -v /only --mount source=data,target=/z x", folder)
+    assert body["HostConfig"]["Binds"] == ["data:/x", "/usr/../usr:/y"]
+    assert body["HostConfig"]["Mounts"] == [{"Type": "volume", "Source": "data", "Target": "/z"}]
+    assert body["Volumes"] == {"/only": {}}
+
+
+@pytest.mark.parametrize("line", [
+    "-v ./no:/x x", "-v {folder}/no:/x x", "-v {folder}/no/../data/f:/x x",
+    "--mount type=bind,source=no,target=/x x"])
+def test_a_missing_source_is_an_error_that_names_the_absolute_path(
+        folder: Path, line: str) -> None:
+    (folder / "data" / "f").touch()
+    line = line.replace("{folder}", str(folder).replace(" ", "\\ "))
+    assert f"no file or folder {folder}/no" in _refused(line, folder).message
+
+
+def test_a_file_and_what_we_may_not_see_are_sources(folder: Path) -> None:
+    (folder / "f").touch()
+    assert _body("-v ./f:/x x", folder)["HostConfig"]["Binds"] == [f"{folder}/f:/x"]
+    long = "/" + "x" * 300                      # "File name too long": not our business
+    assert _body(f"-v {long}:/x x", folder)["HostConfig"]["Binds"] == [f"{long}:/x"]
+
+
+def test_an_unknown_user_of_a_home_is_invalid(folder: Path) -> None:
+    assert "~nobody-here" in _refused("-v ~nobody-here/x:/x x", folder).message
+
+
+def test_a_far_engine_takes_absolute_paths_and_volumes_only(folder: Path) -> None:
+    body = _body("-v /not/here:/x -v data:/y --mount type=bind,source=/no,target=/z x", folder,
+                 traits=FAR)
+    assert body["HostConfig"]["Binds"] == ["/not/here:/x", "data:/y"]
+    for line in ("-v .:/x x", "-v ~:/x x", "--mount type=bind,source=.,target=/x x"):
+        refused = _refused(line, folder, FAR)
+        assert "does not see this machine's files" in refused.message
+        assert refused.hint
+
+
+def test_windows_paths_and_labels_pass_unchanged(folder: Path) -> None:
+    sources = [r"C:\Users\me:/data:ro", "C:/x:/y:Z", r"\\server\share:/s:z"]
+    body = _body(" ".join(f"-v {source}" for source in sources) + " x", folder, traits=FAR)
+    assert body["HostConfig"]["Binds"] == sources
+
+
+def test_a_folder_with_a_colon_is_refused_for_v_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "a:b"
+    folder.mkdir()
+    assert "--mount" in _refused("-v .:/x x", folder).hint
+    mounts = _body("--mount type=bind,source=.,target=/x x", folder)["HostConfig"]["Mounts"]
+    assert mounts[0]["Source"] == str(folder)
+
+
+def test_seccomp_profile_is_a_file_of_ours(folder: Path) -> None:
+    (folder / "p.json").write_text('{ "a": "x  y\\" z",\n "b" : [1, 2] }')
+    host = _body("--security-opt seccomp=p.json x", folder)["HostConfig"]
+    assert host["SecurityOpt"] == ['seccomp={"a":"x  y\\" z","b":[1,2]}']
+    (folder / "p.json").write_text("{")
+    assert "p.json" in _refused("--security-opt seccomp=p.json x", folder).message
+
+
+def test_conflicting_aliases_are_refused(folder: Path) -> None:
+    assert _refused("--network name=a,alias=b --network-alias c x", folder).hint
+    assert _refused("--network a --network a x", folder).hint
+    assert _refused("--network host --network-alias c x", folder).hint
+
+
+def test_several_networks_are_several_endpoints() -> None:
+    body = _body("--network a --network name=b,ip=10.0.0.9 --network-alias c x")
+    assert body["HostConfig"]["NetworkMode"] == "a"
+    assert body["NetworkingConfig"] == {"EndpointsConfig": {
+        "a": {"Aliases": ["c"]}, "b": {"IPAMConfig": {"IPv4Address": "10.0.0.9"}}}}
+
+
+# --- --here ------------------------------------------------------------------------------------
+
+
+def _here(line: str, folder: Path, **traits: bool) -> dict[str, Any]:
+    return _body(f"--here {line}", folder, traits=EngineTraits(**traits))
+
+
+def test_here_shares_the_folder_at_the_same_path_as_the_user(folder: Path) -> None:
+    body = _here("x", folder)
+    assert body["HostConfig"]["Mounts"] == [
+        {"Type": "bind", "Source": str(folder), "Target": str(folder)}]
+    assert (body["WorkingDir"], body["User"]) == (str(folder), ME)
+
+
+def test_here_on_a_rootless_engine_is_root_whatever_the_image_says(folder: Path) -> None:
+    body = _here("x", folder, rootless=True)
+    assert (body["User"], body["Env"]) == ("0:0", [])
+
+
+def test_here_gives_a_home_only_to_a_user_whom_the_image_does_not_know(
+        folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 1234)
+    monkeypatch.setattr(os, "getgid", lambda: 5678)
+    body = _here("-e A=1 x", folder)
+    assert (body["User"], body["Env"]) == ("1234:5678", ["HOME=/tmp", "A=1"])
+    assert _here("-e HOME=/x x", folder)["Env"] == ["HOME=/x"]
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    assert _here("x", folder)["Env"] == []
+
+
+def test_the_users_own_options_win_over_here(folder: Path) -> None:
+    body = _here("-u 9 -w /w --userns host --security-opt label=type:t x", folder, selinux=True,
+                 userns_remap=True)
+    assert (body["User"], body["WorkingDir"], body["Env"]) == ("9", "/w", [])
+    assert body["HostConfig"]["SecurityOpt"] == ["label=type:t"]
+
+
+def test_here_relabels_nothing_under_selinux(folder: Path) -> None:
+    assert _here("x", folder, selinux=True)["HostConfig"]["SecurityOpt"] == ["label=disable"]
+    assert "SecurityOpt" not in _here("x", folder)["HostConfig"]
+
+
+def test_here_leaves_remapped_users_aside(folder: Path) -> None:
+    assert _here("x", folder, userns_remap=True)["HostConfig"]["UsernsMode"] == "host"
+
+
+def test_here_needs_an_engine_that_sees_the_folder(folder: Path) -> None:
+    refused = _refused("--here x", folder, FAR)
+    assert str(folder) in refused.message
+    assert refused.hint
+
+
+def test_here_does_not_mind_a_colon_in_the_path(tmp_path: Path) -> None:
+    folder = tmp_path / "a:b,c"
+    folder.mkdir()
+    assert _here("x", folder)["HostConfig"]["Mounts"][0]["Target"] == str(folder)
