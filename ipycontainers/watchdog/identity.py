@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -56,10 +57,12 @@ def started(pid: int) -> int | None:
     """
     if sys.platform != "linux":
         return None
+    # Sends nothing, and raises ProcessLookupError; /proc may also hide a process that lives.
+    with suppress(PermissionError):
+        os.kill(pid, 0)
     try:
-        os.kill(pid, 0)  # sends nothing; /proc alone may hide living processes (hidepid)
         stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except ProcessLookupError:
+    except ProcessLookupError:  # it ended between opening and reading
         raise
     except OSError:
         return None

@@ -29,15 +29,18 @@ if TYPE_CHECKING:
 # when the kernel died, and for an engine that does not answer at once.
 MOMENTS = (0, 0.5, 1, 2, 4, 8)
 
-# Seconds until one request counts as unanswered: an engine that hangs gets three chances.
-PATIENCE = 3
+# Seconds until one request counts as unanswered; to log in by ssh may take some.
+PATIENCE = 5
+
+# Seconds after which what does not answer is given up.
+LIMIT = 11
 
 # dockerd needs 0.1-0.5 s to remove one running container and does several at a time.
 AT_ONCE = 8
 
 
 def remove_of(kernel: str, engines: Iterable[Candidate]) -> None:
-    """Remove the containers of the kernel that had the id ``kernel``; returns within 12 s.
+    """Remove the containers of the kernel that had the id ``kernel``; returns within 11 s.
 
     Each engine is asked in a thread of its own, so that one that hangs does not
     keep the others waiting. The caller ends its process afterwards, whatever
@@ -47,7 +50,7 @@ def remove_of(kernel: str, engines: Iterable[Candidate]) -> None:
                for engine in engines]
     for thread in threads:
         thread.start()
-    latest = time.monotonic() + MOMENTS[-1] + PATIENCE
+    latest = time.monotonic() + LIMIT
     for thread in threads:
         thread.join(max(0, latest - time.monotonic()))
 
@@ -72,16 +75,15 @@ def remove_dead(setting: str | None = None) -> None:
 
 def _remove_repeatedly(kernel: str, engine: Candidate) -> None:
     begin = time.monotonic()
-    connection: Connection | None = None
     for moment in MOMENTS:
         time.sleep(max(0, begin + moment - time.monotonic()))
         try:
-            connection = connection or open_candidate(engine, timeout=PATIENCE)
-            _remove(connection, [container["Id"] for container in
-                                 connection.list_containers(labels={KERNEL: kernel}, all=True)
-                                 if KEEP not in container["Labels"]])
-        except Exception:  # noqa: BLE001 - whatever it was: nobody else is left who would remove them
-            connection = None
+            with open_candidate(engine, timeout=PATIENCE) as connection:
+                _remove(connection, [container["Id"] for container in
+                                     connection.list_containers(labels={KERNEL: kernel}, all=True)
+                                     if KEEP not in container["Labels"]])
+        except Exception:  # noqa: BLE001 - whatever it was, nobody else would try again
+            continue
 
 
 def _remove(connection: Connection, containers: list[str]) -> None:
