@@ -19,5 +19,13 @@ from .paths import EngineTraits
 from .table import OPTIONS, Option
 from .words import expand, split
 
-__all__ = ["OPTIONS", "EngineTraits", "Option", "RunOptions", "expand", "help_text", "parse",
-           "split"]
+__all__ = [
+    "OPTIONS",
+    "EngineTraits",
+    "Option",
+    "RunOptions",
+    "expand",
+    "help_text",
+    "parse",
+    "split",
+]

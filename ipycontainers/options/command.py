@@ -20,22 +20,37 @@ if TYPE_CHECKING:
     from .parse import RunOptions
 
 
-def line(options: RunOptions, *, entrypoint: Sequence[str] | None,
-         command: Sequence[str] | None, folder: Path | None, traits: EngineTraits,
-         stdin: bool) -> str:
+def line(
+    options: RunOptions,
+    *,
+    entrypoint: Sequence[str] | None,
+    command: Sequence[str] | None,
+    folder: Path | None,
+    traits: EngineTraits,
+    stdin: bool,
+) -> str:
     """The command; never raises. Without ``folder`` paths stay as typed."""
     import shlex
 
     own = entrypoint is None
-    before = ([] if options.entrypoint is None or not own
-              else ["--entrypoint", options.entrypoint])
+    before = [] if options.entrypoint is None or not own else ["--entrypoint", options.entrypoint]
     words = list(options.command if command is None else command)
     if entrypoint:
         before, words = ["--entrypoint", entrypoint[0]], [*entrypoint[1:], *words]
     reads = stdin or options.stdin is not None
-    return shlex.join(["docker", "run", *_removal(options), *(["-i"] if reads else []),
-                       *_options(options, folder, traits), *_here(options, folder, traits),
-                       *before, options.image, *words])
+    return shlex.join(
+        [
+            "docker",
+            "run",
+            *_removal(options),
+            *(["-i"] if reads else []),
+            *_options(options, folder, traits),
+            *_here(options, folder, traits),
+            *before,
+            options.image,
+            *words,
+        ]
+    )
 
 
 def _removal(options: RunOptions) -> list[str]:
@@ -80,8 +95,11 @@ def _here(options: RunOptions, folder: Path | None, traits: EngineTraits) -> lis
         return []
     inside = paths.inside(folder)
     plain = ":" not in str(folder)[2:]
-    words = (["-v", f"{folder}:{inside}"] if plain
-             else ["--mount", f'type=bind,"source={folder}","target={inside}"'])
+    words = (
+        ["-v", f"{folder}:{inside}"]
+        if plain
+        else ["--mount", f'type=bind,"source={folder}","target={inside}"']
+    )
     if options.last("workdir") is None:
         words += ["-w", inside]
     user = create.here_user(traits)
@@ -89,8 +107,9 @@ def _here(options: RunOptions, folder: Path | None, traits: EngineTraits) -> lis
         words += ["-u", user]
         if home := create.here_home(user, options.texts("env")):
             words += ["-e", home]
-    if traits.selinux and not any(text.startswith("label") for text in
-                                  options.texts("security-opt")):
+    if traits.selinux and not any(
+        text.startswith("label") for text in options.texts("security-opt")
+    ):
         words += ["--security-opt", "label=disable"]
     if traits.userns_remap and options.last("userns") is None:
         words += ["--userns", "host"]

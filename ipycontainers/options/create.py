@@ -25,10 +25,18 @@ Body = dict[str, object]
 _BUILT_IN_NETWORKS = ("", "default", "bridge", "host", "none")
 
 
-def config(options: RunOptions, *, entrypoint: Sequence[str] | None,
-           command: Sequence[str] | None, folder: Path, environ: Mapping[str, str],
-           traits: EngineTraits, labels: Mapping[str, str], stdin: bool,
-           defaults: Mapping[str, str]) -> Body:
+def config(
+    options: RunOptions,
+    *,
+    entrypoint: Sequence[str] | None,
+    command: Sequence[str] | None,
+    folder: Path,
+    environ: Mapping[str, str],
+    traits: EngineTraits,
+    labels: Mapping[str, str],
+    stdin: bool,
+    defaults: Mapping[str, str],
+) -> Body:
     """The whole body.
 
     ``entrypoint`` and ``command`` are what runs; None means --entrypoint and the words
@@ -38,12 +46,8 @@ def config(options: RunOptions, *, entrypoint: Sequence[str] | None,
     -d --rm alone: every other container is removed by who started it. Raises Invalid
     for files that are not there.
     """
-    host: Body = {"NetworkMode": "default", "Dns": [], "DnsSearch": [], "DnsOptions": []}
-    body: Body = {"Image": options.image, "HostConfig": host,
-                  "AttachStdin": False, "AttachStdout": True, "AttachStderr": True}
-    for option, value in options.given:
-        if option.place:
-            _put(body, option.place, value if isinstance(value, bool) else option.read(value))
+    body = _from_table(options)
+    host = _object(body, "HostConfig")
     _run(body, options, entrypoint, command, stdin)
     body["Env"] = environment(options, folder, environ, traits, defaults)
     body["Labels"] = _labels(options, folder) | dict(labels)
@@ -52,10 +56,20 @@ def config(options: RunOptions, *, entrypoint: Sequence[str] | None,
     _volumes(body, host, options, folder, traits)
     _publish(body, host, options)
     _networks(body, host, options)
-    if not (options.keep or options.detach):
-        host["LogConfig"] = {"Type": "none", "Config": {}}
     if options.here:
         _share(body, host, options, folder, traits)
+    return body
+
+
+def _from_table(options: RunOptions) -> Body:
+    """What every container gets, and the values whose place the table knows."""
+    host: Body = {"NetworkMode": "default", "Dns": [], "DnsSearch": [], "DnsOptions": []}
+    if not (options.keep or options.detach):
+        host["LogConfig"] = {"Type": "none", "Config": {}}
+    body: Body = {"Image": options.image, "HostConfig": host}
+    for option, value in options.given:
+        if option.place:
+            _put(body, option.place, value if isinstance(value, bool) else option.read(value))
     return body
 
 
@@ -84,8 +98,13 @@ def _list(body: Body, key: str) -> list[object]:
     return found
 
 
-def _run(body: Body, options: RunOptions, entrypoint: Sequence[str] | None,
-         command: Sequence[str] | None, stdin: bool) -> None:
+def _run(
+    body: Body,
+    options: RunOptions,
+    entrypoint: Sequence[str] | None,
+    command: Sequence[str] | None,
+    stdin: bool,
+) -> None:
     if entrypoint is not None:
         body["Entrypoint"] = list(entrypoint)
     elif options.entrypoint is not None:
@@ -94,16 +113,23 @@ def _run(body: Body, options: RunOptions, entrypoint: Sequence[str] | None,
     if words:
         body["Cmd"] = list(words)
     reads = stdin or options.stdin is not None
-    if options.detach:
-        body.update(AttachStdout=False, AttachStderr=False)
-        if options.flag("rm"):
-            _object(body, "HostConfig")["AutoRemove"] = True
-    body.update(OpenStdin=reads, AttachStdin=reads and not options.detach,
-                StdinOnce=reads and not options.detach)
+    body.update(AttachStdout=not options.detach, AttachStderr=not options.detach)
+    if options.detach and options.flag("rm"):
+        _object(body, "HostConfig")["AutoRemove"] = True
+    body.update(
+        OpenStdin=reads,
+        AttachStdin=reads and not options.detach,
+        StdinOnce=reads and not options.detach,
+    )
 
 
-def environment(options: RunOptions, folder: Path, environ: Mapping[str, str],
-                traits: EngineTraits, defaults: Mapping[str, str]) -> list[str]:
+def environment(
+    options: RunOptions,
+    folder: Path,
+    environ: Mapping[str, str],
+    traits: EngineTraits,
+    defaults: Mapping[str, str],
+) -> list[str]:
     """Env: what yields to the user, then the files, then -e; each name once, the last counts.
 
     A name that has no value outside is left out. Given with -e it goes as a bare name to
@@ -111,8 +137,12 @@ def environment(options: RunOptions, folder: Path, environ: Mapping[str, str],
     to nothing.
     """
     found = [f"{name}={value}" for name, value in defaults.items()]
-    found += [line for name in options.texts("env-file")
-              for line in paths.key_values(name, folder, environ) if "=" in line]
+    found += [
+        line
+        for name in options.texts("env-file")
+        for line in paths.key_values(name, folder, environ)
+        if "=" in line
+    ]
     for text in options.texts("env"):
         known = "=" not in text and text in environ
         found.append(f"{text}={environ[text]}" if known else text)
@@ -121,8 +151,11 @@ def environment(options: RunOptions, folder: Path, environ: Mapping[str, str],
 
 
 def _labels(options: RunOptions, folder: Path) -> Body:
-    lines = [line for name in options.texts("label-file")
-             for line in paths.key_values(name, folder, None)]
+    lines = [
+        line
+        for name in options.texts("label-file")
+        for line in paths.key_values(name, folder, None)
+    ]
     return dict(values.label(line) for line in (*lines, *options.texts("label")))
 
 
@@ -160,11 +193,12 @@ def _profile(name: str, folder: Path) -> str:
         json.loads(text)
     except (OSError, ValueError) as err:
         raise Invalid(f"--security-opt seccomp={name}: cannot use {path}: {err}") from err
-    return re.sub(r'("(?:\\.|[^"\\])*")|\s+', r"\1", text)      # as Docker compacts it
+    return re.sub(r'("(?:\\.|[^"\\])*")|\s+', r"\1", text)  # as Docker compacts it
 
 
-def _volumes(body: Body, host: Body, options: RunOptions, folder: Path,
-             traits: EngineTraits) -> None:
+def _volumes(
+    body: Body, host: Body, options: RunOptions, folder: Path, traits: EngineTraits
+) -> None:
     for text in dict.fromkeys(options.texts("volume")):
         source, rest = paths.volume(text)
         if not source:
@@ -173,8 +207,10 @@ def _volumes(body: Body, host: Body, options: RunOptions, folder: Path,
         if paths.is_path(source):
             source = paths.host_path(source, folder, traits)
             if ":" in source[2:]:
-                raise Invalid(f"-v cannot say a path with a colon: {source}",
-                              f"--mount type=bind,source={source},target={rest}")
+                raise Invalid(
+                    f"-v cannot say a path with a colon: {source}",
+                    f"--mount type=bind,source={source},target={rest}",
+                )
         _list(host, "Binds").append(f"{source}:{rest}")
     for text in options.texts("mount"):
         mount = paths.mount(text)
@@ -198,15 +234,19 @@ def _networks(body: Body, host: Body, options: RunOptions) -> None:
     host["NetworkMode"] = names[0]
     if aliases := options.texts("network-alias"):
         if "Aliases" in networks[0]:
-            raise Invalid("there are names in both --network alias=… and --network-alias",
-                          "leave one of them out")
+            raise Invalid(
+                "there are names in both --network alias=… and --network-alias",
+                "leave one of them out",
+            )
         networks[0]["Aliases"] = list(aliases)
     endpoints: Body = {}
     for name, network in zip(names, networks, strict=True):
         built_in = name in _BUILT_IN_NETWORKS or name.startswith("container:")
         if built_in and "Aliases" in network:
-            raise Invalid(f"a container has no other names in the network {name}",
-                          "make a network of your own: docker network create lab")
+            raise Invalid(
+                f"a container has no other names in the network {name}",
+                "make a network of your own: docker network create lab",
+            )
         if name in endpoints:
             raise Invalid(f"--network {name} is given twice", "leave one of them out")
         endpoints[name] = network
@@ -214,12 +254,13 @@ def _networks(body: Body, host: Body, options: RunOptions) -> None:
         body["NetworkingConfig"] = {"EndpointsConfig": endpoints}
 
 
-def _share(body: Body, host: Body, options: RunOptions, folder: Path,
-           traits: EngineTraits) -> None:
+def _share(body: Body, host: Body, options: RunOptions, folder: Path, traits: EngineTraits) -> None:
     """--here. The user's own -w, -u, -e HOME, --userns and label=… win."""
     if not traits.shares_files:
-        raise Invalid(f"--here shares {folder}, and the engine does not see this machine's files",
-                      "use an engine on this machine, or a volume: -v NAME:/data")
+        raise Invalid(
+            f"--here shares {folder}, and the engine does not see this machine's files",
+            "use an engine on this machine, or a volume: -v NAME:/data",
+        )
     inside = paths.inside(folder)
     _list(host, "Mounts").append({"Type": "bind", "Source": str(folder), "Target": inside})
     body.setdefault("WorkingDir", inside)
@@ -229,8 +270,9 @@ def _share(body: Body, host: Body, options: RunOptions, folder: Path,
         env = _list(body, "Env")
         if home := here_home(user, [str(line) for line in env]):
             env.insert(0, home)
-    if traits.selinux and not any(text.startswith("label") for text in
-                                  options.texts("security-opt")):
+    if traits.selinux and not any(
+        text.startswith("label") for text in options.texts("security-opt")
+    ):
         _list(host, "SecurityOpt").append("label=disable")
     if traits.userns_remap:
         host.setdefault("UsernsMode", "host")

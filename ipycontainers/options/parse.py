@@ -22,18 +22,24 @@ from .paths import EngineTraits
 from .table import BY_NAME, OPTIONS, Option
 
 _LIST = "%%container? lists the options"
-_INTERACTIVE = ("{} has no meaning in a notebook: the cell's body is the program's input, "
-                "--stdin NAME_OR_FILE gives it another, -t alone a terminal")
+_INTERACTIVE = (
+    "{} has no meaning in a notebook: the cell's body is the program's input, "
+    "--stdin NAME_OR_FILE gives it another, -t alone a terminal"
+)
 _RESERVED = {
     "-i": "-i (values into a cell) is not available yet: pass text with -e NAME={name}, "
-          "or a variable's content with --stdin NAME",
+    "or a variable's content with --stdin NAME",
     "-o": "-o (values out of a cell) is not available yet: --out NAME keeps what the cell prints",
     "-s": "-s (a shell that lives on between cells) is not available yet: "
-          "each cell is a container of its own, and -v NAME:/data keeps files between them",
+    "each cell is a container of its own, and -v NAME:/data keeps files between them",
 }
-_RESERVED.update({"--input": _RESERVED["-i"].replace("-i ", "--input ", 1),
-                  "--output": _RESERVED["-o"].replace("-o ", "--output ", 1),
-                  "--session": _RESERVED["-s"].replace("-s ", "--session ", 1)})
+_RESERVED.update(
+    {
+        "--input": _RESERVED["-i"].replace("-i ", "--input ", 1),
+        "--output": _RESERVED["-o"].replace("-o ", "--output ", 1),
+        "--session": _RESERVED["-s"].replace("-s ", "--session ", 1),
+    }
+)
 _NOT_OURS = """
     -a --attach --blkio-weight --blkio-weight-device -c --cpu-shares --cgroup-parent --cidfile
     --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --detach-keys
@@ -98,8 +104,11 @@ class RunOptions:
     @property
     def raise_error(self) -> bool:
         """Whether a non-zero exit code fails the cell; the last word on it counts."""
-        told = [(option.name == "raise-error") == value for option, value in self.given
-                if option.name in ("raise-error", "no-raise-error")]
+        told = [
+            (option.name == "raise-error") == value
+            for option, value in self.given
+            if option.name in ("raise-error", "no-raise-error")
+        ]
         return told[-1] if told else True
 
     @property
@@ -146,26 +155,53 @@ class RunOptions:
         """The value of --entrypoint; "" means: none, not even the image's own."""
         return self.last("entrypoint")
 
-    def create_config(self, *, entrypoint: Sequence[str] | None = None,
-                      command: Sequence[str] | None = None, folder: Path,
-                      environ: Mapping[str, str], traits: EngineTraits | None = None,
-                      labels: Mapping[str, str] | None = None, stdin: bool = False,
-                      defaults: Mapping[str, str] | None = None) -> dict[str, object]:
+    def create_config(
+        self,
+        *,
+        entrypoint: Sequence[str] | None = None,
+        command: Sequence[str] | None = None,
+        folder: Path,
+        environ: Mapping[str, str],
+        traits: EngineTraits | None = None,
+        labels: Mapping[str, str] | None = None,
+        stdin: bool = False,
+        defaults: Mapping[str, str] | None = None,
+    ) -> dict[str, object]:
         """The JSON body of POST /containers/create; see ``create.config``."""
         from . import create
 
-        return create.config(self, entrypoint=entrypoint, command=command, folder=folder,
-                             environ=environ, traits=traits or EngineTraits(),
-                             labels=labels or {}, stdin=stdin, defaults=defaults or {})
+        return create.config(
+            self,
+            entrypoint=entrypoint,
+            command=command,
+            folder=folder,
+            environ=environ,
+            traits=traits or EngineTraits(),
+            labels=labels or {},
+            stdin=stdin,
+            defaults=defaults or {},
+        )
 
-    def docker_command(self, *, entrypoint: Sequence[str] | None = None,
-                       command: Sequence[str] | None = None, folder: Path | None = None,
-                       traits: EngineTraits | None = None, stdin: bool = False) -> str:
+    def docker_command(
+        self,
+        *,
+        entrypoint: Sequence[str] | None = None,
+        command: Sequence[str] | None = None,
+        folder: Path | None = None,
+        traits: EngineTraits | None = None,
+        stdin: bool = False,
+    ) -> str:
         """The equivalent ``docker run …`` for a shell; see ``command.line``."""
         from . import command as shown
 
-        return shown.line(self, entrypoint=entrypoint, command=command, folder=folder,
-                          traits=traits or EngineTraits(), stdin=stdin)
+        return shown.line(
+            self,
+            entrypoint=entrypoint,
+            command=command,
+            folder=folder,
+            traits=traits or EngineTraits(),
+            stdin=stdin,
+        )
 
 
 def parse(words: Sequence[str]) -> RunOptions:
@@ -182,8 +218,9 @@ def parse(words: Sequence[str]) -> RunOptions:
             _check(option, value)
         given += found
     if not rest or not rest[0]:
-        raise Invalid("there is no image",
-                      "%%container OPTIONS IMAGE, for example: %%container -e A=1 alpine")
+        raise Invalid(
+            "there is no image", "%%container OPTIONS IMAGE, for example: %%container -e A=1 alpine"
+        )
     options = RunOptions(rest[0], tuple(rest[1:]), tuple(given))
     _refuse_contradictions(options)
     return options
@@ -231,13 +268,16 @@ def _find(name: str, word: str = "") -> Option:
         return BY_NAME[name]
     within = f" in {word}" if word not in ("", name) else ""
     if name in _NOT_OURS.split():
-        raise Invalid(f"{name}{within} is an option of docker run that %%container does not take",
-                      _LIST)
+        raise Invalid(
+            f"{name}{within} is an option of docker run that %%container does not take", _LIST
+        )
     from difflib import get_close_matches
 
     close = get_close_matches(name, BY_NAME, 1, 0.5) if len(name) > 2 else []
-    raise Invalid(f"there is no option {name}{within}",
-                  f"did you mean {close[0]}? {_LIST}" if close else _LIST)
+    raise Invalid(
+        f"there is no option {name}{within}",
+        f"did you mean {close[0]}? {_LIST}" if close else _LIST,
+    )
 
 
 def _hint(name: str, option: Option) -> str:
@@ -260,11 +300,12 @@ def _refuse_special(word: str, rest: Sequence[str]) -> None:
     name = word.partition("=")[0]
     if name == "--help":
         raise Invalid("there is no option --help", _LIST)
-    if "-" + name in BY_NAME and len(name) > 2:     # to Docker -env is -e nv, to nobody else
+    if "-" + name in BY_NAME and len(name) > 2:  # to Docker -env is -e nv, to nobody else
         raise Invalid(f"there is no option {name}", f"did you mean -{name}? {_LIST}")
     letters = name[1:] if not name.startswith("--") else ""
     interactive = name == "--interactive" or (
-        set(letters) <= set("itdP") and "i" in letters and len(letters) > 1)
+        set(letters) <= set("itdP") and "i" in letters and len(letters) > 1
+    )
     # -i NAME IMAGE will pass a value; -i IMAGE is a habit from docker run.
     if interactive or (word == "-i" and not (rest and rest[0].isidentifier() and rest[1:])):
         raise Invalid(_INTERACTIVE.format(name))
@@ -293,11 +334,15 @@ def _refuse_contradictions(options: RunOptions) -> None:
         if one in on and other in on:
             raise Invalid(sentence, "leave one of them out")
     if "proc" in on and "bg" not in on:
-        raise Invalid("--proc is the program that runs in the background, so it needs --bg",
-                      "add --bg, or leave --proc out")
+        raise Invalid(
+            "--proc is the program that runs in the background, so it needs --bg",
+            "add --bg, or leave --proc out",
+        )
     if "network-alias" in on and "network" not in on:
-        raise Invalid("--network-alias is a name in a network, so it needs --network NAME",
-                      "for example: --network lab --network-alias db")
+        raise Invalid(
+            "--network-alias is a name in a network, so it needs --network NAME",
+            "for example: --network lab --network-alias db",
+        )
 
 
 __all__ = ["OPTIONS", "RunOptions", "parse"]

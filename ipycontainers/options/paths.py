@@ -29,18 +29,21 @@ _SHELL = re.compile(r"\$\(pwd\)|`pwd`|\$(?:PWD|HOME)\b|\$\{(?:PWD|HOME)\}|%cd%",
 class EngineTraits:
     """What decides how files are shared with an engine; ``client`` finds it out."""
 
-    shares_files: bool = True       # the engine sees this machine's files at the same paths
-    rootless: bool = False          # root in a container is the user who runs the engine
-    selinux: bool = False           # labels forbid a container to read a home folder
-    userns_remap: bool = False      # dockerd --userns-remap: root in a container is somebody else
+    shares_files: bool = True  # the engine sees this machine's files at the same paths
+    rootless: bool = False  # root in a container is the user who runs the engine
+    selinux: bool = False  # labels forbid a container to read a home folder
+    userns_remap: bool = False  # dockerd --userns-remap: root in a container is somebody else
     podman: bool = False
 
 
 def no_shell(value: str) -> str:
     """``value``, unless it holds what only a shell would replace."""
     if found := _SHELL.search(value):
-        better = ("~" if "home" in found[0].lower()
-                  else ". for the notebook's folder, or --here, or {os.getcwd()}")
+        better = (
+            "~"
+            if "home" in found[0].lower()
+            else ". for the notebook's folder, or --here, or {os.getcwd()}"
+        )
         raise ValueError(f"no shell replaces {found[0]} in a notebook: write {better}")
     return value
 
@@ -52,7 +55,7 @@ def volume(value: str) -> tuple[str, str]:
     """
     no_shell(value)
     at = value.find(":", 2 if _WINDOWS.match(value) else 0)
-    source, rest = ("", value) if at < 0 else (value[:at], value[at + 1:])
+    source, rest = ("", value) if at < 0 else (value[:at], value[at + 1 :])
     if not rest or at == 0:
         raise ValueError("not [SOURCE:]FOLDER_IN_CONTAINER[:ro]")
     return source, rest
@@ -88,10 +91,21 @@ def mount(value: str) -> dict[str, object]:
 
 
 _MOUNT_FLAGS = ("readonly", "ro", "volume-nocopy", "bind-nonrecursive")
-_MOUNT_TEXTS = {"type": "Type", "source": "Source", "src": "Source", "target": "Target",
-                "dst": "Target", "destination": "Target", "consistency": "Consistency"}
-_RECURSIVE = {"enabled": "", "disabled": "NonRecursive", "writable": "ReadOnlyNonRecursive",
-              "readonly": "ReadOnlyForceRecursive"}
+_MOUNT_TEXTS = {
+    "type": "Type",
+    "source": "Source",
+    "src": "Source",
+    "target": "Target",
+    "dst": "Target",
+    "destination": "Target",
+    "consistency": "Consistency",
+}
+_RECURSIVE = {
+    "enabled": "",
+    "disabled": "NonRecursive",
+    "writable": "ReadOnlyNonRecursive",
+    "readonly": "ReadOnlyForceRecursive",
+}
 
 
 def _bind_option(bind: dict[str, object], key: str, value: str) -> None:
@@ -159,17 +173,21 @@ def host_path(source: str, folder: Path, traits: EngineTraits) -> str:
     path = resolve(source, folder)
     if not traits.shares_files:
         if path != source:
-            raise Invalid(f"{source} is a path of this machine, and the engine does not see "
-                          "this machine's files",
-                          "give an absolute path of the engine's machine, or the name of a volume")
+            raise Invalid(
+                f"{source} is a path of this machine, and the engine does not see "
+                "this machine's files",
+                "give an absolute path of the engine's machine, or the name of a volume",
+            )
         return path
     try:
         Path(path).stat()
     except (FileNotFoundError, NotADirectoryError):
-        raise Invalid(f"there is no file or folder {path}",
-                      "" if path == source else f"{source} is looked up in {folder}") from None
+        raise Invalid(
+            f"there is no file or folder {path}",
+            "" if path == source else f"{source} is looked up in {folder}",
+        ) from None
     except (OSError, ValueError):
-        pass                                # the engine may have more rights than we have
+        pass  # the engine may have more rights than we have
     return path
 
 
@@ -211,9 +229,11 @@ def _key_value(line: str, where: str, environ: Mapping[str, str] | None) -> str:
     if not name:
         raise Invalid(f"{where}: there is no name before the =")
     if " " in name or "\t" in name:
-        raise Invalid(f"{where}: there is a blank in the name {name!r}",
-                      "each line is NAME=VALUE; a value cannot go on in the next line, "
-                      "and quotes do not help")
+        raise Invalid(
+            f"{where}: there is a blank in the name {name!r}",
+            "each line is NAME=VALUE; a value cannot go on in the next line, "
+            "and quotes do not help",
+        )
     if not equals and environ is not None and name in environ:
         return f"{name}={environ[name]}"
     return line

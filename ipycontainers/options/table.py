@@ -30,16 +30,16 @@ class Option:
     raises ValueError with a reason.
     """
 
-    names: tuple[str, ...]              # -e, --env: short before long
-    metavar: str                        # "" for a flag
+    names: tuple[str, ...]  # -e, --env: short before long
+    metavar: str  # "" for a flag
     help: str
     section: str = ""
     place: str = ""
     read: Callable[[str], object] = values.text
-    example: str = ""                   # a right value, for the hint after a wrong one
+    example: str = ""  # a right value, for the hint after a wrong one
     repeats: bool = False
-    choices: tuple[str, ...] = ()       # nothing else is right; Tab offers them
-    kind: str = ""                      # what else Tab offers: path variable network container
+    choices: tuple[str, ...] = ()  # nothing else is right; Tab offers them
+    kind: str = ""  # what else Tab offers: path variable network container
 
     @property
     def name(self) -> str:
@@ -56,13 +56,33 @@ def _section(title: str, *options: Option) -> tuple[Option, ...]:
     return tuple(replace(option, section=title) for option in options)
 
 
-def _row(names: str, metavar: str, text: str, place: str = "",
-         read: Callable[[str], object] = values.text, example: str = "", *,
-         repeats: bool = False, choices: tuple[str, ...] = (), kind: str = "") -> Option:
-    return Option(tuple(names.split()), metavar, text, "", place, read, example,
-                  repeats or place.endswith(("[]", "{}")), choices, kind)
+def _row(
+    names: str,
+    metavar: str,
+    text: str,
+    place: str = "",
+    read: Callable[[str], object] = values.text,
+    example: str = "",
+    *,
+    repeats: bool = False,
+    choices: tuple[str, ...] = (),
+    kind: str = "",
+) -> Option:
+    return Option(
+        tuple(names.split()),
+        metavar,
+        text,
+        "",
+        place,
+        read,
+        example,
+        repeats or place.endswith(("[]", "{}")),
+        choices,
+        kind,
+    )
 
 
+# fmt: off
 _NOTEBOOK = _section(
     OURS,
     _row("--here", "", "share the notebook's folder, at the same path, as yourself"),
@@ -197,7 +217,10 @@ _CONTAINER = _section(
     _row("--platform", "OS/ARCH", "of an image made for several", example="linux/amd64"),
 )
 
-OPTIONS: tuple[Option, ...] = (_NOTEBOOK + _SCRIPT + _PROGRAM + _FILES + _LIMITS + _NETWORK
-                               + _RIGHTS + _CONTAINER)
+# fmt: on
+
+OPTIONS: tuple[Option, ...] = (
+    _NOTEBOOK + _SCRIPT + _PROGRAM + _FILES + _LIMITS + _NETWORK + _RIGHTS + _CONTAINER
+)
 
 BY_NAME: dict[str, Option] = {name: option for option in OPTIONS for name in option.names}

@@ -16,16 +16,18 @@ import re
 
 _SIZE = re.compile(r"(\d+(?:\.\d*)?|\.\d+) ?(?:([kmgtp]?)(?:(?<=[kmgtp])i)?b?)", re.IGNORECASE)
 _CPUS = re.compile(r"(\d{0,9})(?:\.(\d*))?")
-_DOMAIN = re.compile(r"([a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-                     r"(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*)\.?")
+_DOMAIN = re.compile(
+    r"([a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+    r"(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*)\.?"
+)
 _LONG_NETWORK = re.compile(r"\w+=\w+(,\w+=\w+)*")
 _ULIMITS = """core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio
               rttime sigpending stack"""
 _SYSCTLS = """kernel.msgmax kernel.msgmnb kernel.msgmni kernel.sem kernel.shmall
               kernel.shmmax kernel.shmmni kernel.shm_rmid_forced"""
-_MAX_INT = 2 ** 63 - 1
+_MAX_INT = 2**63 - 1
 
-Json = object                               # what json.dumps takes; mypy has no better name
+Json = object  # what json.dumps takes; mypy has no better name
 
 
 def text(value: str) -> str:
@@ -57,7 +59,7 @@ def size(value: str) -> int:
     if not match:
         raise ValueError("not a size: a number, then b, k, m, g or t")
     power = "kmgtp".index(match[2].lower()) + 1 if match[2] else 0
-    number = float(match[1]) * 1024 ** power
+    number = float(match[1]) * 1024**power
     if number > _MAX_INT:
         raise ValueError("too large a size")
     return int(number)
@@ -74,7 +76,7 @@ def nano_cpus(value: str) -> int:
     fraction = (match[2] or "").rstrip("0")
     if len(fraction) > 9:
         raise ValueError("too precise, nine digits are the limit")
-    return int(match[1] or 0) * 10 ** 9 + int(fraction.ljust(9, "0"))
+    return int(match[1] or 0) * 10**9 + int(fraction.ljust(9, "0"))
 
 
 def seconds(value: str) -> float:
@@ -82,7 +84,7 @@ def seconds(value: str) -> float:
         number = float(value)
     except ValueError:
         number = -1.0
-    if not 0 < number < 10 ** 9:
+    if not 0 < number < 10**9:
         raise ValueError("not a number of seconds above 0")
     return number
 
@@ -113,8 +115,10 @@ def label(value: str) -> tuple[str, str]:
 def sysctl(value: str) -> tuple[str, str]:
     name, equals, rest = value.partition("=")
     if not equals or not (name in _SYSCTLS.split() or name.startswith(("net.", "fs.mqueue."))):
-        raise ValueError("a container has its own net.*, fs.mqueue.* and kernel.{msg,sem,shm}* "
-                         "settings only, written NAME=VALUE")
+        raise ValueError(
+            "a container has its own net.*, fs.mqueue.* and kernel.{msg,sem,shm}* "
+            "settings only, written NAME=VALUE"
+        )
     return name, rest
 
 
@@ -214,16 +218,22 @@ def fields(value: str) -> list[str]:
 
 
 def gpus(value: str) -> dict[str, Json]:
-    request: dict[str, Json] = {"Driver": "", "Count": 0, "DeviceIDs": None,
-                                "Capabilities": [["gpu"]], "Options": {}}
+    request: dict[str, Json] = {
+        "Driver": "",
+        "Count": 0,
+        "DeviceIDs": None,
+        "Capabilities": [["gpu"]],
+        "Options": {},
+    }
     seen: set[str] = set()
     for field in fields(value):
         key, equals, rest = field.partition("=")
         if not equals:
             key, rest = "count", field
         if key in seen:
-            raise ValueError(f"{key} is given twice; several devices need quotes inside: "
-                             "'\"device=0,1\"'")
+            raise ValueError(
+                f"{key} is given twice; several devices need quotes inside: '\"device=0,1\"'"
+            )
         seen.add(key)
         if key == "driver":
             request["Driver"] = rest
@@ -237,8 +247,9 @@ def gpus(value: str) -> dict[str, Json]:
             pairs = (option.partition("=") for option in fields(rest))
             request["Options"] = {name: text for name, _, text in pairs}
         else:
-            raise ValueError(f"there is no {key}=; known are count, device, driver, "
-                             "capabilities, options")
+            raise ValueError(
+                f"there is no {key}=; known are count, device, driver, capabilities, options"
+            )
     if not seen & {"count", "device"}:
         request["Count"] = 1
     return request
@@ -300,14 +311,16 @@ def publish(value: str) -> list[tuple[str, dict[str, Json]]]:
         hosts = [""] * (last - first + 1)
     else:
         start, end = _ports(outside)
-        if first == last:                   # one port, and the engine picks it from a range
+        if first == last:  # one port, and the engine picks it from a range
             hosts = [outside if start != end else str(start)]
         elif end - start != last - first:
             raise ValueError("the two ranges differ in length")
         else:
             hosts = [str(port) for port in range(start, end + 1)]
-    return [(f"{port}/{protocol}", {"HostIp": ip, "HostPort": hosts[port - first]})
-            for port in range(first, last + 1)]
+    return [
+        (f"{port}/{protocol}", {"HostIp": ip, "HostPort": hosts[port - first]})
+        for port in range(first, last + 1)
+    ]
 
 
 def _short_publish(value: str) -> str:

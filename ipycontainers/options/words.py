@@ -31,7 +31,7 @@ def split(line: str) -> list[str]:
     Raises Invalid for a quote that is never closed.
     """
     words: list[str] = []
-    word: str | None = None                 # None: between words; "" is a word: ''
+    word: str | None = None  # None: between words; "" is a word: ''
     at = 0
     while at < len(line):
         char = line[at]
@@ -42,7 +42,7 @@ def split(line: str) -> list[str]:
         elif char in _QUOTES:
             text, at = _quoted(line, at)
             word = (word or "") + text
-        elif char == "\\" and line[at + 1:at + 2] and line[at + 1] in _BLANK + _QUOTES:
+        elif char == "\\" and line[at + 1 : at + 2] and line[at + 1] in _BLANK + _QUOTES:
             word, at = (word or "") + line[at + 1], at + 2
         else:
             word, at = (word or "") + char, at + 1
@@ -55,12 +55,14 @@ def _quoted(line: str, start: int) -> tuple[str, int]:
         char = line[at]
         if char == quote:
             return text, at + 1
-        if quote == '"' and char == "\\" and line[at + 1:at + 2] in ('"', "\\"):
+        if quote == '"' and char == "\\" and line[at + 1 : at + 2] in ('"', "\\"):
             at += 1
             char = line[at]
         text, at = text + char, at + 1
-    raise Invalid(f"the quote {quote} before {line[start + 1:start + 20]!r} is never closed",
-                  f"close it with another {quote}, or write \\{quote} for the character itself")
+    raise Invalid(
+        f"the quote {quote} before {line[start + 1 : start + 20]!r} is never closed",
+        f"close it with another {quote}, or write \\{quote} for the character itself",
+    )
 
 
 def expand(words: Iterable[str], namespace: dict[str, object]) -> list[str]:
@@ -87,15 +89,15 @@ def _braces(word: str, start: int, namespace: dict[str, object]) -> tuple[str, i
     if word.startswith("{{", start):
         end = word.find("}}", start)
         end = start if end < 0 else end
-        return word[start:end + 2], end + 2
-    if word[start - 1:start] != "$":
+        return word[start : end + 2], end + 2
+    if word[start - 1 : start] != "$":
         end = start
         while (end := word.find("}", end + 1)) >= 0:
             # A brace inside a string or a dict closes nothing: the first text that parses wins.
-            source = word[start + 1:end].strip()
+            source = word[start + 1 : end].strip()
             if (code := _expression(source)) is not None:
                 value = _value(source, code, namespace)
-                return (word[start:end + 1] if value is None else value), end + 1
+                return (word[start : end + 1] if value is None else value), end + 1
     end = _closing(word, start)
     return word[start:end], end
 
@@ -109,7 +111,7 @@ def _expression(source: str) -> CodeType | None:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")     # "\d" in text that is not ours to judge
+            warnings.simplefilter("ignore")  # "\d" in text that is not ours to judge
             tree = ast.parse(source, mode="eval")
             code = compile(tree, "<magic line>", "eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -128,12 +130,16 @@ def _value(source: str, code: CodeType, namespace: dict[str, object]) -> str | N
         return None if source.isidentifier() and callable(value) else str(value)
     except NameError as err:
         name = getattr(err, "name", None) or source
-        raise Invalid(f"the Python name {name!r} is not defined, in {{{source}}}",
-                      "define it in a cell above; a word whose expression has quotes or blanks "
-                      "needs quotes around it; {{ }} stay as typed") from err
+        raise Invalid(
+            f"the Python name {name!r} is not defined, in {{{source}}}",
+            "define it in a cell above; a word whose expression has quotes or blanks "
+            "needs quotes around it; {{ }} stay as typed",
+        ) from err
     except Exception as err:
-        raise Invalid(f"{{{source}}} failed: {type(err).__name__}: {err}",
-                      "braces hold a Python expression; {{ }} stay as typed") from err
+        raise Invalid(
+            f"{{{source}}} failed: {type(err).__name__}: {err}",
+            "braces hold a Python expression; {{ }} stay as typed",
+        ) from err
 
 
 def _closing(word: str, start: int) -> int:

@@ -23,36 +23,48 @@ def _command(line: str, **more: object) -> str:
     return parse(split(line)).docker_command(**settings)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("line", "command"), [
-    ("alpine", "docker run --rm alpine"),
-    ("--rm alpine", "docker run --rm alpine"),
-    ("--keep alpine", "docker run alpine"),
-    ("--rm=false alpine", "docker run alpine"),
-    ("-d alpine", "docker run -d alpine"),
-    ("-d --rm alpine", "docker run --rm -d alpine"),
-    ("-e A=secret -e B alpine", "docker run --rm -e A -e B alpine"),
-    ("--memory=1g --detach=false -P alpine", "docker run --rm -m 1g -d=false -P alpine"),
-    ("--out a --timeout 3 --no-raise-error --diff alpine", "docker run --rm alpine"),
-    ("--entrypoint sh alpine -c 'echo a  b'",
-     "docker run --rm --entrypoint sh alpine -c 'echo a  b'"),
-    ("--entrypoint '' alpine sh", "docker run --rm --entrypoint '' alpine sh"),
-    ("--stdin x alpine wc", "docker run --rm -i alpine wc"),
-    ("-v ./d:/d:ro alpine", "docker run --rm -v '/note books/d:/d:ro' alpine"),
-    ("-v data:/d -v /x -v /a:/b alpine", "docker run --rm -v data:/d -v /x -v /a:/b alpine"),
-    ("--mount type=bind,src=.,dst=/d alpine",
-     "docker run --rm --mount 'type=bind,src=/note books,dst=/d' alpine"),
-    ("--mount type=volume,src=v,dst=/d alpine",
-     "docker run --rm --mount type=volume,src=v,dst=/d alpine"),
-    ("--env-file .env alpine", "docker run --rm --env-file '/note books/.env' alpine"),
-])
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("alpine", "docker run --rm alpine"),
+        ("--rm alpine", "docker run --rm alpine"),
+        ("--keep alpine", "docker run alpine"),
+        ("--rm=false alpine", "docker run alpine"),
+        ("-d alpine", "docker run -d alpine"),
+        ("-d --rm alpine", "docker run --rm -d alpine"),
+        ("-e A=secret -e B alpine", "docker run --rm -e A -e B alpine"),
+        ("--memory=1g --detach=false -P alpine", "docker run --rm -m 1g -d=false -P alpine"),
+        ("--out a --timeout 3 --no-raise-error --diff alpine", "docker run --rm alpine"),
+        (
+            "--entrypoint sh alpine -c 'echo a  b'",
+            "docker run --rm --entrypoint sh alpine -c 'echo a  b'",
+        ),
+        ("--entrypoint '' alpine sh", "docker run --rm --entrypoint '' alpine sh"),
+        ("--stdin x alpine wc", "docker run --rm -i alpine wc"),
+        ("-v ./d:/d:ro alpine", "docker run --rm -v '/note books/d:/d:ro' alpine"),
+        ("-v data:/d -v /x -v /a:/b alpine", "docker run --rm -v data:/d -v /x -v /a:/b alpine"),
+        (
+            "--mount type=bind,src=.,dst=/d alpine",
+            "docker run --rm --mount 'type=bind,src=/note books,dst=/d' alpine",
+        ),
+        (
+            "--mount type=volume,src=v,dst=/d alpine",
+            "docker run --rm --mount type=volume,src=v,dst=/d alpine",
+        ),
+        ("--env-file .env alpine", "docker run --rm --env-file '/note books/.env' alpine"),
+    ],
+)
 def test_command(line: str, command: str) -> None:
     assert _command(line) == command
 
 
 def test_what_really_ran_is_shown() -> None:
-    assert _command("--entrypoint sh alpine bash", entrypoint=["python", "-u"],
-                    command=["-c", "print('a')"], stdin=True) == (
-        "docker run --rm -i --entrypoint python alpine -u -c 'print('\"'\"'a'\"'\"')'")
+    assert _command(
+        "--entrypoint sh alpine bash",
+        entrypoint=["python", "-u"],
+        command=["-c", "print('a')"],
+        stdin=True,
+    ) == ("docker run --rm -i --entrypoint python alpine -u -c 'print('\"'\"'a'\"'\"')'")
 
 
 def test_without_a_folder_paths_stay_as_typed() -> None:
@@ -61,7 +73,8 @@ def test_without_a_folder_paths_stay_as_typed() -> None:
 
 def test_paths_of_a_far_engine_stay_as_typed() -> None:
     assert _command("-v .:/d alpine", traits=EngineTraits(shares_files=False)) == (
-        "docker run --rm -v .:/d alpine")
+        "docker run --rm -v .:/d alpine"
+    )
 
 
 def test_here_is_spelt_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,30 +82,39 @@ def test_here_is_spelt_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getgid", lambda: 5678)
     shared = "-v '/note books:/note books' -w '/note books'"
     assert _command("--here alpine") == (
-        f"docker run --rm {shared} -u 1234:5678 -e HOME=/tmp alpine")
+        f"docker run --rm {shared} -u 1234:5678 -e HOME=/tmp alpine"
+    )
     assert _command("--here alpine", traits=EngineTraits(rootless=True)) == (
-        f"docker run --rm {shared} -u 0:0 alpine")
+        f"docker run --rm {shared} -u 0:0 alpine"
+    )
     assert _command("--here -u 5 -w /x alpine") == (
-        "docker run --rm -u 5 -w /x -v '/note books:/note books' alpine")
+        "docker run --rm -u 5 -w /x -v '/note books:/note books' alpine"
+    )
     everything = EngineTraits(selinux=True, userns_remap=True, rootless=True)
     assert _command("--here alpine", traits=everything).endswith(
-        "--security-opt label=disable --userns host alpine")
+        "--security-opt label=disable --userns host alpine"
+    )
 
 
 def test_a_folder_with_a_colon_is_spelt_as_a_mount() -> None:
     command = _command("--here -u 5 alpine", folder=Path("/a:b,c"))
     words = shlex.split(command)
     options = parse(words[2:])
-    mounts = options.create_config(folder=Path("/"), environ={},
-                                   traits=EngineTraits(shares_files=False))["HostConfig"]
+    mounts = options.create_config(
+        folder=Path("/"), environ={}, traits=EngineTraits(shares_files=False)
+    )["HostConfig"]
     assert isinstance(mounts, dict)
     assert mounts["Mounts"] == [{"Type": "bind", "Source": "/a:b,c", "Target": "/a:b,c"}]
 
 
 def _lines() -> st.SearchStrategy[RunOptions]:
     """Any RunOptions of docker's options, made from right examples and any texts."""
-    shown = [option for option in OPTIONS if option.group == "docker"
-             and option.name not in ("env", "entrypoint", "rm", "volume", "mount")]
+    shown = [
+        option
+        for option in OPTIONS
+        if option.group == "docker"
+        and option.name not in ("env", "entrypoint", "rm", "volume", "mount")
+    ]
 
     def one(option: Option) -> st.SearchStrategy[tuple[Option, str | bool]]:
         if not option.metavar:
@@ -101,13 +123,16 @@ def _lines() -> st.SearchStrategy[RunOptions]:
         free = option.name in ("user", "name", "hostname", "workdir", "dns-option", "stop-signal")
         return st.tuples(st.just(option), texts | st.text(min_size=1) if free else texts)
 
-    def build(given: list[tuple[Option, str | bool]], image: str,
-              command: list[str]) -> RunOptions:
+    def build(given: list[tuple[Option, str | bool]], image: str, command: list[str]) -> RunOptions:
         return RunOptions(image, tuple(command), tuple(given))
 
     image = st.text(min_size=1).filter(lambda text: not text.startswith("-"))
-    return st.builds(build, st.lists(st.sampled_from(shown).flatmap(one), max_size=5), image,
-                     st.lists(st.text(), max_size=3))
+    return st.builds(
+        build,
+        st.lists(st.sampled_from(shown).flatmap(one), max_size=5),
+        image,
+        st.lists(st.text(), max_size=3),
+    )
 
 
 @given(_lines())
@@ -118,25 +143,32 @@ def test_the_command_read_again_is_the_same(options: RunOptions) -> None:
     assert words[:2] == ["docker", "run"]
     try:
         again = parse(words[2:])
-    except Invalid:                             # not every list of options makes sense together
+    except Invalid:  # not every list of options makes sense together
         with pytest.raises(Invalid):
             parse(_words(options))
         return
     given_again = tuple(row for row in again.given if row[0].name != "rm")
     assert (again.image, again.command, given_again) == (
-        options.image, options.command, options.given)
+        options.image,
+        options.command,
+        options.given,
+    )
 
 
 def _words(options: RunOptions) -> list[str]:
     words: list[str] = []
     for option, value in options.given:
-        words += ([f"{option.names[-1]}={str(value).lower()}"] if isinstance(value, bool)
-                  else [option.names[-1], value])
+        words += (
+            [f"{option.names[-1]}={str(value).lower()}"]
+            if isinstance(value, bool)
+            else [option.names[-1], value]
+        )
     return [*words, options.image, *options.command]
 
 
-@given(st.lists(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0")),
-                max_size=4))
+@given(
+    st.lists(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0")), max_size=4)
+)
 def test_a_shell_reads_the_words_that_were_meant(words: list[str]) -> None:
     command = RunOptions("alpine", tuple(words)).docker_command()
     assert shlex.split(command) == ["docker", "run", "--rm", "alpine", *words]
@@ -146,9 +178,16 @@ def test_it_pastes_into_a_shell(tmp_path: Path) -> None:
     fake = tmp_path / "docker"
     fake.write_text('#!/bin/sh\nprintf "<%s>" "$@"\n')
     fake.chmod(0o755)
-    command = _command("-v ~/x:/y -l 'a=$HOME `x` \"q\"' alpine sh -c 'echo \"it'\"'\"'s\" $A'",
-                       folder=Path("/n"))
-    done = subprocess.run(["/bin/sh", "-c", command], env={"PATH": str(tmp_path)},
-                          capture_output=True, text=True, check=True)
-    assert done.stdout == (f'<run><--rm><-v><{Path.home()}/x:/y><-l><a=$HOME `x` "q"><alpine>'
-                           "<sh><-c><echo \"it's\" $A>")
+    command = _command(
+        "-v ~/x:/y -l 'a=$HOME `x` \"q\"' alpine sh -c 'echo \"it'\"'\"'s\" $A'", folder=Path("/n")
+    )
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == (
+        f'<run><--rm><-v><{Path.home()}/x:/y><-l><a=$HOME `x` "q"><alpine><sh><-c><echo "it\'s" $A>'
+    )

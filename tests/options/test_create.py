@@ -16,10 +16,17 @@ FAR = EngineTraits(shares_files=False)
 ME = f"{os.getuid()}:{os.getgid()}"
 
 
-def _body(line: str, folder: Path = Path("/"), *, environ: Mapping[str, str] | None = None,
-          traits: EngineTraits | None = None, **more: Any) -> dict[str, Any]:
-    return parse(split(line)).create_config(folder=folder, environ=environ or {},
-                                            traits=traits or EngineTraits(), **more)
+def _body(
+    line: str,
+    folder: Path = Path("/"),
+    *,
+    environ: Mapping[str, str] | None = None,
+    traits: EngineTraits | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    return parse(split(line)).create_config(
+        folder=folder, environ=environ or {}, traits=traits or EngineTraits(), **more
+    )
 
 
 def _refused(line: str, folder: Path, traits: EngineTraits | None = None) -> Invalid:
@@ -49,10 +56,11 @@ def test_no_words_are_not_the_words_of_the_line() -> None:
     assert "Cmd" not in _body("alpine bash", entrypoint=["bash"], command=[])
 
 
-@pytest.mark.parametrize(("line", "stdin", "attached"), [
-    ("alpine", False, False), ("alpine", True, True), ("--stdin x alpine", False, True)])
-def test_input_is_open_only_when_something_comes_in(line: str, stdin: bool,
-                                                    attached: bool) -> None:
+@pytest.mark.parametrize(
+    ("line", "stdin", "attached"),
+    [("alpine", False, False), ("alpine", True, True), ("--stdin x alpine", False, True)],
+)
+def test_input_is_open_only_when_something_comes_in(line: str, stdin: bool, attached: bool) -> None:
     body = _body(line, stdin=stdin)
     assert body["OpenStdin"] is body["AttachStdin"] is body["StdinOnce"] is attached
     assert body["AttachStdout"] is body["AttachStderr"] is True
@@ -66,14 +74,18 @@ def test_a_detached_container_is_attached_to_nothing() -> None:
 # --- what is ours -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("line", "driver"), [
-    ("x", "none"), ("--rm x", "none"), ("--keep x", None), ("-d x", None), ("--rm=false x", None)])
+@pytest.mark.parametrize(
+    ("line", "driver"),
+    [("x", "none"), ("--rm x", "none"), ("--keep x", None), ("-d x", None), ("--rm=false x", None)],
+)
 def test_only_what_stays_is_logged(line: str, driver: str | None) -> None:
     assert _body(line)["HostConfig"].get("LogConfig", {}).get("Type") is driver
 
 
-@pytest.mark.parametrize(("line", "removes"), [
-    ("x", False), ("--rm x", False), ("--keep x", False), ("-d x", False), ("-d --rm x", True)])
+@pytest.mark.parametrize(
+    ("line", "removes"),
+    [("x", False), ("--rm x", False), ("--keep x", False), ("-d x", False), ("-d --rm x", True)],
+)
 def test_the_engine_removes_only_what_is_detached_with_rm(line: str, removes: bool) -> None:
     assert _body(line)["HostConfig"].get("AutoRemove", False) is removes
 
@@ -101,13 +113,16 @@ def test_a_bare_name_without_a_value_is_left_out_on_podman() -> None:
 def test_defaults_yield_to_the_user() -> None:
     defaults = {"PYTHONUNBUFFERED": "1", "OTHER": "2"}
     assert _body("-e PYTHONUNBUFFERED= x", defaults=defaults)["Env"] == [
-        "PYTHONUNBUFFERED=", "OTHER=2"]
+        "PYTHONUNBUFFERED=",
+        "OTHER=2",
+    ]
 
 
 def test_env_file_follows_docker_rules(tmp_path: Path) -> None:
     """R24: quotes belong to the value, # does inside a line, \\r does not."""
     (tmp_path / "f").write_bytes(
-        b'A="b c"\nB=x y\nC=1=2\nD=\n# c\n\nE=a#b\nF=win\r\nNOVAL\nGIVEN\n  G= 1 \n')
+        b'A="b c"\nB=x y\nC=1=2\nD=\n# c\n\nE=a#b\nF=win\r\nNOVAL\nGIVEN\n  G= 1 \n'
+    )
     env = _body("--env-file f x", tmp_path, environ={"GIVEN": "outside"})["Env"]
     assert env == ['A="b c"', "B=x y", "C=1=2", "D=", "E=a#b", "F=win", "GIVEN=outside", "G= 1 "]
 
@@ -119,9 +134,15 @@ def test_env_file_with_a_value_over_lines_names_file_line_and_blank(tmp_path: Pa
     assert "blank in the name '[s 1]'" in refused.message
 
 
-@pytest.mark.parametrize(("data", "said"), [
-    (b"\xff=1", "line 1: not UTF-8"), (b"\n=1", "line 2: there is no name"),
-    (b"a b=1", "blank in the name"), (b"a\tb", "blank in the name")])
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\xff=1", "line 1: not UTF-8"),
+        (b"\n=1", "line 2: there is no name"),
+        (b"a b=1", "blank in the name"),
+        (b"a\tb", "blank in the name"),
+    ],
+)
 def test_env_file_errors_name_the_line(tmp_path: Path, data: bytes, said: str) -> None:
     (tmp_path / "f").write_bytes(data)
     assert said in _refused("--env-file f x", tmp_path).message
@@ -154,11 +175,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("source", "path"), [
-    (".", "note books"), ("./data", "note books/data"), ("data/", "note books/data"),
-    ("..", "."), ("../home", "home"), ("~", "home"), ("~/sub", "home/sub")])
+@pytest.mark.parametrize(
+    ("source", "path"),
+    [
+        (".", "note books"),
+        ("./data", "note books/data"),
+        ("data/", "note books/data"),
+        ("..", "."),
+        ("../home", "home"),
+        ("~", "home"),
+        ("~/sub", "home/sub"),
+    ],
+)
 def test_relative_sources_mean_the_notebooks_folder_and_home(
-        folder: Path, tmp_path: Path, source: str, path: str) -> None:
+    folder: Path, tmp_path: Path, source: str, path: str
+) -> None:
     expected = os.path.normpath(tmp_path / path)
     host = _body(f"-v '{source}:/x:ro,z' x", folder)["HostConfig"]
     assert host["Binds"] == [f"{expected}:/x:ro,z"]
@@ -173,11 +204,16 @@ def test_volumes_and_absolute_paths_pass_as_typed(folder: Path) -> None:
     assert body["Volumes"] == {"/only": {}}
 
 
-@pytest.mark.parametrize("line", [
-    "-v ./no:/x x", "-v {folder}/no:/x x", "-v {folder}/no/../data/f:/x x",
-    "--mount type=bind,source=no,target=/x x"])
-def test_a_missing_source_is_an_error_that_names_the_absolute_path(
-        folder: Path, line: str) -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-v ./no:/x x",
+        "-v {folder}/no:/x x",
+        "-v {folder}/no/../data/f:/x x",
+        "--mount type=bind,source=no,target=/x x",
+    ],
+)
+def test_a_missing_source_is_an_error_that_names_the_absolute_path(folder: Path, line: str) -> None:
     (folder / "data" / "f").touch()
     line = line.replace("{folder}", str(folder).replace(" ", "\\ "))
     assert f"no file or folder {folder}/no" in _refused(line, folder).message
@@ -186,7 +222,7 @@ def test_a_missing_source_is_an_error_that_names_the_absolute_path(
 def test_a_file_and_what_we_may_not_see_are_sources(folder: Path) -> None:
     (folder / "f").touch()
     assert _body("-v ./f:/x x", folder)["HostConfig"]["Binds"] == [f"{folder}/f:/x"]
-    long = "/" + "x" * 300                      # "File name too long": not our business
+    long = "/" + "x" * 300  # "File name too long": not our business
     assert _body(f"-v {long}:/x x", folder)["HostConfig"]["Binds"] == [f"{long}:/x"]
 
 
@@ -195,8 +231,9 @@ def test_an_unknown_user_of_a_home_is_invalid(folder: Path) -> None:
 
 
 def test_a_far_engine_takes_absolute_paths_and_volumes_only(folder: Path) -> None:
-    body = _body("-v /not/here:/x -v data:/y --mount type=bind,source=/no,target=/z x", folder,
-                 traits=FAR)
+    body = _body(
+        "-v /not/here:/x -v data:/y --mount type=bind,source=/no,target=/z x", folder, traits=FAR
+    )
     assert body["HostConfig"]["Binds"] == ["/not/here:/x", "data:/y"]
     for line in ("-v .:/x x", "-v ~:/x x", "--mount type=bind,source=.,target=/x x"):
         refused = _refused(line, folder, FAR)
@@ -235,8 +272,12 @@ def test_conflicting_aliases_are_refused(folder: Path) -> None:
 def test_several_networks_are_several_endpoints() -> None:
     body = _body("--network a --network name=b,ip=10.0.0.9 --network-alias c x")
     assert body["HostConfig"]["NetworkMode"] == "a"
-    assert body["NetworkingConfig"] == {"EndpointsConfig": {
-        "a": {"Aliases": ["c"]}, "b": {"IPAMConfig": {"IPv4Address": "10.0.0.9"}}}}
+    assert body["NetworkingConfig"] == {
+        "EndpointsConfig": {
+            "a": {"Aliases": ["c"]},
+            "b": {"IPAMConfig": {"IPv4Address": "10.0.0.9"}},
+        }
+    }
 
 
 # --- --here ------------------------------------------------------------------------------------
@@ -249,7 +290,8 @@ def _here(line: str, folder: Path, **traits: bool) -> dict[str, Any]:
 def test_here_shares_the_folder_at_the_same_path_as_the_user(folder: Path) -> None:
     body = _here("x", folder)
     assert body["HostConfig"]["Mounts"] == [
-        {"Type": "bind", "Source": str(folder), "Target": str(folder)}]
+        {"Type": "bind", "Source": str(folder), "Target": str(folder)}
+    ]
     assert (body["WorkingDir"], body["User"]) == (str(folder), ME)
 
 
@@ -259,7 +301,8 @@ def test_here_on_a_rootless_engine_is_root_whatever_the_image_says(folder: Path)
 
 
 def test_here_gives_a_home_only_to_a_user_whom_the_image_does_not_know(
-        folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "getuid", lambda: 1234)
     monkeypatch.setattr(os, "getgid", lambda: 5678)
     body = _here("-e A=1 x", folder)
@@ -270,8 +313,12 @@ def test_here_gives_a_home_only_to_a_user_whom_the_image_does_not_know(
 
 
 def test_the_users_own_options_win_over_here(folder: Path) -> None:
-    body = _here("-u 9 -w /w --userns host --security-opt label=type:t x", folder, selinux=True,
-                 userns_remap=True)
+    body = _here(
+        "-u 9 -w /w --userns host --security-opt label=type:t x",
+        folder,
+        selinux=True,
+        userns_remap=True,
+    )
     assert (body["User"], body["WorkingDir"], body["Env"]) == ("9", "/w", [])
     assert body["HostConfig"]["SecurityOpt"] == ["label=type:t"]
 
@@ -295,3 +342,26 @@ def test_here_does_not_mind_a_colon_in_the_path(tmp_path: Path) -> None:
     folder = tmp_path / "a:b,c"
     folder.mkdir()
     assert _here("x", folder)["HostConfig"]["Mounts"][0]["Target"] == str(folder)
+
+
+# --- what an engine makes of it -----------------------------------------------------------------
+
+
+@pytest.mark.engine
+def test_files_made_with_here_are_the_users_own(
+    engine: Any, images: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not os.getuid():
+        os.chown(tmp_path, 1234, 5678)
+        monkeypatch.setattr(os, "getuid", lambda: 1234)
+        monkeypatch.setattr(os, "getgid", lambda: 5678)
+    options = parse(["--here", images.busybox, "sh", "-c", "touch made && pwd && echo $HOME"])
+    body = options.create_config(folder=tmp_path, environ={}, traits=EngineTraits())
+    created = engine.create(body)
+    try:
+        engine.start(created.id)
+        assert engine.wait(created.id) == 0
+    finally:
+        engine.remove(created.id, force=True)
+    made = (tmp_path / "made").stat()
+    assert f"{made.st_uid}:{made.st_gid}" == body["User"]

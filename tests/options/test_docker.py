@@ -26,6 +26,7 @@ pytestmark = pytest.mark.engine
 NETWORK = f"ipycontainers-test-{os.getpid()}"
 VOLUME = f"ipycontainers-test-volume-{os.getpid()}"
 NAME = f"ipycontainers-test-name-{os.getpid()}"
+# fmt: off
 EXAMPLES = {
     "env": ["-e A=1", "-eA=1", "-e=A=1", "--env A=1", "--env=A=1", "-e A=", "-e 'A=b c' -e B='\"'",
             "-e A=1 -e A=2", "-e GIVEN", "-e NOT_GIVEN", "-e A=b=c"],
@@ -133,6 +134,7 @@ REFUSED = [
     "--cap-add WHAT", "--tty=what", "--init=2", "--name -", "--what", "--tt", "-tz",
     "--env", "-e", "--=x", "---tty", "--cpuset-cpus x", "--tmpfs x", "-u", "--group-add",
 ]
+# fmt: on
 
 
 @pytest.fixture(scope="module")
@@ -143,8 +145,15 @@ def docker(engine: Any) -> Callable[..., subprocess.CompletedProcess[str]]:
     environ = os.environ | {"DOCKER_HOST": engine.candidate.address, "GIVEN": "from outside"}
 
     def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([str(command), *words], cwd=cwd, env=environ, text=True,
-                              capture_output=True, timeout=60, check=False)
+        return subprocess.run(
+            [str(command), *words],
+            cwd=cwd,
+            env=environ,
+            text=True,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
 
     return run
 
@@ -170,8 +179,12 @@ def network(engine: Any) -> Iterator[str]:
 
 
 def _filled(line: str, folder: Path) -> list[str]:
-    for name, value in {"folder": str(folder), "network": NETWORK, "volume": VOLUME,
-                        "name": NAME}.items():
+    for name, value in {
+        "folder": str(folder),
+        "network": NETWORK,
+        "volume": VOLUME,
+        "name": NAME,
+    }.items():
         line = line.replace("{" + name + "}", value)
     return split(line)
 
@@ -179,8 +192,9 @@ def _filled(line: str, folder: Path) -> list[str]:
 def _ours(engine: Any, words: list[str], folder: Path) -> Any:
     """What inspect says of the container that our body makes; nothing of it is left."""
     options = parse(words)
-    body = options.create_config(folder=folder, environ={"GIVEN": "from outside"},
-                                 traits=EngineTraits())
+    body = options.create_config(
+        folder=folder, environ={"GIVEN": "from outside"}, traits=EngineTraits()
+    )
     created = engine.create(body, name=options.name, platform=options.platform)
     return _inspected(engine, created.id)
 
@@ -208,9 +222,9 @@ def _compared(found: dict[str, Any]) -> Any:
     config["Env"] = {line.partition("=")[0]: line for line in config["Env"]}
     del host["LogConfig"]
     host["RestartPolicy"]["Name"] = host["RestartPolicy"]["Name"] or "no"
-    for name in ("CapAdd", "CapDrop"):      # newer docker commands normalize them themselves
+    for name in ("CapAdd", "CapDrop"):  # newer docker commands normalize them themselves
         host[name] = sorted("CAP_" + cap.upper().removeprefix("CAP_") for cap in host[name] or [])
-    for name in ("Binds", "Ulimits"):       # the docker command keeps both in hash maps
+    for name in ("Binds", "Ulimits"):  # the docker command keeps both in hash maps
         host[name] = sorted(host[name] or [], key=json.dumps)
     networks = {}
     for name, network in found["NetworkSettings"]["Networks"].items():
@@ -224,11 +238,12 @@ def _said(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value not in (None, [], {})}
 
 
-@pytest.mark.parametrize(("option", "line"), OPTION_LINES,
-                         ids=[line.strip() or "none" for _, line in OPTION_LINES])
+@pytest.mark.parametrize(
+    ("option", "line"), OPTION_LINES, ids=[line.strip() or "none" for _, line in OPTION_LINES]
+)
 def test_option_means_what_it_means_to_docker(
-        option: str, line: str, engine: Any, images: Any, docker: Any, folder: Path,
-        network: str) -> None:
+    option: str, line: str, engine: Any, images: Any, docker: Any, folder: Path, network: str
+) -> None:
     command = ["sleep", "60"] if option == "detach" else ["true"]
     words = [*_filled(line, folder), images.busybox, *command]
     ours = _compared(_ours(engine, words, folder))
@@ -236,7 +251,7 @@ def test_option_means_what_it_means_to_docker(
     if option == "rm":
         theirs["HostConfig"]["AutoRemove"] = False  # the cell removes its container itself
     if option == "detach":
-        theirs["Networks"] = ours["Networks"]   # theirs has started
+        theirs["Networks"] = ours["Networks"]  # theirs has started
     assert _differences(ours, theirs) == {}
 
 
@@ -252,7 +267,8 @@ def _differences(ours: Any, theirs: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("line", COMBINATIONS)
 def test_words_are_cut_as_docker_cuts_them(
-        line: str, engine: Any, images: Any, docker: Any, folder: Path, network: str) -> None:
+    line: str, engine: Any, images: Any, docker: Any, folder: Path, network: str
+) -> None:
     words = [*split(line), images.busybox, "-t", "--", "-e"]
     ours = _compared(_ours(engine, words, folder))
     assert _differences(ours, _compared(_theirs(engine, docker, words, folder))) == {}
@@ -260,7 +276,8 @@ def test_words_are_cut_as_docker_cuts_them(
 
 @pytest.mark.parametrize("line", REFUSED)
 def test_what_docker_refuses_is_refused(
-        line: str, engine: Any, images: Any, docker: Any, folder: Path, network: str) -> None:
+    line: str, engine: Any, images: Any, docker: Any, folder: Path, network: str
+) -> None:
     words = [*_filled(line, folder), images.busybox, "true"]
     done = docker("create", *words, cwd=folder)
     if not done.returncode:
@@ -274,5 +291,10 @@ def test_every_option_of_docker_has_an_example() -> None:
     assert set(EXAMPLES) == {option.name for option in OPTIONS if option.group == "docker"}
     for option, line in OPTION_LINES:
         words = _filled(line, Path("/"))
-        assert any(word.startswith(name) for word in words for row in OPTIONS
-                   if row.name == option for name in row.names) or line.startswith("-"), line
+        assert any(
+            word.startswith(name)
+            for word in words
+            for row in OPTIONS
+            if row.name == option
+            for name in row.names
+        ) or line.startswith("-"), line

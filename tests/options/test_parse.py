@@ -47,7 +47,11 @@ def test_two_dashes_end_the_options() -> None:
 
 def test_short_flags_combine_and_the_last_may_take_a_value() -> None:
     assert _given(_parse("-dPtu 5 alpine")) == [
-        ("detach", True), ("publish-all", True), ("tty", True), ("user", "5")]
+        ("detach", True),
+        ("publish-all", True),
+        ("tty", True),
+        ("user", "5"),
+    ]
     assert _given(_parse("-te=A=1 alpine")) == [("tty", True), ("env", "A=1")]
 
 
@@ -61,9 +65,11 @@ def test_of_an_option_that_cannot_repeat_the_last_counts() -> None:
 
 
 def test_properties() -> None:
-    options = _parse("--out a --err b --bg --proc p --no-raise-error --timeout 1.5 --keep "
-                     "--here --pull never --name n --platform linux/arm64 -m 1g "
-                     "--entrypoint '' image")
+    options = _parse(
+        "--out a --err b --bg --proc p --no-raise-error --timeout 1.5 --keep "
+        "--here --pull never --name n --platform linux/arm64 -m 1g "
+        "--entrypoint '' image"
+    )
     assert (options.out, options.err, options.bg, options.proc) == ("a", "b", True, "p")
     assert (options.raise_error, options.timeout, options.keep) == (False, 1.5, True)
     assert (options.here, options.diff, options.detach, options.tty) == (True, False, False, False)
@@ -94,12 +100,22 @@ def test_no_image(line: str) -> None:
     assert "no image" in _refused(line).message
 
 
-@pytest.mark.parametrize(("line", "nearest"), [
-    ("--evn A=1 x", "--env"), ("--memroy 1g x", "--memory"), ("--volumes a:b x", "--volume"),
-    ("--tiemout 3 x", "--timeout"), ("-env A=1 x", "--env"), ("-name x", "--name"),
-    ("--env_file x", "--env-file"), ("--her x", "--here"), ("-tz x", ""), ("--zzzzzz x", ""),
-    ("-rm x", "--rm"),
-])
+@pytest.mark.parametrize(
+    ("line", "nearest"),
+    [
+        ("--evn A=1 x", "--env"),
+        ("--memroy 1g x", "--memory"),
+        ("--volumes a:b x", "--volume"),
+        ("--tiemout 3 x", "--timeout"),
+        ("-env A=1 x", "--env"),
+        ("-name x", "--name"),
+        ("--env_file x", "--env-file"),
+        ("--her x", "--here"),
+        ("-tz x", ""),
+        ("--zzzzzz x", ""),
+        ("-rm x", "--rm"),
+    ],
+)
 def test_a_misspelt_option_names_the_nearest(line: str, nearest: str) -> None:
     refused = _refused(line)
     assert "%%container?" in refused.hint
@@ -115,54 +131,107 @@ def test_an_option_that_only_docker_has_is_called_so(line: str) -> None:
     assert "option of docker run" in _refused(line).message
 
 
-@pytest.mark.parametrize(("line", "said"), [
-    ("-it alpine", "--stdin"), ("-ti alpine", "--stdin"), ("--interactive alpine", "--stdin"),
-    ("-i alpine", "--stdin"), ("-i python:3 python", "--stdin"), ("-dit alpine", "--stdin"),
-    ("--interactive=true alpine", "--stdin"), ("-i", "--stdin"),
-    ("-i frame python:3", "not available yet"), ("-o result python:3", "not available yet"),
-    ("-s lab alpine", "not available yet"), ("--input x python", "--input (values"),
-    ("--output=x python", "--output (values"), ("--session lab alpine", "--session (a shell"),
-    ("-slab alpine", "not available yet"), ("--help", "--help"),
-])
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("-it alpine", "--stdin"),
+        ("-ti alpine", "--stdin"),
+        ("--interactive alpine", "--stdin"),
+        ("-i alpine", "--stdin"),
+        ("-i python:3 python", "--stdin"),
+        ("-dit alpine", "--stdin"),
+        ("--interactive=true alpine", "--stdin"),
+        ("-i", "--stdin"),
+        ("-i frame python:3", "not available yet"),
+        ("-o result python:3", "not available yet"),
+        ("-s lab alpine", "not available yet"),
+        ("--input x python", "--input (values"),
+        ("--output=x python", "--output (values"),
+        ("--session lab alpine", "--session (a shell"),
+        ("-slab alpine", "not available yet"),
+        ("--help", "--help"),
+    ],
+)
 def test_reserved_and_interactive_get_one_sentence(line: str, said: str) -> None:
     assert said in _refused(line).message
 
 
-@pytest.mark.parametrize(("line", "said"), [
-    ("-v $PWD:/data x", "write ."), ("-v $(pwd):/data x", "--here"),
-    ("-v ${PWD}/a:/data x", "{os.getcwd()}"), ("-w $PWD x", "write ."),
-    ("--mount type=bind,source=$PWD,target=/x x", "write ."), ("-v '`pwd`:/x' y", "`pwd`"),
-    ("-v $HOME/data:/data x", "write ~"), ("-v %cd%:/data x", "write ."),
-])
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("-v $PWD:/data x", "write ."),
+        ("-v $(pwd):/data x", "--here"),
+        ("-v ${PWD}/a:/data x", "{os.getcwd()}"),
+        ("-w $PWD x", "write ."),
+        ("--mount type=bind,source=$PWD,target=/x x", "write ."),
+        ("-v '`pwd`:/x' y", "`pwd`"),
+        ("-v $HOME/data:/data x", "write ~"),
+        ("-v %cd%:/data x", "write ."),
+    ],
+)
 def test_what_only_a_shell_replaces_gets_one_sentence(line: str, said: str) -> None:
     assert said in _refused(line).message
 
 
-@pytest.mark.parametrize("line", [
-    "--keep --rm", "-d --timeout 5", "-d --stdin x", "-d --out x", "-d --err x", "-d --diff",
-    "-d --bg", "--bg --diff", "-t --err x", "-t --stdin x", "--proc p", "--network-alias a",
-    "-d --rm --keep",
-])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--keep --rm",
+        "-d --timeout 5",
+        "-d --stdin x",
+        "-d --out x",
+        "-d --err x",
+        "-d --diff",
+        "-d --bg",
+        "--bg --diff",
+        "-t --err x",
+        "-t --stdin x",
+        "--proc p",
+        "--network-alias a",
+        "-d --rm --keep",
+    ],
+)
 def test_contradictions_are_refused(line: str) -> None:
     assert _refused(f"{line} alpine").hint
 
 
-@pytest.mark.parametrize("line", [
-    "--keep --rm=false", "--keep=false --rm", "-d --keep", "-d --rm", "--bg --timeout 3",
-    "--bg --keep", "--bg --proc p", "-t --out x", "-d=false --diff", "-d --here",
-])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--keep --rm=false",
+        "--keep=false --rm",
+        "-d --keep",
+        "-d --rm",
+        "--bg --timeout 3",
+        "--bg --keep",
+        "--bg --proc p",
+        "-t --out x",
+        "-d=false --diff",
+        "-d --here",
+    ],
+)
 def test_what_does_not_contradict_is_taken(line: str) -> None:
     assert _parse(f"{line} alpine").image == "alpine"
 
 
-@pytest.mark.parametrize(("line", "option", "value"), [
-    ("-m 12parsecs x", "--memory", "12parsecs"), ("--cpus many x", "--cpus", "many"),
-    ("-p 99999 x", "--publish", "99999"), ("--timeout 0 x", "--timeout", "0"),
-    ("--timeout nan x", "--timeout", "nan"), ("--timeout inf x", "--timeout", "inf"),
-    ("--out 1a x", "--out", "1a"), ("--out for x", "--out", "for"), ("--pull x y", "--pull", "x"),
-    ("-v :/data x", "--volume", ":/data"), ("--pids-limit 9999999999999999999 x", "--pids", "99"),
-    ("-m 99999999999p x", "--memory", "99999999999p"), ("--uts private x", "--uts", "private"),
-])
+@pytest.mark.parametrize(
+    ("line", "option", "value"),
+    [
+        ("-m 12parsecs x", "--memory", "12parsecs"),
+        ("--cpus many x", "--cpus", "many"),
+        ("-p 99999 x", "--publish", "99999"),
+        ("--timeout 0 x", "--timeout", "0"),
+        ("--timeout nan x", "--timeout", "nan"),
+        ("--timeout inf x", "--timeout", "inf"),
+        ("--out 1a x", "--out", "1a"),
+        ("--out for x", "--out", "for"),
+        ("--pull x y", "--pull", "x"),
+        ("-v :/data x", "--volume", ":/data"),
+        ("--pids-limit 9999999999999999999 x", "--pids", "99"),
+        ("-m 99999999999p x", "--memory", "99999999999p"),
+        ("--uts private x", "--uts", "private"),
+    ],
+)
 def test_a_wrong_value_is_named_with_its_option(line: str, option: str, value: str) -> None:
     refused = _refused(line)
     assert option in refused.message
@@ -176,8 +245,9 @@ def test_a_missing_value_says_what_is_missing() -> None:
     assert "-e A=1" in refused.hint
 
 
-@pytest.mark.parametrize("option", [option for option in OPTIONS if option.metavar],
-                         ids=lambda option: option.name)
+@pytest.mark.parametrize(
+    "option", [option for option in OPTIONS if option.metavar], ids=lambda option: option.name
+)
 def test_every_option_has_a_right_example(option: object) -> None:
     from ipycontainers.options import Option
 
@@ -185,11 +255,14 @@ def test_every_option_has_a_right_example(option: object) -> None:
     assert option.example
     extra = {"network-alias": "--network lab ", "proc": "--bg "}.get(option.name, "")
     assert _parse(f"{extra}{option.names[0]} {option.example} alpine").texts(option.name) == (
-        option.example,)
+        option.example,
+    )
 
 
-@given(st.sampled_from([option for option in OPTIONS if option.metavar]),
-       st.text(max_size=12) | st.from_regex(r"[a-z0-9=:,./\-\[\]\"]{0,16}", fullmatch=True))
+@given(
+    st.sampled_from([option for option in OPTIONS if option.metavar]),
+    st.text(max_size=12) | st.from_regex(r"[a-z0-9=:,./\-\[\]\"]{0,16}", fullmatch=True),
+)
 def test_any_value_is_taken_or_invalid(option: object, value: str) -> None:
     from ipycontainers.options import Option
 
@@ -217,15 +290,24 @@ def test_the_manual_lists_every_option_in_90_columns() -> None:
 def test_names_are_unique_and_short_before_long() -> None:
     names = [name for option in OPTIONS for name in option.names]
     assert len(names) == len(set(names))
-    assert all(list(option.names) == sorted(option.names, key=lambda name: name.startswith("--"))
-               for option in OPTIONS)
+    assert all(
+        list(option.names) == sorted(option.names, key=lambda name: name.startswith("--"))
+        for option in OPTIONS
+    )
     assert {option.group for option in OPTIONS} == {"docker", "script", "ours"}
 
 
 def test_import_is_light() -> None:
-    code = ("import sys; import ipycontainers.options; "
-            "print(*sorted({'docker', 'IPython', 'difflib', 'csv', 'json', 'shlex', "
-            "'fractions', 'decimal', 'tempfile', 'subprocess'} & set(sys.modules)))")
-    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True,
-                          check=True, cwd=Path(__file__).parents[2])
+    code = (
+        "import sys; import ipycontainers.options; "
+        "print(*sorted({'docker', 'IPython', 'difflib', 'csv', 'json', 'shlex', "
+        "'fractions', 'decimal', 'tempfile', 'subprocess'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
     assert done.stdout.split() == []

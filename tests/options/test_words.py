@@ -28,23 +28,26 @@ def test_any_line_is_words_or_invalid(line: str) -> None:
     assert split(shlex.join(words)) == words
 
 
-@pytest.mark.parametrize(("line", "words"), [
-    ("", []),
-    ("  \t ", []),
-    ("a  b\tc\n", ["a", "b", "c"]),
-    (r"-v C:\Users\me:/data:ro", ["-v", r"C:\Users\me:/data:ro"]),
-    (r"-v \\server\share:/data", ["-v", r"\\server\share:/data"]),
-    ("-v .:/data:z -v /x:/y:Z", ["-v", ".:/data:z", "-v", "/x:/y:Z"]),
-    (r"a\ b", ["a b"]),
-    (r"\"a\" \'b\'", ['"a"', "'b'"]),
-    (r'"a\"b" "a\\b" "C:\x"', ['a"b', r"a\b", r"C:\x"]),
-    (r"'a\'", ["a\\"]),
-    ("a'b c'd\"e f\"", ["ab cde f"]),
-    ("'' \"\"", ["", ""]),
-    ("a\\", ["a\\"]),
-    ("# no comment", ["#", "no", "comment"]),
-    ("$HOME `x` ~ * ?", ["$HOME", "`x`", "~", "*", "?"]),
-])
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", []),
+        ("  \t ", []),
+        ("a  b\tc\n", ["a", "b", "c"]),
+        (r"-v C:\Users\me:/data:ro", ["-v", r"C:\Users\me:/data:ro"]),
+        (r"-v \\server\share:/data", ["-v", r"\\server\share:/data"]),
+        ("-v .:/data:z -v /x:/y:Z", ["-v", ".:/data:z", "-v", "/x:/y:Z"]),
+        (r"a\ b", ["a b"]),
+        (r"\"a\" \'b\'", ['"a"', "'b'"]),
+        (r'"a\"b" "a\\b" "C:\x"', ['a"b', r"a\b", r"C:\x"]),
+        (r"'a\'", ["a\\"]),
+        ("a'b c'd\"e f\"", ["ab cde f"]),
+        ("'' \"\"", ["", ""]),
+        ("a\\", ["a\\"]),
+        ("# no comment", ["#", "no", "comment"]),
+        ("$HOME `x` ~ * ?", ["$HOME", "`x`", "~", "*", "?"]),
+    ],
+)
 def test_split(line: str, words: list[str]) -> None:
     assert split(line) == words
 
@@ -57,50 +60,59 @@ def test_unclosed_quote_is_named(line: str, quote: str) -> None:
     assert caught.value.hint
 
 
-NAMESPACE: dict[str, Any] = {"name": "a b", "n": 3, "d": {"k": "v", "}": "brace", "{": "open"},
-                             "exit": exit, "empty": "", "quote": "it's {n}"}
+NAMESPACE: dict[str, Any] = {
+    "name": "a b",
+    "n": 3,
+    "d": {"k": "v", "}": "brace", "{": "open"},
+    "exit": exit,
+    "empty": "",
+    "quote": "it's {n}",
+}
 
 
-@pytest.mark.parametrize(("word", "text"), [
-    ("{name}", "a b"),
-    ("A={name}", "A=a b"),
-    ("{n}{n}:{n}", "33:3"),
-    ("{n + 1}", "4"),
-    ("{1 + 1}", "2"),
-    ("{d['k']}", "v"),
-    ("{d['}']}", "brace"),
-    ("{d['{']}", "open"),
-    ("{ {'a': n}['a'] }", "3"),
-    ("{[x for x in range(n)]}", "[0, 1, 2]"),
-    ("{len(name)}", "3"),
-    ("{(lambda: n)()}", "3"),
-    ("{name!r}", "{name!r}"),
-    ("{empty}", ""),
-    ("{quote}", "it's {n}"),                                    # a value is not expanded again
-    ("{{.State.Status}}", "{{.State.Status}}"),
-    ("{{range .Mounts}}{{.Source}}{{end}}", "{{range .Mounts}}{{.Source}}{{end}}"),
-    ("{{n}}", "{{n}}"),
-    ("{{n}} {n}", "{{n}} 3"),
-    ("{{", "{{"),
-    ("a}}b", "a}}b"),
-    ("$n $name ${n} ${X:-1}", "$n $name ${n} ${X:-1}"),
-    ("{print $1}", "{print $1}"),
-    ("{print}", "{print}"),
-    ("/x/{exit}", "/x/{exit}"),
-    ("{}", "{}"),
-    ("{ }", "{ }"),
-    ("a{3}", "a{3}"),
-    ("[0-9]{2,3}", "[0-9]{2,3}"),
-    ('{"a": 1}', '{"a": 1}'),
-    ('{"a": {"b": {"c": "d"}}}', '{"a": {"b": {"c": "d"}}}'),
-    ('{"a": {"n"}}', '{"a": {"n"}}'),
-    ('{"a": 1}, {n}', '{"a": 1}, 3'),
-    ("{", "{"),
-    ("{n", "{n"),
-    ("n}", "n}"),
-    ("{print 1; {n}", "{print 1; 3"),
-    ("{a b} or {n}", "{a b} or 3"),
-])
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("{name}", "a b"),
+        ("A={name}", "A=a b"),
+        ("{n}{n}:{n}", "33:3"),
+        ("{n + 1}", "4"),
+        ("{1 + 1}", "2"),
+        ("{d['k']}", "v"),
+        ("{d['}']}", "brace"),
+        ("{d['{']}", "open"),
+        ("{ {'a': n}['a'] }", "3"),
+        ("{[x for x in range(n)]}", "[0, 1, 2]"),
+        ("{len(name)}", "3"),
+        ("{(lambda: n)()}", "3"),
+        ("{name!r}", "{name!r}"),
+        ("{empty}", ""),
+        ("{quote}", "it's {n}"),  # a value is not expanded again
+        ("{{.State.Status}}", "{{.State.Status}}"),
+        ("{{range .Mounts}}{{.Source}}{{end}}", "{{range .Mounts}}{{.Source}}{{end}}"),
+        ("{{n}}", "{{n}}"),
+        ("{{n}} {n}", "{{n}} 3"),
+        ("{{", "{{"),
+        ("a}}b", "a}}b"),
+        ("$n $name ${n} ${X:-1}", "$n $name ${n} ${X:-1}"),
+        ("{print $1}", "{print $1}"),
+        ("{print}", "{print}"),
+        ("/x/{exit}", "/x/{exit}"),
+        ("{}", "{}"),
+        ("{ }", "{ }"),
+        ("a{3}", "a{3}"),
+        ("[0-9]{2,3}", "[0-9]{2,3}"),
+        ('{"a": 1}', '{"a": 1}'),
+        ('{"a": {"b": {"c": "d"}}}', '{"a": {"b": {"c": "d"}}}'),
+        ('{"a": {"n"}}', '{"a": {"n"}}'),
+        ('{"a": 1}, {n}', '{"a": 1}, 3'),
+        ("{", "{"),
+        ("{n", "{n"),
+        ("n}", "n}"),
+        ("{print 1; {n}", "{print 1; 3"),
+        ("{a b} or {n}", "{a b} or 3"),
+    ],
+)
 def test_expand(word: str, text: str) -> None:
     assert expand([word], dict(NAMESPACE)) == [text]
 
