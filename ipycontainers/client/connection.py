@@ -264,6 +264,12 @@ class Connection:
         with translated("listing containers"):
             return [dict(found) for found in self._api.containers(all=all, filters=filters)]
 
+    # Networks
+
+    def list_networks(self) -> list[str]:
+        with translated("listing networks"):
+            return sorted(str(network["Name"]) for network in self.docker.api.networks())
+
     # The wire
 
     def _path(self, *parts: str) -> str:

@@ -12,21 +12,25 @@ if TYPE_CHECKING:
 
 
 def register(shell: InteractiveShell) -> None:
-    """Make ``%%container`` and its completion known to a shell; once per shell."""
+    """Make ``%%container`` and its completion known to a shell."""
+    from . import completion
     from .container import ContainerMagics
 
     magics = ContainerMagics(shell)
     shell.register_magics(magics)
-    if not any(isinstance(one, ContainerMagics) for one in shell.configurables):
-        shell.configurables.append(magics)  # type: ignore[arg-type]  # any Configurable
+    shell.configurables.append(magics)  # type: ignore[arg-type]  # any Configurable
+    completion.install(shell, magics.connect)
 
 
 def unregister(shell: InteractiveShell) -> None:
     """Take them back; a running watchdog stays until the kernel ends."""
+    from . import completion
     from .container import ContainerMagics
 
+    completion.uninstall(shell)
     for table in shell.magics_manager.magics.values():
         table.pop("container", None)
-    shell.configurables[:] = [
-        one for one in shell.configurables if not isinstance(one, ContainerMagics)
-    ]
+    for one in list(shell.configurables):
+        if isinstance(one, ContainerMagics):
+            one.forget()
+            shell.configurables.remove(one)

@@ -1,40 +1,35 @@
 """``%%container OPTIONS IMAGE [INTERPRETER …]`` and ``%container IMAGE [COMMAND …]``.
 
-The magic parses its line, asks ``client`` for an engine once, lets ``cell`` run
-the container, and turns the result into the cell's outcome. One instance serves
-a kernel; it keeps the connection and the watchdog between cells.
+One instance serves a kernel: it keeps the connection between cells and knows where
+the notebook lies. Everything else is imported at the first use, so that
+``%load_ext`` costs a few milliseconds.
 
-Knows: IPython's namespace, streams and magics. Does not know: docker-py, HTTP.
+Knows: IPython's magics. Does not know: docker-py, HTTP, options.
 """
 
 from __future__ import annotations
 
 import os
-import shlex
-import sys
+import threading
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from traitlets import Float, Unicode, observe
 
-from ipycontainers import cell, interpreter, options, outcome, streams, watchdog
-from ipycontainers.errors import CellFailed, CellTimedOut, EngineUnavailable, Invalid
-
-from .progress import pull_progress
+from ipycontainers import watchdog
+from ipycontainers.errors import CellFailed, CellTimedOut, EngineUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
     from IPython.core.interactiveshell import InteractiveShell
 
-    from ipycontainers.client import Connection, PullProgress
-    from ipycontainers.interpreter import Invocation
-    from ipycontainers.options import RunOptions
+    from ipycontainers.client import Connection
 
-# A failed cell shows its docker command; a text up to this many characters stands in it.
-SHOWN_TEXT = 400
+
+def _help() -> str:
+    from ipycontainers.options import help_text
+
+    return help_text()
 
 
 @magics_class
@@ -56,15 +51,18 @@ class ContainerMagics(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell=shell)
         self._connection: Connection | None = None
+        self._connecting = threading.Lock()
         self._folder = Path.cwd()
         watchdog.start(self.engine or None)
 
     @no_var_expand
     @line_cell_magic
     def container(self, line: str, cell: str | None = None) -> None:
-        given = options.parse(options.expand(options.split(line), self.shell.user_ns))
+        from . import run
+
+        given = run.parse(line, self.shell.user_ns)
         try:
-            CellRun(self, given, cell).run()
+            run.CellRun(self, given, cell).run()
         except EngineUnavailable:
             self.forget()
             raise
@@ -73,16 +71,18 @@ class ContainerMagics(Magics):
             if given.raise_error or isinstance(error, CellTimedOut):
                 raise
 
-    container.__doc__ = options.help_text()
+    # IPython asks a callable's own getdoc() first; it is called for %%container? alone.
+    container.getdoc = _help  # type: ignore[union-attr]
 
     def connect(self) -> Connection:
         """The engine of this kernel, asked for once and watched from then on."""
-        if not self._connection:
-            from ipycontainers import client
+        with self._connecting:
+            if not self._connection:
+                from ipycontainers import client
 
-            self._connection = client.connect(self.engine or None, timeout=self.timeout)
-        watchdog.guard(self._connection.candidate)
-        return self._connection
+                self._connection = client.connect(self.engine or None, timeout=self.timeout)
+            watchdog.guard(self._connection.candidate)
+            return self._connection
 
     @observe("engine", "timeout")
     def forget(self, _change: object = None) -> None:
@@ -102,258 +102,3 @@ class ContainerMagics(Magics):
         """The notebook's folder: what the front end tells, else where the kernel started."""
         path = Path(self.notebook)
         return path.parent if path.is_absolute() and path.is_file() else self._folder
-
-
-class CellRun:
-    """One use of the magic, from its parsed line to the cell's outcome."""
-
-    def __init__(self, magics: ContainerMagics, given: RunOptions, body: str | None) -> None:
-        self._magics = magics
-        self._variables: dict[str, Any] = magics.shell.user_ns
-        self._given = given
-        self._body = body
-        self._connection = magics.connect()
-        self._interpreter: interpreter.Interpreter | None = None
-        self._invoked: Invocation | None = None
-        self._captured: dict[str, streams.Capture] = {}
-        # Only what meets this machine's files depends on the engine, and asking costs a request.
-        meets_files = given.here or given.texts("volume") or given.texts("mount")
-        self._traits = engine_traits(self._connection) if meets_files else options.EngineTraits()
-
-    def run(self) -> None:
-        given, plan = self._given, self._plan()
-        if given.bg:
-            self._run_in_background(plan)
-            return
-        output = self._output()
-        try:
-            result = cell.run(
-                self._connection, plan, output, timeout=given.timeout, pulling=self._pulling
-            )
-        except CellTimedOut:
-            raise CellTimedOut(
-                f"the cell ran longer than --timeout {given.timeout:g} s; "
-                "all its processes were ended",
-                exit_code=124,
-            ) from None
-        except KeyboardInterrupt as error:
-            raise _interrupted(error) from None
-        except CellFailed as error:
-            raise self._explained(error) from error
-        finally:
-            self._assign()
-        self._report(plan, result, output)
-
-    def _plan(self) -> cell.Plan:
-        given = self._given
-        stdin = self._stdin()
-        entrypoint, command, file = None, given.command, None
-        if self._body is not None:
-            self._invoked = invocation = self._invocation(
-                self._body, stdin_taken=stdin is not None or given.detach
-            )
-            entrypoint, command, file = invocation.entrypoint, invocation.command, invocation.file
-            stdin = invocation.stdin if stdin is None else stdin
-        config = given.create_config(
-            entrypoint=entrypoint,
-            command=command,
-            folder=self._magics.folder,
-            environ=os.environ,
-            traits=self._traits,
-            labels=watchdog.labels(self._magics.notebook, keep=given.keep or given.detach),
-            stdin=stdin is not None,
-            defaults=_defaults(entrypoint, command),
-        )
-        return cell.Plan(
-            config,
-            name=given.name,
-            platform=given.platform,
-            pull=given.pull,
-            stdin=stdin,
-            file=file,
-            tty=given.tty,
-            keep=given.keep,
-            detach=given.detach,
-            diff=given.diff,
-        )
-
-    def _invocation(self, body: str, *, stdin_taken: bool) -> Invocation:
-        words = [
-            *([self._given.entrypoint] if self._given.entrypoint else []),
-            *self._given.command,
-        ]
-        image: dict[str, Any] = {}
-        if not words and not interpreter.of_shebang(body):
-            image = cell.image_config(
-                self._connection,
-                self._given.image,
-                platform=self._given.platform,
-                pull=self._given.pull,
-                pulling=self._pulling,
-            )
-        self._interpreter = interpreter.choose(words, body, image)
-        return self._interpreter.invocation(body, stdin_taken=stdin_taken)
-
-    def _pulling(self) -> AbstractContextManager[Callable[[PullProgress], None] | None]:
-        return pull_progress(self._magics.shell, self._given.image)
-
-    def _stdin(self) -> bytes | None:
-        """What --stdin names: a variable of text or bytes, else a file."""
-        name = self._given.stdin
-        if name is None:
-            return None
-        if name in self._variables:
-            value = self._variables[name]
-            if isinstance(value, str):
-                return value.encode("utf-8", "surrogateescape")
-            if isinstance(value, (bytes, bytearray, memoryview)):
-                return bytes(value)
-            raise Invalid(f"--stdin {name} is a {type(value).__name__}, not text or bytes")
-        path = self._magics.folder / Path(name).expanduser()
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise Invalid(
-                f"--stdin {name}: no such variable, and {path}: {error.strerror}",
-                "name a variable of str or bytes, or a file",
-            ) from error
-
-    def _output(self) -> streams.Output:
-        display = streams.Display(streams.Interleaved(_notebook_file))
-        sinks: list[streams.Sink] = []
-        for name in (self._given.out, self._given.err):
-            if name:
-                self._captured[name] = streams.Capture()
-            sinks.append(self._captured[name] if name else display)
-        return streams.Output(*sinks, tty=self._given.tty)
-
-    def _assign(self) -> None:
-        for name, capture in self._captured.items():
-            self._variables[name] = capture.text()
-            if capture.lost:
-                print(
-                    f"{name} holds the first part only: {capture.lost:,} bytes were dropped",
-                    file=sys.stderr,
-                )
-
-    def _run_in_background(self, plan: cell.Plan) -> None:
-        given = self._given
-        pipes = {name: streams.Pipe() for name in (given.out, given.err) if name}
-        sinks = [pipes[name] if name else streams.Discard() for name in (given.out, given.err)]
-        background = cell.Background(
-            self._connection, plan, streams.Output(*sinks), given.timeout, self._background_ended
-        )
-        background.start(self._pulling)
-        for name, pipe in pipes.items():
-            self._variables[name] = pipe.reader
-        if given.proc:
-            self._variables[given.proc] = background
-
-    def _background_ended(self, background: cell.Background) -> None:
-        """A failure that nobody holds a handle to is said, not lost."""
-        if background.returncode and not self._given.proc:
-            print(f"{background!r}", file=sys.stderr)
-
-    def _report(self, plan: cell.Plan, result: cell.CellResult, output: streams.Output) -> None:
-        for warning in result.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
-        if plan.detach:
-            print(result.container_id)
-        for kind, path in result.changes:
-            print(kind, path)
-        self._variables["_exit_code"] = result.exit_code
-        if result.exit_code:
-            raise self._failure(result, output)
-
-    def _failure(self, result: cell.CellResult, output: streams.Output) -> CellFailed:
-        hint = ""
-        if self._interpreter and self._body is not None:
-            hint = interpreter.wrong_language_hint(
-                self._interpreter, self._body, output.last_error_text(), self._given.image
-            )
-        return outcome.failure(
-            result.exit_code,
-            self._given.image,
-            oom_killed=result.oom_killed,
-            memory=self._given.last("memory") or "",
-            hint=hint,
-            command=self._docker_command(),
-        )
-
-    def _explained(self, error: CellFailed) -> CellFailed:
-        """A program that could not be started: what to name instead, and the command."""
-        hint = error.hint
-        if error.exit_code == 127 and self._interpreter:
-            program = self._interpreter.words[0]
-            other = "another interpreter that the image has" if self._is_sh(program) else "sh"
-            hint = f"name {other}: %%container {self._given.image} " + (
-                "PROGRAM" if self._is_sh(program) else "sh"
-            )
-            return CellFailed(
-                f"exit code 127: {self._given.image} has no program {program!r}",
-                f"{hint}\nthe same in a terminal: {self._docker_command()}",
-                exit_code=127,
-            )
-        return CellFailed(
-            f"exit code {error.exit_code}: {error.message}",
-            "\n".join(filter(None, [hint, f"the same in a terminal: {self._docker_command()}"])),
-            exit_code=error.exit_code,
-        )
-
-    @staticmethod
-    def _is_sh(program: str) -> bool:
-        return program.rsplit("/", 1)[-1] == "sh"
-
-    def _docker_command(self) -> str:
-        """The same as a command for a shell; a long text stands in it as a file's name."""
-        given, invocation = self._given, self._invoked
-        command = list(given.command)
-        after = ""
-        text = (self._body or "").rstrip("\n")
-        short = len(text) <= SHOWN_TEXT
-        if invocation:
-            command = [text if word == self._body else word for word in invocation.command]
-            if invocation.stdin is not None:
-                after = f" <<'EOF'\n{text}\nEOF" if short else " < cell.txt"
-        shown = given.docker_command(
-            entrypoint=invocation.entrypoint if invocation else None,
-            command=command,
-            folder=self._magics.folder,
-            traits=self._traits,
-            stdin=bool(after),
-        )
-        if invocation and not short:
-            shown = shown.replace(shlex.quote(text), '"$(cat cell.txt)"')
-            after += "  # the cell's text being in cell.txt"
-        return shown + after
-
-
-def _defaults(entrypoint: tuple[str, ...] | None, command: tuple[str, ...]) -> dict[str, str]:
-    """Variables that yield to the user's own: Python writes at once, as its notebook does."""
-    python = interpreter.language_of([*(entrypoint or ()), *command]) == "python"
-    return {"PYTHONUNBUFFERED": "1"} if python else {}
-
-
-def engine_traits(connection: Connection) -> options.EngineTraits:
-    """How this engine shares files, by what it says of itself."""
-    info = connection.info()
-    told = " ".join(str(one) for one in info.get("SecurityOptions") or ())
-    return options.EngineTraits(
-        shares_files=connection.shares_files,
-        rootless="name=rootless" in told,
-        selinux="name=selinux" in told,
-        userns_remap="name=userns" in told,
-        podman="podman" in str(connection.version().get("Components") or "").lower(),
-    )
-
-
-def _notebook_file(stream: str) -> IO[str]:
-    return sys.stdout if stream == streams.STDOUT else sys.stderr
-
-
-def _interrupted(error: KeyboardInterrupt) -> KeyboardInterrupt:
-    """The same interrupt, shown in one line."""
-    error._render_traceback_ = lambda: [  # type: ignore[attr-defined]
-        "KeyboardInterrupt: the cell was interrupted; all its processes were ended"
-    ]
-    return error

@@ -63,7 +63,7 @@ class _Widget:
 
             self._view = PullView(self._image)
             self._show = self._view.feed
-            display(self._view)
+            display(self._view)  # type: ignore[no-untyped-call]
         self._show(report.layer, report.status, report.current, report.total)
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ class _Widget:
             from IPython.display import clear_output
 
             self._view.close()
-            clear_output()
+            clear_output()  # type: ignore[no-untyped-call]
 
 
 class _Line:

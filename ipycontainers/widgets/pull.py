@@ -37,6 +37,8 @@ class _Layer:
 class PullView(ipywidgets.VBox):  # type: ignore[misc]
     """A heading, and for each layer its short id, a bar and a status."""
 
+    children: tuple[ipywidgets.Widget, ...]
+
     def __init__(self, image: str) -> None:
         self._image = image
         self._layers: dict[str, _Layer] = {}

@@ -123,8 +123,6 @@ def test_an_interrupt_does_not_touch_a_background_cell(shared_kernel, images):
 
 
 def test_time_limits_of_nbval_interrupt_too(shared_kernel, images):  # nbval#41
-    result, seconds = interrupted(
-        shared_kernel, f"%%container {images.busybox}\necho begin; sleep 9"
-    )
+    _, seconds = interrupted(shared_kernel, f"%%container {images.busybox}\necho begin; sleep 9")
     assert seconds < LIMIT
     assert shared_kernel.run("print('next')").stdout == "next\n"

@@ -1,0 +1,196 @@
+"""Tab in the line of %%container: options, images, containers, networks, interpreters.
+
+``candidates`` is pure: it takes the line up to the cursor and says what may stand
+there. ``Names`` knows what the engine has: it asks in a thread of its own and
+answers Tab with what it knows by then, so a slow or dead engine costs nothing.
+``install`` gives both to IPython, through its matcher API (8.6 and later) or the
+``complete_command`` hook (7.34, Colab's).
+
+Knows: the option table, IPython's completer. Does not know: how options work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import keyword
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from ipycontainers.client import Connection
+    from ipycontainers.options import Option
+
+INTERPRETERS = ("sh", "bash", "python3", "node", "perl", "ruby", "R", "julia")
+IDENTIFIER = "ipycontainers"
+MAGICS = ("%%container", "%container")
+
+# Tab answers within this many seconds, with or without the engine.
+PATIENCE = 0.07
+FRESH = 5.0
+
+
+class Names:
+    """What images, containers and networks the engine has, as of a few seconds ago."""
+
+    def __init__(self, connect: Callable[[], Connection]) -> None:
+        self._connect = connect
+        self._known: Mapping[str, Sequence[str]] = {}
+        self._asked = 0.0
+        self._asking: threading.Thread | None = None
+
+    def __call__(self, kind: str) -> Sequence[str]:
+        """Names of a kind ("image", "container", "network"), after at most ``PATIENCE``."""
+        if time.monotonic() - self._asked > FRESH:
+            if self._asking is None or not self._asking.is_alive():
+                self._asking = threading.Thread(
+                    target=self._ask, name="ipycontainers-names", daemon=True
+                )
+                self._asking.start()
+            self._asking.join(PATIENCE)
+        return self._known.get(kind, ())
+
+    def _ask(self) -> None:
+        # No engine, no names; the cell itself will say what is wrong.
+        with contextlib.suppress(Exception):
+            connection = self._connect()
+            self._known = {
+                "image": connection.list_images(),
+                "container": _names_of(connection.list_containers()),
+                "network": connection.list_networks(),
+            }
+        self._asked = time.monotonic()
+
+
+def _names_of(containers: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [name.lstrip("/") for one in containers for name in one.get("Names") or ()]
+
+
+def candidates(
+    line: str, names: Callable[[str], Sequence[str]], variables: Iterable[str] = ()
+) -> list[str] | None:
+    """Words that may stand where ``line`` ends; None where others know better (paths).
+
+    ``line`` begins with the magic's name. A candidate replaces the whole last word,
+    that is all after the last blank.
+    """
+    from ipycontainers.options import OPTIONS
+
+    *before, word = line.split(" ")
+    option, image = _position(OPTIONS, [one for one in before[1:] if one])
+    if option:
+        return _values(option, names, variables)
+    if image:
+        return list(INTERPRETERS) if before[0] == "%%container" else []
+    if word.startswith("-"):
+        name, equals, _ = word.partition("=")
+        found = next((one for one in OPTIONS if name in one.names), None)
+        if equals and found:
+            known = _values(found, names, variables)
+            return None if known is None else [f"{name}={value}" for value in known]
+        return [name for one in OPTIONS for name in one.names if name.startswith("--")]
+    return list(names("image"))
+
+
+def _position(options: Sequence[Option], words: Sequence[str]) -> tuple[Option | None, bool]:
+    """After these words: the option whose value comes next, and whether the image is there."""
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("-"):
+            return None, True
+        option = next((one for one in options if word in one.names), None)
+        if option and option.metavar:
+            if not rest:
+                return option, False
+            rest.pop(0)
+    return None, False
+
+
+def _values(
+    option: Option, names: Callable[[str], Sequence[str]], variables: Iterable[str]
+) -> list[str] | None:
+    if option.choices:
+        return list(option.choices)
+    if option.kind == "path":
+        return None
+    if option.kind == "variable":
+        return [one for one in variables if not one.startswith("_") and not keyword.iskeyword(one)]
+    if option.name in ("pid", "ipc"):
+        return ["host", *(f"container:{one}" for one in names("container"))]
+    if option.kind == "network":
+        containers = [f"container:{one}" for one in names("container")]
+        return [*names("network"), *containers]
+    return list(names(option.kind)) if option.kind else []
+
+
+def _matches(line: str, token: str, found: Sequence[str]) -> list[str]:
+    """What replaces ``token``, the completer's part of the last word (it splits at ":" too)."""
+    word = line.rsplit(" ", 1)[-1]
+    if not word.endswith(token):
+        return []
+    kept = len(word) - len(token)
+    return sorted({one[kept:] for one in found if one.startswith(word) and one != word})
+
+
+def install(shell: InteractiveShell, connect: Callable[[], Connection]) -> None:
+    """Give IPython's completer the lines of the magics; ``connect`` is called by a thread."""
+    completer = _Completer(shell, Names(connect))
+    if not hasattr(shell.Completer, "custom_matchers"):
+        for magic in MAGICS:
+            shell.set_hook(  # type: ignore[no-untyped-call]
+                "complete_command", completer.hook, str_key=magic
+            )
+        return
+    from IPython.core.completer import context_matcher
+
+    @context_matcher(identifier=IDENTIFIER)  # type: ignore[untyped-decorator]
+    def matcher(context: Any) -> dict[str, Any]:
+        return completer.matcher(context)
+
+    shell.Completer.custom_matchers.append(matcher)
+
+
+def uninstall(shell: InteractiveShell) -> None:
+    """Take it back. A hook of IPython 7 stays, as IPython 7 has no way to remove one."""
+    matchers = getattr(shell.Completer, "custom_matchers", [])
+    matchers[:] = [one for one in matchers if getattr(one, "matcher_identifier", "") != IDENTIFIER]
+
+
+class _Completer:
+    """The two ways in which IPython asks."""
+
+    def __init__(self, shell: InteractiveShell, names: Names) -> None:
+        self._shell = shell
+        self._names = names
+
+    def matcher(self, context: Any) -> dict[str, Any]:
+        """IPython's matcher API, version 2; called for each Tab."""
+        from IPython.core.completer import SimpleCompletion
+
+        line = context.text_until_cursor.lstrip()
+        is_first = context.cursor_line == 0 or not line.startswith("%%")
+        found = self._found(line) if is_first else None
+        if found is None:
+            return {"completions": [], "suppress": False}
+        matches = _matches(line, context.token, found)
+        return {
+            "completions": [SimpleCompletion(one, type="param") for one in matches],
+            "matched_fragment": context.token,
+            "suppress": True,
+        }
+
+    def hook(self, _shell: object, event: Any) -> list[str]:
+        """IPython's ``complete_command`` hook; called for lines that begin with the magic."""
+        line = event.line.lstrip()
+        found = self._found(line)
+        return _matches(line, event.symbol, found) if found else []
+
+    def _found(self, line: str) -> list[str] | None:
+        if not line.startswith(tuple(f"{magic} " for magic in MAGICS)):
+            return None
+        return candidates(line, self._names, list(self._shell.user_ns))
