@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,8 +60,15 @@ def _doctor(parsed: argparse.Namespace) -> int:
 
     report = examine(parsed.engine)
     report["interpreter"] = " ".join(INTERPRETER)
-    print(json.dumps(report, indent=2) if parsed.json else "\n".join(_lines(report)))
+    _show(json.dumps(report, indent=2) if parsed.json else "\n".join(_lines(report)))
     return 0 if report["ok"] else 1
+
+
+def _show(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # `| head`: enough was read; nothing more may be written at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _lines(report: Mapping[str, Any]) -> Iterator[str]:

@@ -198,7 +198,10 @@ def _client(dialler: Dialler, api_version: str, timeout: float) -> docker.Docker
         return client
     try:
         return docker.DockerClient(
-            address, version=api_version, timeout=seconds, tls=_docker_tls(tls) if tls else False
+            address,
+            version=api_version,
+            timeout=seconds,
+            tls=_docker_tls(tls) if tls else False,
         )
     except DockerException as error:
         missing = "pip install pywin32" if sys.platform == "win32" else ""

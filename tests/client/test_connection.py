@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import io
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import wait_for
+
+from ipycontainers import errors
+from ipycontainers.client import Connection, connect
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def container(engine: Connection, images: Any) -> Iterator[Callable[..., str]]:
+    """container(*command, **config) → id; removed at the end."""
+    made: list[str] = []
+
+    def create(*command: str, **config: object) -> str:
+        body = {"Image": images.busybox, "Cmd": list(command), **config}
+        body.setdefault("HostConfig", {"NetworkMode": "none"})
+        made.append(engine.create(body).id)
+        return made[-1]
+
+    yield create
+    for container_id in made:
+        engine.remove(container_id)
+
+
+def test_output_and_exit_code_of_fast_programs(engine: Connection, images: Any, run: Run) -> None:
+    for _ in range(10):
+        ran = run(engine, images.busybox, ["sh", "-c", "echo hi; exit 7"])
+        assert (ran.out, ran.exit.code, ran.exit.oom_killed) == (b"hi\n", 7, False)
+
+
+def test_a_program_reads_its_input_to_the_end_and_its_output_goes_on(
+    engine: Connection, images: Any, run: Run
+) -> None:
+    data = bytes(range(256)) * 8192
+    ran = run(engine, images.busybox, ["sh", "-c", "cat; sleep 0.3; echo end"], stdin=data)
+    assert ran.out == data + b"end\n"
+    assert ran.exit.code == 0
+
+
+def test_a_short_timeout_does_not_end_a_long_silence(images: Any, run: Run) -> None:
+    with connect(timeout=2) as connection:
+        ran = run(connection, images.busybox, ["sh", "-c", "sleep 5; echo done"])
+    assert ran.out == b"done\n"
+    assert ran.exit.code == 0
+
+
+def test_wait_outlasts_the_timeout_too(images: Any) -> None:
+    with connect(timeout=1) as connection:
+        body = {"Image": images.busybox, "Cmd": ["sh", "-c", "sleep 2; exit 3"]}
+        created = connection.create(body)
+        try:
+            connection.start(created.id)
+            assert connection.wait(created.id) == 3
+        finally:
+            connection.remove(created.id)
+
+
+def test_what_arrives_with_the_head_of_the_answer_is_not_lost(
+    socket_engine: Callable[..., str], http_answer: Callable[..., bytes]
+) -> None:
+    def answer(request: bytes) -> bytes:
+        if b"/attach?" in request:
+            head = b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+            return head + b"\x01\0\0\0\0\0\0\x06hello\n"
+        return http_answer('{"ApiVersion": "1.41"}')
+
+    with (
+        connect(socket_engine(answer)) as connection,
+        connection.attach("some") as attachment,
+    ):
+        assert b"".join(iter(attachment.read, b"")) == b"\x01\0\0\0\0\0\0\x06hello\n"
+
+
+def test_a_terminal_is_not_framed(container: Callable[..., str], engine: Connection) -> None:
+    name = container("sh", "-c", "echo hi; echo err >&2", Tty=True)
+    with engine.attach(name, tty=True) as attachment:
+        engine.start(name)
+        assert b"".join(iter(attachment.read, b"")) == b"hi\r\nerr\r\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        (["nosuch"], 127, "nosuch: no such program"),
+        (["/bin/nosuch"], 127, "/bin/nosuch: no such program"),
+        (["/etc"], 126, "/etc: the file is not executable"),
+    ],
+)
+def test_a_program_that_cannot_start_gets_docker_runs_exit_code(
+    engine: Connection, container: Callable[..., str], command: list[str], code: int, words: str
+) -> None:
+    name = container(*command)
+    with pytest.raises(errors.EngineError) as caught:
+        engine.start(name)
+    assert caught.value.exit_code == code
+    assert words in caught.value.message
+    assert "OCI" not in caught.value.message
+    assert "runc" not in caught.value.message
+
+
+def test_another_failure_to_start_is_125_and_keeps_the_reason(
+    engine: Connection, container: Callable[..., str]
+) -> None:
+    name = container("true", User="nosuch")
+    with pytest.raises(errors.EngineError, match="unable to find user nosuch") as caught:
+        engine.start(name)
+    assert caught.value.exit_code == 125
+
+
+def test_errors_keep_their_category(engine: Connection, images: Any) -> None:
+    with pytest.raises(errors.NotFound):
+        engine.create({"Image": "ipycontainers-test/nosuch"})
+    with pytest.raises(errors.NotFound):
+        engine.inspect_image("ipycontainers-test/nosuch")
+    with pytest.raises(errors.NotFound):
+        engine.inspect("nosuch")
+    with pytest.raises(errors.NotFound):
+        engine.attach("nosuch")
+    with pytest.raises(errors.Invalid):
+        engine.create({"Image": images.busybox, "HostConfig": {"Memory": 1}})
+    with pytest.raises(errors.ContainerError) as caught:
+        engine.kill("nosuch", "KILL")
+    assert caught.value.__cause__ is not None
+
+
+def test_a_name_that_is_taken_is_a_conflict(engine: Connection, images: Any) -> None:
+    created = engine.create({"Image": images.busybox}, name="ipycontainers-test-taken")
+    try:
+        with pytest.raises(errors.Conflict):
+            engine.create({"Image": images.busybox}, name="ipycontainers-test-taken")
+    finally:
+        engine.remove(created.id)
+
+
+def test_removing_is_no_error_when_it_is_gone_or_going(
+    engine: Connection, container: Callable[..., str]
+) -> None:
+    name = container("sleep", "100")
+    engine.start(name)
+    failures: list[BaseException] = []
+
+    def remove() -> None:
+        try:
+            engine.remove(name)
+        except errors.ContainerError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=remove) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    engine.remove(name)
+    assert failures == []
+
+
+def test_files_put_in_before_the_start_and_what_changed_after_it(
+    engine: Connection, container: Callable[..., str]
+) -> None:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as archive:
+        entry = tarfile.TarInfo("note")
+        entry.size = 3
+        archive.addfile(entry, io.BytesIO(b"abc"))
+    name = container("sh", "-c", "cat /note > /copy")
+    assert engine.changes(name) == []
+    engine.put_archive(name, "/", data.getvalue())
+    engine.start(name)
+    assert engine.wait(name) == 0
+    changed = {change["Path"]: change["Kind"] for change in engine.changes(name)}
+    assert changed["/note"] == changed["/copy"] == 1
+
+
+def test_lists(engine: Connection, images: Any, container: Callable[..., str]) -> None:
+    name = container("true", Labels={"test.lists": "a=b"})
+    assert [found["Id"] for found in engine.list_containers(labels={"test.lists": "a=b"})] == [name]
+    assert engine.list_containers(labels={"test.lists": "a=b"}, all=False) == []
+    listed = engine.list_images()
+    assert any(image.startswith(images.busybox.partition(":")[0]) for image in listed)
+
+
+def test_this_engine_shares_files_unless_it_is_reached_by_tcp(engine: Connection) -> None:
+    assert engine.shares_files == (
+        engine.candidate.address.startswith("unix://")
+        and Path(engine.info()["DockerRootDir"]).is_dir()
+    )
+
+
+# --- how it ended --------------------------------------------------------------------------------
+
+
+def test_the_exit_code_comes_at_once(engine: Connection, container: Callable[..., str]) -> None:
+    """dockerd 20.10 answers ``wait`` about 45 ms later than this."""
+    name = container("sh", "-c", "exit 5")
+    with engine.attach(name) as attachment, engine.watch_exit(name) as watch:
+        engine.start(name)
+        assert attachment.read() == b""
+        start = time.monotonic()
+        ended = watch.result(5)
+        assert time.monotonic() - start < 1
+    assert ended is not None
+    assert ended.code == 5
+
+
+def test_out_of_memory_is_told_from_another_kill(
+    engine: Connection, images: Any, run: Run, container: Callable[..., str]
+) -> None:
+    memory = {"Memory": 16 << 20, "MemorySwap": 16 << 20}
+    eat = ["sh", "-c", "tail /dev/zero"]
+    ran = run(engine, images.busybox, eat, host=memory)
+    assert ran.exit.oom_killed
+    name = container("sleep", "100")
+    with engine.watch_exit(name) as watch:
+        engine.start(name)
+        engine.kill(name, "KILL")
+        ended = watch.result(10)
+    assert ended is not None
+    assert (ended.code, ended.oom_killed) == (137, False)
+
+
+def test_result_returns_none_while_the_container_runs(
+    engine: Connection, container: Callable[..., str]
+) -> None:
+    name = container("sleep", "100")
+    with engine.watch_exit(name) as watch:
+        engine.start(name)
+        assert watch.result(0.1) is None
+        assert watch.result(2.5) is None
+        engine.kill(name, "TERM")
+        engine.kill(name, "KILL")
+        assert watch.result(10)
+
+
+def test_closing_a_watch_does_not_wait_for_the_container(
+    engine: Connection, container: Callable[..., str]
+) -> None:
+    name = container("sleep", "100")
+    before = threading.active_count()
+    watch = engine.watch_exit(name)
+    engine.start(name)
+    assert watch.result(2.2) is None  # long enough that it has begun to ask wait, too
+    start = time.monotonic()
+    watch.close()
+    watch.close()
+    assert time.monotonic() - start < 0.5
+    assert wait_for(lambda: threading.active_count() == before)
+
+
+def test_when_the_events_break_wait_gives_the_code(
+    engine: Connection, container: Callable[..., str]
+) -> None:
+    name = container("sh", "-c", "sleep 0.5; exit 9")
+    with engine.watch_exit(name) as watch:
+        engine.start(name)
+        watch._events.close()
+        ended = watch.result(10)
+    assert ended is not None
+    assert ended.code == 9
+
+
+def test_a_container_removed_unseen_is_not_found(
+    engine: Connection, container: Callable[..., str]
+) -> None:
+    name = container("true")
+    with engine.watch_exit(name) as watch:
+        watch._events.close()
+        wait_for(lambda: not watch._threads[0].is_alive())
+        engine.remove(name)
+        watch._done.clear()
+        watch._exit = None
+        with engine.watch_exit(name) as late:
+            late._events.close()
+            with pytest.raises(errors.NotFound):
+                late.result(10)
