@@ -5,7 +5,7 @@ machine that is slow for a while is slow for both. A side is timed as its user
 meets it: a cell from the execute request to the reply in a real kernel, a
 command as a process, an import in a fresh interpreter.
 
-    python benchmarks/figures.py [--runs N] [--json]
+    python -m benchmarks [--runs N] [--json]
 
 The image is made from this machine's static busybox (tests/images.py), so no
 registry is needed. The docker program on PATH is the other side.
