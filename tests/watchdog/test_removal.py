@@ -130,6 +130,21 @@ def test_two_kernels_and_one_dies(
     assert _there(engine, others)
 
 
+def test_kill_9_in_the_middle_of_a_container_cell(
+    engine: Any, kernels: Kernels, environment: dict[str, str]
+) -> None:
+    kernel = kernels(env=environment)
+    kernel.run("%reload_ext ipycontainers")
+    options = " ".join(f"--label {name}={value}" for name, value in MARK.items())
+    cell = kernel.submit(f"%%container {options} {environment['IMAGE']}\necho begin; sleep 600")
+    cell.wait_for("begin")
+    [container] = engine.list_containers(labels=MARK)
+    assert container["Labels"][LABEL + "kernel-pid"] == str(kernel.pid)
+    assert len(watchdogs_of(kernel.pid)) == 1
+    kernel.kill9()
+    assert _is_removed(engine, container["Id"])
+
+
 SERVER = """
 import sys, time
 from jupyter_client import KernelManager
