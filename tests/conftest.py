@@ -181,6 +181,10 @@ def _parent(pid: int) -> int:
     return int(stat.rpartition(")")[2].split()[1])
 
 
+def _name(thread: threading.Thread) -> str:
+    return f"{thread.name} {getattr(thread, '_target', None)}"
+
+
 def _descriptors(docker: Any) -> dict[str, str]:
     """Open descriptors of this process: number → what it is."""
     for adapter in docker.api.adapters.values():
