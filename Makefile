@@ -60,7 +60,7 @@ EXTRAS_test := lab,test
 EXTRAS_dev := lab,test,dev
 
 $(VENV)/.lab $(VENV)/.test $(VENV)/.dev: $(VENV)/.%: setup.cfg pyproject.toml | $(VENV)/.pip
-	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS_$*)]'
+	$(BIN)/python -m pip install -qq --editable '.[$(EXTRAS_$*)]'
 	@touch $@
 
 $(VENV)/.pip:
