@@ -52,7 +52,7 @@ def config(
     body["Env"] = environment(options, folder, environ, traits, defaults)
     body["Labels"] = _labels(options, folder) | dict(labels)
     _limit(host)
-    _security(host, options, folder)
+    _security(host, options, folder, traits)
     _volumes(body, host, options, folder, traits)
     _publish(body, host, options)
     _networks(body, host, options)
@@ -171,28 +171,29 @@ def _entry(value: object) -> Body:
     return value
 
 
-def _security(host: Body, options: RunOptions, folder: Path) -> None:
-    """A seccomp profile is a file of the client; systempaths never reaches the engine."""
+def _security(host: Body, options: RunOptions, folder: Path, traits: EngineTraits) -> None:
+    """A seccomp profile is read here, by Podman there; systempaths never reaches the engine."""
     for text in options.texts("security-opt"):
         name, _, rest = text.partition("=" if "=" in text else ":")
         if text == "systempaths=unconfined":
             host.update(MaskedPaths=[], ReadonlyPaths=[])
         elif name == "seccomp" and rest not in ("unconfined", "builtin"):
-            _list(host, "SecurityOpt").append(f"seccomp={_profile(rest, folder)}")
+            path = paths.resolve(rest, folder)
+            profile = path if traits.podman else _profile(path)
+            _list(host, "SecurityOpt").append(f"seccomp={profile}")
         else:
             _list(host, "SecurityOpt").append(text)
 
 
-def _profile(name: str, folder: Path) -> str:
+def _profile(path: str) -> str:
     import json
     import re
 
-    path = paths.resolve(name, folder)
     try:
         text = Path(path).read_text(encoding="utf-8")
         json.loads(text)
     except (OSError, ValueError) as err:
-        raise Invalid(f"--security-opt seccomp={name}: cannot use {path}: {err}") from err
+        raise Invalid(f"--security-opt seccomp: cannot use {path}: {err}") from err
     return re.sub(r'("(?:\\.|[^"\\])*")|\s+', r"\1", text)  # as Docker compacts it
 
 

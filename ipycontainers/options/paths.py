@@ -21,8 +21,8 @@ from ipycontainers.errors import Invalid
 
 from . import values
 
-_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-_SHELL = re.compile(r"\$\(pwd\)|`pwd`|\$(?:PWD|HOME)\b|\$\{(?:PWD|HOME)\}|%cd%", re.IGNORECASE)
+_WINDOWS = r"[A-Za-z]:[\\/]|\\\\"
+_SHELL = r"(?i)\$\(pwd\)|`pwd`|\$(?:PWD|HOME)\b|\$\{(?:PWD|HOME)\}|%cd%"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class EngineTraits:
 
 def no_shell(value: str) -> str:
     """``value``, unless it holds what only a shell would replace."""
-    if found := _SHELL.search(value):
+    if found := re.search(_SHELL, value):
         better = (
             "~"
             if "home" in found[0].lower()
@@ -54,7 +54,7 @@ def volume(value: str) -> tuple[str, str]:
     The colon of a drive letter, C:\\data, separates nothing.
     """
     no_shell(value)
-    at = value.find(":", 2 if _WINDOWS.match(value) else 0)
+    at = value.find(":", 2 if re.match(_WINDOWS, value) else 0)
     source, rest = ("", value) if at < 0 else (value[:at], value[at + 1 :])
     if not rest or at == 0:
         raise ValueError("not [SOURCE:]FOLDER_IN_CONTAINER[:ro]")
@@ -159,7 +159,7 @@ def is_path(source: str) -> bool:
 
 def resolve(source: str, folder: Path) -> str:
     """The absolute path that ``source`` means; an absolute one stays as typed."""
-    if source.startswith("/") or _WINDOWS.match(source):
+    if source.startswith("/") or re.match(_WINDOWS, source):
         return source
     try:
         path = folder / Path(source).expanduser()
@@ -193,7 +193,7 @@ def host_path(source: str, folder: Path, traits: EngineTraits) -> str:
 
 def inside(folder: Path) -> str:
     """The path that --here gives ``folder`` in the container: the same, /c/… for C:\\…"""
-    if _WINDOWS.match(str(folder)):
+    if re.match(_WINDOWS, str(folder)):
         return f"/{folder.drive[0].lower()}{folder.as_posix()[2:]}"
     return str(folder)
 

@@ -14,13 +14,14 @@ from __future__ import annotations
 import posixpath
 import re
 
-_SIZE = re.compile(r"(\d+(?:\.\d*)?|\.\d+) ?(?:([kmgtp]?)(?:(?<=[kmgtp])i)?b?)", re.IGNORECASE)
-_CPUS = re.compile(r"(\d{0,9})(?:\.(\d*))?")
-_DOMAIN = re.compile(
+# Patterns are compiled when first used, since this module is on the path of %load_ext.
+_SIZE = r"(?ai)(\d+(?:\.\d*)?|\.\d+) ?([kmgtp]?)(?:(?<=[kmgtp])i(?=b))?b?"
+_CPUS = r"(?a)(\d{0,9})(?:\.(\d*))?"
+_DOMAIN = (
     r"([a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
     r"(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*)\.?"
 )
-_LONG_NETWORK = re.compile(r"\w+=\w+(,\w+=\w+)*")
+_LONG_NETWORK = r"\w+=\w+(,\w+=\w+)*"
 _ULIMITS = """core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio
               rttime sigpending stack"""
 _SYSCTLS = """kernel.msgmax kernel.msgmnb kernel.msgmni kernel.sem kernel.shmall
@@ -45,7 +46,7 @@ def boolean(value: str) -> bool:
 
 def integer(value: str) -> int:
     try:
-        number = int(value, 0)
+        number = int(value if value.isascii() else "", 0)
     except ValueError:
         raise ValueError("not a whole number") from None
     if abs(number) > _MAX_INT:
@@ -55,7 +56,7 @@ def integer(value: str) -> int:
 
 def size(value: str) -> int:
     """Bytes; k m g t p are powers of 1024, with or without b or ib behind them."""
-    match = _SIZE.fullmatch(value)
+    match = re.fullmatch(_SIZE, value)
     if not match:
         raise ValueError("not a size: a number, then b, k, m, g or t")
     power = "kmgtp".index(match[2].lower()) + 1 if match[2] else 0
@@ -70,7 +71,7 @@ def swap(value: str) -> int:
 
 
 def nano_cpus(value: str) -> int:
-    match = _CPUS.fullmatch(value)
+    match = re.fullmatch(_CPUS, value)
     if not match or not (match[1] or match[2]):
         raise ValueError("not a number of processors")
     fraction = (match[2] or "").rstrip("0")
@@ -135,7 +136,7 @@ def search_domain(value: str) -> str:
     value = value.strip(" ")
     if value == ".":
         return value
-    match = _DOMAIN.fullmatch(value)
+    match = re.fullmatch(_DOMAIN, value)
     if not match or not re.search("[a-zA-Z]", value) or len(match[1]) >= 255:
         raise ValueError("not the name of a domain")
     return match[1]
@@ -164,7 +165,7 @@ def ulimit(value: str) -> dict[str, Json]:
     if name not in _ULIMITS.split():
         raise ValueError(f"no such limit; there are {', '.join(_ULIMITS.split())}")
     numbers = limits.split(":")
-    if len(numbers) > 2 or not all(re.fullmatch(r"-?\d{1,18}", number) for number in numbers):
+    if len(numbers) > 2 or not all(re.fullmatch(r"-?[0-9]{1,18}", number) for number in numbers):
         raise ValueError("not NAME=SOFT[:HARD]")
     soft, hard = int(numbers[0]), int(numbers[-1])
     if hard != -1 and (soft == -1 or soft > hard):
@@ -259,7 +260,7 @@ def network(value: str) -> dict[str, Json]:
     """{"Target": name, …endpoint settings}; both NAME and name=NAME,alias=…,ip=…"""
     if not value.strip():
         raise ValueError("there is no name")
-    if not _LONG_NETWORK.search(value):
+    if not re.search(_LONG_NETWORK, value):
         return {"Target": value}
     target, aliases, addresses = "", [], {}
     driver: dict[str, str] = {}
@@ -285,7 +286,7 @@ def network(value: str) -> dict[str, Json]:
 def _ports(value: str) -> tuple[int, int]:
     first, dash, last = value.partition("-")
     numbers = [first, last] if dash else [first, first]
-    if not all(re.fullmatch(r"\d{1,5}", number) and int(number) < 65536 for number in numbers):
+    if not all(re.fullmatch(r"[0-9]{1,5}", number) and int(number) < 65536 for number in numbers):
         raise ValueError(f"{value or 'nothing'} is no port from 0 to 65535")
     if int(numbers[1]) < int(numbers[0]):
         raise ValueError(f"the range {value} ends before it begins")

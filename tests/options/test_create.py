@@ -258,6 +258,10 @@ def test_a_folder_with_a_colon_is_refused_for_v_alone(tmp_path: Path) -> None:
 def test_seccomp_profile_is_a_file_of_ours(folder: Path) -> None:
     (folder / "p.json").write_text('{ "a": "x  y\\" z",\n "b" : [1, 2] }')
     host = _body("--security-opt seccomp=p.json x", folder)["HostConfig"]
+    podman = EngineTraits(podman=True)
+    assert _body("--security-opt seccomp=p.json x", folder, traits=podman)["HostConfig"][
+        "SecurityOpt"
+    ] == [f"seccomp={folder}/p.json"]
     assert host["SecurityOpt"] == ['seccomp={"a":"x  y\\" z","b":[1,2]}']
     (folder / "p.json").write_text("{")
     assert "p.json" in _refused("--security-opt seccomp=p.json x", folder).message

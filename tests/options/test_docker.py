@@ -112,7 +112,8 @@ COMBINATIONS = ["", "--", "-tP", "-te A=1", "-tm64m -u1", "--read-only -tP -h bo
                 "-P=false -t", "-teA=-1"]
 REFUSED = [
     "-e =x", "-e ''", "-m x", "-m 1x", "-m ''", "-m -1m", "-m 1mm", "-m '1  m'", "-m 1ib",
-    "-m 1m1", "--memory-swap -2", "--cpus x", "--cpus 1.0000000001", "--cpus ''",
+    "-m 1m1", "-m 1mi", "-m ١m", "--pids-limit ١", "--memory-swap -2",
+    "--cpus x", "--cpus 1.0000000001", "--cpus ''",
     "--pids-limit x", "--pids-limit 1.5", "--ulimit nofile", "--ulimit what=1",
     "--ulimit nofile=2:1", "--ulimit nofile=x", "--ulimit nofile=1:2:3", "--ulimit nofile=-1:5",
     "-p x", "-p 70000", "-p 2-1", "-p 1:2:3:4", "-p 80/what", "-p 8000-8001:80-82", "-p ''",
