@@ -16,7 +16,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "ipycontainers"
 ROWS = [
-    {"cli", "course", "magics", "provisioner", "widgets"},
+    {"__main__", "cli", "course", "magics", "provisioner", "widgets"},
     {"cell", "exchange", "interpreter", "options", "outcome", "sessions", "streams", "watchdog"},
     {"client", "engine"},
     {"namespaces", "oci"},

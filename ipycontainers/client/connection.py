@@ -69,6 +69,15 @@ class Connection:
         """The answer of ``/version`` when the connection was made."""
         return self._version
 
+    @property
+    def engine_name(self) -> str:
+        """ "Docker", "Podman", or what the engine calls its platform."""
+        names = [str(part.get("Name")) for part in self._version.get("Components") or ()]
+        if "Podman Engine" in names:
+            return "Podman"
+        platform = self._version.get("Platform") or {}
+        return "Docker" if "Engine" in names else str(platform.get("Name") or "unknown")
+
     def info(self) -> Json:
         """The answer of ``/info``, asked once."""
         return self._info

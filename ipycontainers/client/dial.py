@@ -141,6 +141,7 @@ class Dialler:
     def __init__(self, candidate: Candidate) -> None:
         self.candidate = candidate
         self.ssh: Ssh | None = None
+        self._tls: ssl.SSLContext | None = None
         if candidate.address.startswith("ssh://"):
             from .ssh import Ssh
 
@@ -164,13 +165,16 @@ class Dialler:
         if parts.scheme == "npipe":
             return _dial_pipe(address, timeout)
         if parts.scheme == "unix":
+            if not hasattr(socket, "AF_UNIX"):
+                raise OSError("Python on Windows has no unix sockets: use npipe:// or tcp://")
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             return _connected(sock, address.removeprefix("unix://"), timeout)
         sock = socket.create_connection((parts.hostname or "", parts.port or 0), timeout)
         if self.candidate.tls is None:
             return sock
         try:
-            return TlsSocket(sock, tls_context(self.candidate.tls), parts.hostname or "")
+            self._tls = self._tls or _tls_context(self.candidate.tls)
+            return TlsSocket(sock, self._tls, parts.hostname or "")
         except BaseException:
             sock.close()
             raise
@@ -200,7 +204,7 @@ def _dial_pipe(address: str, timeout: float) -> socket.socket:
     return cast("socket.socket", pipe)
 
 
-def tls_context(tls: Tls) -> ssl.SSLContext:
+def _tls_context(tls: Tls) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=tls.ca)
     if not tls.verify:
         context.check_hostname = False

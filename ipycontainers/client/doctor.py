@@ -50,7 +50,7 @@ def _describe(connection: Connection, report: Json) -> None:
     }
     told = connection.version()
     report["versions"] |= {
-        "engine": f"{_name(told)} {told.get('Version', '?')}",
+        "engine": f"{connection.engine_name} {told.get('Version', '?')}",
         "API": str(told.get("ApiVersion", "?")),
     }
     info, images = connection.info(), connection.list_images()
@@ -85,13 +85,6 @@ def _why(connection: Connection) -> str:
     if len(connection.attempts) == 1:
         return "no engine is named, and the first usual socket answers"
     return "no engine is named, and this is the first usual socket that answers"
-
-
-def _name(told: Json) -> str:
-    names = [str(part.get("Name")) for part in told.get("Components") or ()]
-    if "Podman Engine" in names:
-        return "Podman"
-    return "Docker" if "Engine" in names else str((told.get("Platform") or {}).get("Name") or "?")
 
 
 def _files(connection: Connection) -> str:

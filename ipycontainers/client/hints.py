@@ -59,8 +59,8 @@ def install(program: str) -> str:
 
 def start(candidate: Candidate) -> str:
     """For a socket that is missing, or on which nobody listens."""
-    if not _is_here(candidate):
-        return "is the address right, and does the engine run there?"
+    if candidate.chosen and not _is_usual(candidate):
+        return f"does the engine run there? Otherwise: {_unchoose(candidate)}"
     if sys.platform in DESKTOP:
         podman = candidate.source == "Podman"
         return "podman machine start" if podman else "start Docker Desktop"
@@ -71,6 +71,20 @@ def start(candidate: Candidate) -> str:
     if candidate.source == "Docker Desktop":
         return "systemctl --user start docker-desktop"
     return _start_docker() if shutil.which("dockerd") else install("docker")
+
+
+def _is_usual(candidate: Candidate) -> bool:
+    from .discover import usual
+
+    return candidate.address in [found.address for found in usual(os.environ)]
+
+
+def _unchoose(candidate: Candidate) -> str:
+    if candidate.source == "DOCKER_HOST":
+        return "unset DOCKER_HOST"
+    if candidate.source.startswith("context "):
+        return "docker context use default"
+    return "unset IPYCONTAINERS_ENGINE, or name another engine"
 
 
 def restart(candidate: Candidate) -> str:

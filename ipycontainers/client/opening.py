@@ -98,7 +98,9 @@ def unavailable(error: Exception, candidate: Candidate, said: str = "") -> error
             f"{address} takes the connection and does not answer", hints.restart(candidate)
         )
     if isinstance(error, errors.Unauthorized):
-        return errors.EngineForbidden(f"{address} refuses this user: {error.message}")
+        return errors.EngineForbidden(
+            f"{address} refuses this user: {error.message}", "it wants other credentials"
+        )
     if isinstance(error, ConnectionRefusedError):
         return errors.NoEngine(f"nobody listens on {address}", hints.start(candidate))
     if isinstance(error, OSError) and not isinstance(error, http.client.HTTPException):

@@ -78,6 +78,11 @@ class Ssh:
     def dial(self) -> socket.socket:
         """Returns before the log-in is done: a failure shows as the end of the stream,
         and ``complaint`` then says why."""
+        if os.name == "nt":
+            raise OSError(
+                "ssh:// needs a Unix machine here: on Windows use a docker context "
+                "with tcp://, or WSL"
+            )
         ours, theirs = socket.socketpair()
         argv = ["ssh", *self._options(), *target(self._address), *command(self._address)]
         try:

@@ -244,7 +244,10 @@ def test_permission_denied_is_not_masked_by_the_sockets_that_do_not_exist(
     environ = {**os.environ, "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
     del environ["DOCKER_CONFIG"]
     said = subprocess.check_output(
-        as_user(sys.executable, "-c", program), text=True, env=environ, cwd="/"
+        as_user(sys.executable, "-c", program),
+        text=True,
+        env=environ,
+        cwd=Path(__file__).parents[2],
     )
     name, message, hint, attempts = said.strip().split("|")
     assert name == "EngineForbidden"
@@ -275,3 +278,17 @@ def test_an_argument_is_stronger_than_a_broken_docker_host(
     with connect("unix:///var/run/docker.sock") as connection:
         assert connection.version()["ApiVersion"]
         assert connection.attempts == (Attempt(connection.candidate, None),)
+
+
+def test_a_user_in_the_sockets_group_connects(
+    as_user: Callable[..., list[str]], engine: object, tmp_path: Path
+) -> None:
+    group = Path("/var/run/docker.sock").stat().st_gid
+    program = "from ipycontainers.client import connect; print(connect().candidate.source)"
+    words = as_user(sys.executable, "-c", program)
+    words[words.index("--clear-groups")] = f"--groups={group}"
+    environ = {**os.environ, "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    del environ["DOCKER_CONFIG"]
+    root = Path(__file__).parents[2]
+    said = subprocess.check_output(words, text=True, env=environ, cwd=root)
+    assert said == "Docker\n"
