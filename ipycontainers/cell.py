@@ -50,6 +50,7 @@ KILL_PATIENCE = 1.5
 
 REMOVAL = "ipycontainers-remove"
 REMOVAL_PATIENCE = 3.0
+REMOVAL_PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True)
@@ -303,16 +304,23 @@ class Run:
             self._reader.join(timeout=0.01)
 
     def _remove(self) -> None:
-        """Remove the container, also one whose creation was interrupted half way."""
-        if self.container_id:
-            with contextlib.suppress(ContainerError):
-                self._connection.remove(self.container_id)
-            return
-        for pause in (0.0, 0.5, 2.0):
+        """Remove the container, also one whose creation or start was interrupted half way.
+
+        An engine that is still busy with it refuses, or does not know it yet: it
+        is asked again for some seconds. What is left then, the watchdog finds.
+        """
+        known = bool(self.container_id)
+        for pause in REMOVAL_PAUSES:
             time.sleep(pause)
             with contextlib.suppress(ContainerError):
-                for found in self._connection.list_containers(labels={CELL_LABEL: self._mark}):
-                    self._connection.remove(found["Id"])
+                for container_id in [self.container_id] if known else self._mine():
+                    self._connection.remove(container_id)
+                if known:
+                    return
+
+    def _mine(self) -> list[str]:
+        found = self._connection.list_containers(labels={CELL_LABEL: self._mark})
+        return [str(container["Id"]) for container in found]
 
 
 def _finish_removals() -> None:

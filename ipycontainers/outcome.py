@@ -27,6 +27,8 @@ def explain(exit_code: int, *, oom_killed: bool = False, memory: str = "") -> st
     if oom_killed:
         limit = f" (its limit was -m {memory})" if memory else ""
         return f"out of memory: the kernel killed it{limit}"
+    if exit_code == 137 and memory:
+        return f"killed (SIGKILL), perhaps for being out of memory: its limit was -m {memory}"
     if exit_code == 137:
         return "killed (SIGKILL)"
     if exit_code == 139:

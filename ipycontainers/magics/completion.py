@@ -59,11 +59,18 @@ class Names:
         with contextlib.suppress(Exception):
             connection = self._connect()
             self._known = {
-                "image": connection.list_images(),
+                "image": [_short(name) for name in connection.list_images()],
                 "container": _names_of(connection.list_containers()),
                 "network": connection.list_networks(),
             }
         self._asked = time.monotonic()
+
+
+def _short(image: str) -> str:
+    """Podman gives the long form of names that are usually typed without it."""
+    for registry in ("docker.io/library/", "docker.io/", "localhost/"):
+        image = image.removeprefix(registry)
+    return image
 
 
 def _names_of(containers: Sequence[Mapping[str, Any]]) -> list[str]:
