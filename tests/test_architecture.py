@@ -17,7 +17,17 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "ipycontainers"
 ROWS = [
     {"__main__", "cli", "course", "magics", "provisioner", "widgets"},
-    {"cell", "exchange", "interpreter", "options", "outcome", "sessions", "streams", "watchdog"},
+    {
+        "background",
+        "cell",
+        "exchange",
+        "interpreter",
+        "options",
+        "outcome",
+        "sessions",
+        "streams",
+        "watchdog",
+    },
     {"client", "engine"},
     {"namespaces", "oci"},
     {"errors"},

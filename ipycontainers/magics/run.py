@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ipycontainers import cell, interpreter, options, outcome, streams, watchdog
+from ipycontainers import background, cell, interpreter, options, outcome, streams, watchdog
 from ipycontainers.errors import CellFailed, CellTimedOut, Invalid
 
 from .progress import pull_progress
@@ -172,19 +172,19 @@ class CellRun:
         given = self._given
         pipes = {name: streams.Pipe() for name in (given.out, given.err) if name}
         sinks = [pipes[name] if name else streams.Discard() for name in (given.out, given.err)]
-        background = cell.Background(
+        job = background.Background(
             self._connection, plan, streams.Output(*sinks), given.timeout, self._background_ended
         )
-        background.start(self._pulling)
+        job.start(self._pulling)
         for name, pipe in pipes.items():
             self._variables[name] = pipe.reader
         if given.proc:
-            self._variables[given.proc] = background
+            self._variables[given.proc] = job
 
-    def _background_ended(self, background: cell.Background) -> None:
+    def _background_ended(self, job: background.Background) -> None:
         """A failure that nobody holds a handle to is said, not lost."""
-        if background.returncode and not self._given.proc:
-            print(f"{background!r}", file=sys.stderr)
+        if job.returncode and not self._given.proc:
+            print(f"{job!r}", file=sys.stderr)
 
     def _report(self, plan: cell.Plan, result: cell.CellResult, output: streams.Output) -> None:
         for warning in result.warnings:
