@@ -10,8 +10,9 @@
     connection.remove(created.id)
 
 Reading order: ``discover`` (where an engine may be) with ``contexts`` and ``hints``;
-``dial`` and ``ssh`` (a byte stream to it); ``stream`` (long requests: attach,
-events, pull); ``connection`` (all requests, one facade); ``doctor`` (what is there).
+``dial`` and ``ssh`` (a byte stream to it); ``stream`` (long requests: attach, events,
+pull) and ``adapter`` (docker-py's short ones); ``opening`` (what fails, and how);
+``connection`` (all requests, one facade) with ``exits`` and ``pull``; ``doctor``.
 
 Knows: that there are several engines with one API, docker-py. Does not know: cells,
 options of ``docker run``, IPython. Importing this package imports neither docker-py

@@ -154,7 +154,7 @@ class Dialler:
             return urlsplit(self.candidate.address).netloc
         return "localhost"
 
-    def dial(self, timeout: float) -> AnySocket:
+    def dial(self, timeout: float | None) -> AnySocket:
         """Raises OSError (``ssl.SSLError`` is one). The time-out stays set on the socket."""
         address = self.candidate.address
         parts = urlsplit(address)
@@ -184,7 +184,7 @@ class Dialler:
             self.ssh.close()
 
 
-def _connected(sock: socket.socket, path: str, timeout: float) -> socket.socket:
+def _connected(sock: socket.socket, path: str, timeout: float | None) -> socket.socket:
     sock.settimeout(timeout)
     try:
         sock.connect(path)
@@ -194,7 +194,7 @@ def _connected(sock: socket.socket, path: str, timeout: float) -> socket.socket:
     return sock
 
 
-def _dial_pipe(address: str, timeout: float) -> socket.socket:
+def _dial_pipe(address: str, timeout: float | None) -> socket.socket:
     from docker import transport
 
     # Exists on Windows only, and is a socket by its methods, not by its type.

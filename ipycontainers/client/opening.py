@@ -191,12 +191,12 @@ def _client(dialler: Dialler, api_version: str, timeout: float) -> docker.Docker
 
     address, tls = dialler.candidate.address, dialler.candidate.tls
     seconds = cast("int", timeout)  # the stubs' word; requests takes fractions
-    if dialler.ssh:
-        from .ssh import Adapter
+    if address.startswith(("unix://", "ssh://")):
+        from .adapter import Adapter
 
-        # Never contacted: the adapter below takes the place of the one for this socket.
-        client = docker.DockerClient("unix:///ssh", version=api_version, timeout=seconds)
-        client.api.mount("http+docker://", Adapter(dialler.ssh))
+        # The address is never contacted: the adapter takes the place of the one for it.
+        client = docker.DockerClient("unix:///unused", version=api_version, timeout=seconds)
+        client.api.mount("http+docker://", Adapter(dialler))
         return client
     try:
         return docker.DockerClient(

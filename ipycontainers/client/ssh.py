@@ -10,8 +10,6 @@ log-in. It ends with ``close``, or 30 s after its last connection when this proc
 killed. The user's own ssh configuration, agent and known hosts apply; nothing is asked
 on a terminal.
 
-Imports docker-py's adapter, so it is imported only when an ssh address is opened.
-
 Knows: the options of OpenSSH. Does not know: HTTP, containers.
 """
 
@@ -26,9 +24,6 @@ import tempfile
 import threading
 from pathlib import Path
 from urllib.parse import urlsplit
-
-from docker.transport import UnixHTTPAdapter
-from docker.transport.unixconn import UnixHTTPConnection, UnixHTTPConnectionPool
 
 LONGEST_SOCKET_PATH = 104 - 18  # macOS; ssh adds a suffix while it makes the socket
 
@@ -140,41 +135,3 @@ def _private_folder() -> Path:
         return folder
     folder.rmdir()
     return Path(tempfile.mkdtemp(prefix="ipyc-ssh-", dir="/tmp"))
-
-
-class Adapter(UnixHTTPAdapter):
-    """docker-py's adapter for a socket, with another way to get the socket."""
-
-    def __init__(self, ssh: Ssh) -> None:
-        super().__init__("http+unix:///ssh")
-        self._ssh = ssh
-
-    def get_connection(
-        self,
-        url: bytes | str,
-        proxies: object = None,  # noqa: ARG002  # requests' signature
-    ) -> UnixHTTPConnectionPool:
-        with self.pools.lock:
-            pool = self.pools.get(url)
-            if not pool:
-                pool = self.pools[url] = _Pool(str(url), self._ssh)
-        return pool
-
-
-class _Pool(UnixHTTPConnectionPool):
-    def __init__(self, url: str, ssh: Ssh) -> None:
-        super().__init__(url, "ssh")
-        self._ssh = ssh
-
-    def _new_conn(self) -> UnixHTTPConnection:  # type: ignore[override]  # as docker-py's own
-        return _Connection(self.base_url, self._ssh)
-
-
-class _Connection(UnixHTTPConnection):
-    def __init__(self, url: str, ssh: Ssh) -> None:
-        super().__init__(url, "ssh")
-        self._ssh = ssh
-
-    def connect(self) -> None:
-        self.sock = self._ssh.dial()
-        self.sock.settimeout(self.timeout)
