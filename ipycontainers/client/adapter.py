@@ -40,6 +40,16 @@ class Adapter(UnixHTTPAdapter):
                 pool = self.pools[ANY] = _Pool(self._dialler)
         return pool
 
+    def get_connection_with_tls_context(
+        self,
+        request: object,  # noqa: ARG002
+        verify: object,  # noqa: ARG002
+        proxies: object = None,  # noqa: ARG002
+        cert: object = None,  # noqa: ARG002
+    ) -> UnixHTTPConnectionPool:
+        """What requests ≥ 2.32 calls instead; docker-py < 7.1 does not know of it."""
+        return self.get_connection(ANY)
+
 
 class _Pool(UnixHTTPConnectionPool):
     def __init__(self, dialler: Dialler) -> None:
