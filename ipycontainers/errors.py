@@ -16,7 +16,8 @@
         └── CellTimedOut            and this package ended it, after --timeout
 
 Each carries a message, what happened and to what, in one line, and a hint, what
-to do next. In a notebook exactly these two lines are shown.
+to do next. In a notebook exactly these two lines are shown, and for a failed cell
+the command that does the same in a terminal.
 
 Knows: messages and hints. Does not know: who raises, HTTP, IPython (which finds
 ``_render_traceback_`` by its name).
@@ -35,12 +36,8 @@ class ContainerError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Called by IPython in place of a traceback: one string per line."""
-        lines = [f"{type(self).__name__}: {self.message}"]
-        lines += [
-            f"  hint: {line}" if not number else f"        {line}"
-            for number, line in enumerate(self.hint.splitlines())
-        ]
-        return lines
+        shown = [f"{type(self).__name__}: {self.message}"]
+        return [*shown, f"  hint: {self.hint}"] if self.hint else shown
 
 
 class Invalid(ContainerError):
@@ -102,12 +99,23 @@ class CellFailed(ContainerError):
     """The program of a cell ended with ``exit_code``, which is not 0.
 
     125, 126 and 127 follow docker run: the engine refused, the program is not
-    executable, the program does not exist.
+    executable, the program does not exist. ``command`` does the same in a terminal.
     """
 
-    def __init__(self, message: str, hint: str = "", *, exit_code: int) -> None:
+    def __init__(self, message: str, hint: str = "", *, exit_code: int, command: str = "") -> None:
         super().__init__(message, hint)
         self.exit_code = exit_code
+        self.command = command
+
+    def _render_traceback_(self) -> list[str]:
+        shown = super()._render_traceback_()
+        if not self.command:
+            return shown
+        title = "  the same in a terminal:"
+        if "\n" not in self.command:
+            return [*shown, f"{title} {self.command}"]
+        # Not indented, so that what is copied from here is what the cell ran.
+        return [*shown, title, *self.command.split("\n")]
 
 
 class CellTimedOut(CellFailed):

@@ -61,5 +61,4 @@ def failure(
     message = f"exit code {exit_code} in {image}" + (f": {meaning}" if meaning else "")
     if oom_killed and not hint:
         hint = "give it more with -m, or less to do"
-    lines = [hint, f"the same in a terminal: {command}" if command else ""]
-    return CellFailed(message, "\n".join(line for line in lines if line), exit_code=exit_code)
+    return CellFailed(message, hint, exit_code=exit_code, command=command)

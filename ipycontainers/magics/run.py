@@ -223,13 +223,15 @@ class CellRun:
             )
             return CellFailed(
                 f"exit code 127: {self._given.image} has no program {program!r}",
-                f"{hint}\nthe same in a terminal: {self._docker_command()}",
+                hint,
                 exit_code=127,
+                command=self._docker_command(),
             )
         return CellFailed(
             f"exit code {error.exit_code}: {error.message}",
-            "\n".join(filter(None, [hint, f"the same in a terminal: {self._docker_command()}"])),
+            hint,
             exit_code=error.exit_code,
+            command=self._docker_command(),
         )
 
     @staticmethod
