@@ -3,6 +3,7 @@
     engine     a Connection to the engine under test: IPYCONTAINERS_TEST_ENGINE, else connect()
     images     images.busybox, .alpine, .noshell, .debian, .python: names of images, made on demand
     plain_images  the names busybox, alpine, debian:stable-slim, python:3-slim exist, for notebooks
+    podman     the address of Debian's Podman, run by root; podman_rootless, by an ordinary user
     kernels    kernels(env=…, load=False, cwd=…) starts one more real kernel
     kernel     one real kernel in tmp_path, with the extension loaded
 
@@ -17,12 +18,15 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import images as recipes
+import podman as podman_engine
 import pytest
 from support import require, wait_for
 
@@ -90,6 +94,42 @@ def plain_images(engine: Any, images: Images) -> Iterator[None]:
     undo = recipes.ensure_plain(engine.docker)
     yield
     undo()
+
+
+@pytest.fixture(scope="session")
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of Podman's service, run by root, with storage of its own."""
+    require(shutil.which("podman") and os.getuid() == 0, "podman", "needs root and Podman")
+    with podman_engine.service(tmp_path_factory.mktemp("podman")) as address:
+        _give_busybox(address)
+        yield address
+
+
+@pytest.fixture(scope="session")
+def podman_rootless() -> Iterator[str]:
+    """The same, run by an ordinary user; in a folder whose parents that user may enter."""
+    usable = shutil.which("podman") and shutil.which("setpriv") and os.getuid() == 0
+    require(usable, "podman", "needs root, setpriv and Podman")
+    folder = Path(tempfile.mkdtemp())
+    os.chown(folder, podman_engine.USER, podman_engine.USER)
+    with podman_engine.service_of(podman_engine.USER, folder) as address:
+        _give_busybox(address)
+        yield address
+
+
+def _give_busybox(address: str) -> None:
+    """Waits for the engine and gives it the image."""
+    from ipycontainers.client import Candidate, open_candidate
+    from ipycontainers.errors import EngineUnavailable
+
+    def opened() -> Any:
+        with contextlib.suppress(EngineUnavailable):
+            return open_candidate(Candidate("test", address, True))
+
+    connection = wait_for(opened, seconds=30)
+    assert connection, f"{address} does not answer"
+    with connection:
+        recipes.ensure(connection.docker, "busybox")
 
 
 @pytest.fixture

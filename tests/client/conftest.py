@@ -4,7 +4,6 @@ run           run(connection, image, command, …) → Ran(out, exit, …): one 
 socket_engine  serves canned bytes on a unix socket: an engine that is silent, old, no engine
 tls_engine    a second dockerd with --tlsverify, in a network of its own
 ssh_engine    this dockerd behind an sshd on localhost; an ssh program that knows the key
-podman        Debian's Podman as root; podman_rootless, as an ordinary user
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -309,76 +307,3 @@ def ssh_engine(
     finally:
         program.terminate()
         program.wait(10)
-
-
-# --- Podman ----------------------------------------------------------------------------------
-
-# In a container, or where RLIMITs are lower than Podman's defaults, it cannot raise them; and
-# crun refuses machines that have cgroup versions 1 and 2 side by side, which runc does not.
-CONTAINERS_CONF = '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n'
-PODMAN = ("podman", "--runtime=runc", "--cgroup-manager=cgroupfs", "--events-backend=file")
-
-
-@pytest.fixture(scope="session")
-def podman(engine: Any, images: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of Podman's service, run by root, with storage of its own."""
-    require(shutil.which("podman") and os.getuid() == 0, "podman", "needs root and Podman")
-    folder = tmp_path_factory.mktemp("podman")
-    storage = [f"--root={folder}/root", f"--runroot={folder}/run", "--storage-driver=vfs"]
-    with _podman(folder, [*PODMAN, *storage]) as address:
-        _fill(Candidate("test", address, True), engine, images.busybox)
-        yield address
-
-
-@pytest.fixture(scope="session")
-def podman_rootless(engine: Any, images: Any) -> Iterator[str]:
-    """The same, run by an ordinary user; in a folder whose parents that user may enter."""
-    usable = shutil.which("podman") and shutil.which("setpriv") and os.getuid() == 0
-    require(usable, "podman", "needs root, setpriv and Podman")
-    folder = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
-    os.chown(folder, USER, USER)
-    become = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
-    with _podman(folder, [*become, *PODMAN, "--storage-driver=vfs"]) as address:
-        _fill(Candidate("test", address, True), engine, images.busybox)
-        yield address
-
-
-@contextlib.contextmanager
-def _podman(folder: Path, words: list[str]) -> Iterator[str]:
-    conf = folder / "containers.conf"
-    conf.write_text(CONTAINERS_CONF)
-    runtime = folder / "xdg"
-    runtime.mkdir(mode=0o700)
-    os.chown(runtime, folder.stat().st_uid, folder.stat().st_gid)
-    address = f"unix://{folder}/podman.sock"
-    keep = {name: os.environ[name] for name in ("PATH",)}
-    environ = keep | {
-        "HOME": str(folder),
-        "XDG_RUNTIME_DIR": str(runtime),
-        "CONTAINERS_CONF": str(conf),
-    }
-    with (folder / "log").open("wb") as log:
-        program = subprocess.Popen(
-            [*words, "system", "service", "--time=0", address],
-            cwd=folder,
-            env=environ,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        yield address
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(program.pid, signal.SIGTERM)
-        program.wait(10)
-        _end_pause_process(runtime)
-        subprocess.run(["umount", "-q", f"{folder}/root/vfs"], check=False)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _end_pause_process(runtime: Path) -> None:
-    """Rootless Podman leaves one process that holds its user namespace."""
-    with contextlib.suppress(OSError, ValueError):
-        pid = int((runtime / "libpod/tmp/pause.pid").read_text())
-        os.kill(pid, signal.SIGKILL)

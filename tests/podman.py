@@ -1,0 +1,81 @@
+"""Debian's Podman as a service, for tests: by root, or by an ordinary user.
+
+    with podman.service(folder) as address: …            root's, with storage of its own
+    with podman.service_of(USER, folder) as address: …   in a folder that belongs to the user
+
+Knows: podman's command line. Does not know: pytest's fixtures, our package.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+# In a container, or where RLIMITs are lower than Podman's defaults, it cannot raise them; and
+# crun refuses machines that have cgroup versions 1 and 2 side by side, which runc does not.
+CONTAINERS_CONF = '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n'
+PODMAN = (
+    *("podman", "--runtime=runc", "--cgroup-manager=cgroupfs", "--events-backend=file"),
+    "--storage-driver=vfs",
+)
+USER = 1000
+
+
+def become(user: int) -> list[str]:
+    """The words before a command that run it as that user, without groups."""
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+
+
+def service(folder: Path) -> contextlib.AbstractContextManager[str]:
+    return _serve(folder, [*PODMAN, f"--root={folder}/root", f"--runroot={folder}/run"])
+
+
+def service_of(user: int, folder: Path) -> contextlib.AbstractContextManager[str]:
+    return _serve(folder, [*become(user), *PODMAN])
+
+
+@contextlib.contextmanager
+def _serve(folder: Path, words: list[str]) -> Iterator[str]:
+    """The address of the service, which may take a second to answer."""
+    conf = folder / "containers.conf"
+    conf.write_text(CONTAINERS_CONF)
+    runtime = folder / "xdg"
+    runtime.mkdir(mode=0o700)
+    os.chown(runtime, folder.stat().st_uid, folder.stat().st_gid)
+    address = f"unix://{folder}/podman.sock"
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "XDG_RUNTIME_DIR": str(runtime),
+        "CONTAINERS_CONF": str(conf),
+    }
+    with (folder / "log").open("wb") as log:
+        program = subprocess.Popen(
+            [*words, "system", "service", "--time=0", address],
+            cwd=folder,
+            env=environ,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        yield address
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGTERM)
+        program.wait(10)
+        _end_pause_process(runtime)
+        subprocess.run(["umount", "-q", f"{folder}/root/vfs"], check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_pause_process(runtime: Path) -> None:
+    """Rootless Podman leaves one process that holds its user namespace."""
+    with contextlib.suppress(OSError, ValueError):
+        pid = int((runtime / "libpod/tmp/pause.pid").read_text())
+        os.kill(pid, signal.SIGKILL)
