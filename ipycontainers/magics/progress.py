@@ -1,6 +1,6 @@
 """Shows a pull while somebody watches, and nothing that varies when nobody does.
 
-In a live notebook a widget is drawn and taken away again before the cell's own
+In a live notebook a widget is drawn and taken away again before the container's
 output; in a terminal one line is rewritten. Under nbval, nbclient and nbconvert
 nothing is shown: they execute cells with ``allow_stdin`` false, since nobody is
 there to answer, and a front end with a person before it sends true. CI counts as
@@ -32,11 +32,14 @@ def is_watched(shell: InteractiveShell) -> bool:
 
 @contextlib.contextmanager
 def pull_progress(
-    shell: InteractiveShell, image: str
+    shell: InteractiveShell, image: str, *, alone: bool = True
 ) -> Iterator[Callable[[PullProgress], None] | None]:
-    """A callback for the reports of a pull; the view appears with the first report."""
+    """A callback for the reports of a pull; the view appears with the first report.
+
+    ``alone`` says that the cell has shown nothing before, so its output may be cleared.
+    """
     if is_watched(shell):
-        view: _Widget | _Line = _Widget(image)
+        view: _Widget | _Line = _Widget(image, alone)
     elif not hasattr(shell, "kernel") and sys.stderr.isatty():
         view = _Line(image)
     else:
@@ -49,10 +52,15 @@ def pull_progress(
 
 
 class _Widget:
-    """A widget below the cell, which leaves no trace in the stored notebook."""
+    """A widget below the cell, which leaves no trace in the stored notebook.
 
-    def __init__(self, image: str) -> None:
+    Below the line %container there may be outputs of lines before it, and an output
+    cannot be taken away alone: there an empty one stays.
+    """
+
+    def __init__(self, image: str, alone: bool) -> None:
         self._image = image
+        self._alone = alone
         self._show: Callable[[str, str, int, int], None] | None = None
 
     def __call__(self, report: PullProgress) -> None:
@@ -63,15 +71,19 @@ class _Widget:
 
             self._view = PullView(self._image)
             self._show = self._view.feed
-            display(self._view)  # type: ignore[no-untyped-call]
+            self._shown = display(self._view, display_id=True)  # type: ignore[no-untyped-call]
         self._show(report.layer, report.status, report.current, report.total)
 
     def close(self) -> None:
-        if self._show:
-            from IPython.display import clear_output
+        if not self._show:
+            return
+        from IPython.display import clear_output
 
-            self._view.close()
+        self._view.close()
+        if self._alone:
             clear_output()  # type: ignore[no-untyped-call]
+        else:
+            self._shown.update({"text/plain": ""}, raw=True)
 
 
 class _Line:

@@ -127,7 +127,8 @@ class CellRun:
         return self._interpreter.invocation(body, stdin_taken=stdin_taken)
 
     def _pulling(self) -> AbstractContextManager[Callable[[PullProgress], None] | None]:
-        return pull_progress(self._magics.shell, self._given.image)
+        alone = self._body is not None
+        return pull_progress(self._magics.shell, self._given.image, alone=alone)
 
     def _stdin(self) -> bytes | None:
         """What --stdin names: a variable of text or bytes, else a file."""

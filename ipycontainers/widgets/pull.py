@@ -49,7 +49,8 @@ class PullView(ipywidgets.VBox):  # type: ignore[misc]
 
     def feed(self, layer: str, status: str, current: int, total: int) -> None:
         """Take one report; ``current`` and ``total`` are bytes, 0 where unknown."""
-        if not layer:
+        # The first report is on the tag ("Pulling from library/python"), not on a layer.
+        if not layer or status.startswith("Pulling from"):
             return
         row = self._layers.get(layer)
         if row is None:
@@ -64,13 +65,15 @@ class PullView(ipywidgets.VBox):  # type: ignore[misc]
 
     def _add_row(self, layer: str) -> _Layer:
         name = ipywidgets.HTML(
-            f"<code>{html.escape(layer[:12])}</code>", layout=ipywidgets.Layout(width="8em")
+            f"<code>{html.escape(layer[:12])}</code>", layout=ipywidgets.Layout(flex="0 0 8.5em")
         )
         bar = ipywidgets.FloatProgress(
-            max=1.0, layout=ipywidgets.Layout(width="40%", min_width="6em", height="1.2em")
+            max=1.0, layout=ipywidgets.Layout(flex="0 1 26em", min_width="6em", height="1.2em")
         )
-        text = ipywidgets.HTML(layout=ipywidgets.Layout(min_width="12em"))
-        row = ipywidgets.HBox([name, bar, text], layout=ipywidgets.Layout(align_items="center"))
+        text = ipywidgets.HTML(layout=ipywidgets.Layout(flex="0 0 11em", margin="0 0 0 0.8em"))
+        row = ipywidgets.HBox(
+            [name, bar, text], layout=ipywidgets.Layout(align_items="center", height="1.7em")
+        )
         self.children = (*self.children, row)
         return _Layer(bar, text)
 
@@ -83,7 +86,16 @@ class PullView(ipywidgets.VBox):  # type: ignore[misc]
             )
             layer.bar.bar_style = "success" if layer.done else ""
             layer.text.value = html.escape(_status(layer))
-        self._heading.value = f"<b>{html.escape(self.summary())}</b>"
+        title = f"<b>{html.escape(self.summary())}</b>"
+        self._heading.value = f'<div style="line-height: 1.5">{title}</div>'
+
+    def close(self) -> None:
+        """Take the view away, with all that it is made of: nothing of it stays in the kernel."""
+        for row in self.children:
+            for widget in (*getattr(row, "children", ()), row):
+                _close(widget)
+        self.layout.close()
+        super().close()
 
     def summary(self) -> str:
         """One line: how many layers are there, and how much of how much."""
@@ -94,8 +106,19 @@ class PullView(ipywidgets.VBox):  # type: ignore[misc]
         current, total = (
             sum(getattr(one, name) for one in layers) for name in ("current", "total")
         )
-        size = f", {current / 1e6:.1f} of {total / 1e6:.1f} MB" if total else ""
+        # A layer that waits for its turn has not said yet how large it is.
+        known = all(one.total or one.done for one in layers)
+        of_total = f" of {total / 1e6:.1f}" if known else ""
+        size = f", {current / 1e6:.1f}{of_total} MB" if current else ""
         return f"Pulling {self._image}: {done} of {len(layers)} layers{size}"
+
+
+def _close(widget: ipywidgets.Widget) -> None:
+    """Close a widget; its layout and style are models of their own."""
+    for part in ("layout", "style"):
+        if (model := getattr(widget, part, None)) is not None:
+            model.close()
+    widget.close()
 
 
 def _status(layer: _Layer) -> str:
