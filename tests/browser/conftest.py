@@ -1,0 +1,74 @@
+"""A JupyterLab for a file of tests, and pages of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from lab import CHROMIUM_ARGUMENTS, Lab, Notebook
+from nbformat.v4 import new_code_cell, new_notebook
+from support import REPOSITORY, chromium
+
+KERNELSPEC = {"name": "python3", "language": "python", "display_name": "Python 3 (ipykernel)"}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that JupyterLab shows, with copies of the notebooks."""
+    root = tmp_path_factory.mktemp("root")
+    for notebook in (REPOSITORY / "notebooks").glob("*.ipynb"):
+        shutil.copy(notebook, root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    program = chromium()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def lab(
+    browser: Any, engine: Any, root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lab]:
+    address = engine.candidate.address
+    lab = Lab(tmp_path_factory.mktemp("lab"), root, env={"DOCKER_HOST": address})
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def open_notebook(browser: Any, lab: Lab, engine: Any) -> Iterator[Callable[[str], Notebook]]:
+    """open_notebook("00-hello.ipynb") opens it in a page of its own and waits for the kernel."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(60_000)
+    yield lambda name: Notebook(page, lab, name)
+    page.close()
+
+
+@pytest.fixture
+def cells(open_notebook: Callable[[str], Notebook], root: Path, request: Any) -> Callable[..., Any]:
+    """cells(text, …) opens a notebook of these cells; the extension is loaded."""
+
+    def write(*texts: str) -> Notebook:
+        name = f"{request.node.name}.ipynb"
+        made = new_notebook(
+            cells=[new_code_cell(text) for text in ("%load_ext ipycontainers", *texts)],
+            metadata={"kernelspec": KERNELSPEC},
+        )
+        nbformat.write(made, root / name)
+        notebook = open_notebook(name)
+        notebook.cell(0).run()
+        notebook.wait_until_idle()
+        return notebook
+
+    return write

@@ -1,0 +1,165 @@
+"""What somebody sees and presses in JupyterLab."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from lab import Notebook
+from registry import Registry, SlowPath, is_installed
+from support import REPOSITORY, require, wait_for
+
+pytestmark = pytest.mark.browser
+
+HELLO = REPOSITORY / "notebooks" / "00-hello.ipynb"
+IMAGE = "team/analysis"
+SIZES = (30 << 20, 12 << 20, 2 << 20, 8 << 20, 5 << 20)
+RATE = 15e6  # bytes a second: the pull takes four seconds
+
+
+def stored(cell: Any) -> list[str]:
+    """What JupyterLab draws of a cell's stored outputs."""
+    drawn = []
+    for output in cell.outputs:
+        if output.output_type == "error":
+            text = "\n".join(output.traceback)
+        else:
+            text = output.text if output.output_type == "stream" else output.data["text/plain"]
+        drawn.append(text.rstrip())
+    return drawn
+
+
+@pytest.mark.usefixtures("plain_images")
+def test_the_first_notebook_runs_as_it_is_stored(
+    open_notebook: Callable[[str], Notebook],
+) -> None:
+    source = nbformat.read(HELLO, as_version=4)
+    expected = [stored(cell) for cell in source.cells if cell.cell_type == "code"]
+    notebook = open_notebook(HELLO.name)
+    notebook.menu("Edit", "Clear Outputs of All Cells")
+    assert [cell.shown() for cell in notebook.cells()] == [[] for _ in expected]
+    notebook.run_all()
+    notebook.wait_until_idle()
+    assert [cell.shown() for cell in notebook.cells()] == expected
+
+
+def test_the_stop_button_ends_a_long_cell(
+    cells: Callable[..., Notebook], images: Any, engine: Any
+) -> None:
+    notebook = cells(f"%%container -l test=stop {images.busybox}\necho begin; sleep 100")
+    cell = notebook.cell(1)
+    cell.run()
+    cell.wait_for("begin")
+    start = time.monotonic()
+    notebook.interrupt()
+    cell.wait_for("KeyboardInterrupt")
+    notebook.wait_until_idle()
+    assert time.monotonic() - start < 3
+    assert cell.shown() == [
+        "begin",
+        "KeyboardInterrupt: the cell was interrupted; all its processes were ended",
+    ]
+    assert wait_for(lambda: not engine.list_containers(labels={"test": "stop"}), seconds=3)
+
+
+def test_a_failed_cell_is_a_line_and_a_command(cells: Callable[..., Notebook], images: Any) -> None:
+    notebook = cells(f"%%container {images.busybox}\necho careful >&2\nexit 3")
+    cell = notebook.cell(1)
+    cell.run()
+    notebook.wait_until_idle()
+    careful, error = cell.shown()
+    assert careful == "careful"
+    assert error.splitlines() == [
+        f"CellFailed: exit code 3 in {images.busybox}",
+        "  the same in a terminal:",
+        f"docker run --rm --entrypoint sh {images.busybox} -c -- 'echo careful >&2",
+        "exit 3'",
+    ]
+
+
+def test_a_misspelt_option_is_a_line_and_a_hint(cells: Callable[..., Notebook]) -> None:
+    notebook = cells("%%container --memmory 1g busybox\necho")
+    cell = notebook.cell(1)
+    cell.run()
+    notebook.wait_until_idle()
+    (shown,) = cell.shown()
+    message, hint = shown.splitlines()
+    assert re.match(r"Invalid: .*--memmory", message)
+    assert re.match(r"  hint: .*--memory", hint)
+
+
+def test_tab_completes_an_option(cells: Callable[..., Notebook]) -> None:
+    notebook = cells("")
+    notebook.cell(1).type("%%container --cap")
+    notebook.page.keyboard.press("Tab")
+    offered = notebook.page.locator(".jp-Completer-item .jp-Completer-match")
+    offered.first.wait_for()
+    assert offered.all_inner_texts() == ["--cap-add", "--cap-drop"]
+    notebook.page.keyboard.press("Enter")
+    assert wait_for(lambda: "%%container --cap-add" in notebook.cell(1).locator.inner_text())
+
+
+def test_a_question_mark_shows_the_manual(cells: Callable[..., Notebook]) -> None:
+    notebook = cells("%%container?")
+    cell = notebook.cell(1)
+    cell.run()
+    cell.wait_for("--cap-drop CAPABILITY")
+    cell.wait_for("%%container OPTIONS IMAGE [INTERPRETER …]")
+
+
+@pytest.fixture
+def slow_image(engine: Any, tmp_path: Path) -> Iterator[str]:
+    """The name of an image in a registry that is some seconds away."""
+    require(is_installed(), "docker", "no docker-registry here: apt-get install docker-registry")
+    registry = Registry(tmp_path)
+    registry.push(IMAGE, SIZES)
+    path = SlowPath(registry.port, RATE)
+    yield f"{path.address}/{IMAGE}"
+    path.close()
+    registry.close()
+    for name in engine.list_images():
+        if name.startswith(path.address):
+            engine.docker.images.remove(name)
+
+
+def saved_outputs(root: Path, notebook: Notebook) -> list[Any]:
+    """The outputs of the second cell, in the file; no widget's state may be there."""
+    notebook.save()
+    written = nbformat.read(root / notebook.name, as_version=4)
+    assert "widgets" not in written.metadata
+    return list(written.cells[1].outputs)
+
+
+def test_a_pull_shows_its_layers_while_it_lasts_and_leaves_no_trace(
+    cells: Callable[..., Notebook], slow_image: str, root: Path
+) -> None:
+    notebook = cells(f"%%container --no-raise-error {slow_image} sh\necho")
+    cell = notebook.cell(1)
+    cell.run()
+    cell.wait_for(f"Pulling {slow_image}: 0 of {len(SIZES)} layers")
+    bars = cell.locator.locator(".widget-hprogress")
+    assert wait_for(lambda: bars.count() == len(SIZES), seconds=5)
+    cell.wait_for("download complete")
+    assert re.search(r"\d\.\d of \d+\.\d MB", cell.locator.inner_text())
+    notebook.wait_until_idle()
+    assert wait_for(lambda: bars.count() == 0, seconds=5)
+    assert saved_outputs(root, notebook) == []
+
+
+def test_a_pull_by_a_line_keeps_what_was_shown_before(
+    cells: Callable[..., Notebook], slow_image: str, root: Path
+) -> None:
+    notebook = cells(f"print('before')\n%container --no-raise-error {slow_image} x")
+    cell = notebook.cell(1)
+    cell.run()
+    cell.wait_for("Pulling")
+    notebook.wait_until_idle()
+    assert wait_for(lambda: cell.shown() == ["before"], seconds=5), cell.shown()
+    before, trace = saved_outputs(root, notebook)
+    assert before.text == "before\n"
+    assert trace.data == {"text/plain": ""}
