@@ -97,10 +97,12 @@ def plain_images(engine: Any, images: Images) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def podman() -> Iterator[str]:
     """The address of Podman's service, run by root, with storage of its own."""
     require(shutil.which("podman") and os.getuid() == 0, "podman", "needs root and Podman")
-    with podman_engine.service(tmp_path_factory.mktemp("podman")) as address:
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o711)
+    with podman_engine.service(folder) as address:
         _give_busybox(address)
         yield address
 

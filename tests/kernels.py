@@ -21,7 +21,7 @@ import os
 import queue
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,8 +148,15 @@ class Kernel:
     """One kernel process; ``close`` ends it, also when it hangs or is dead."""
 
     def __init__(
-        self, folder: Path, *, cwd: Path, env: Mapping[str, str], load: bool = True
+        self,
+        folder: Path,
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        load: bool = True,
+        python: Sequence[str] = (),
     ) -> None:
+        """``python``: the interpreter, with words before it, in place of the test's own."""
         self._load = load
         self._context = zmq.Context()
         self._manager = KernelManager(
@@ -157,6 +164,8 @@ class Kernel:
             context=self._context,
             connection_file=str(folder / f"kernel-{time.monotonic_ns()}.json"),
         )
+        if python:
+            self._manager.kernel_spec.argv[:1] = python
         self._manager.start_kernel(cwd=str(cwd), env=environment(folder, env))
         try:
             self._connect()

@@ -16,7 +16,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-# In a container, or where RLIMITs are lower than Podman's defaults, it cannot raise them; and
+# In a container, and where RLIMITs are lower than Podman's defaults, it cannot raise them; and
 # crun refuses machines that have cgroup versions 1 and 2 side by side, which runc does not.
 CONTAINERS_CONF = '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n'
 PODMAN = (
@@ -24,6 +24,12 @@ PODMAN = (
     "--storage-driver=vfs",
 )
 USER = 1000
+
+# An ordinary user's network needs /dev/net/tun, which everybody may open on Debian, but not in
+# many containers. Where it is closed Podman gets a device of its own in a mount namespace.
+OPEN_TUN = """
+mknod "$0/tun" c 10 200 && chmod 666 "$0/tun" && mount --bind "$0/tun" /dev/net/tun && exec "$@"
+"""
 
 
 def become(user: int) -> list[str]:
@@ -36,7 +42,10 @@ def service(folder: Path) -> contextlib.AbstractContextManager[str]:
 
 
 def service_of(user: int, folder: Path) -> contextlib.AbstractContextManager[str]:
-    return _serve(folder, [*become(user), *PODMAN])
+    tun = Path("/dev/net/tun")
+    is_closed = tun.exists() and not tun.stat().st_mode & 0o002
+    before = ["unshare", "--mount", "sh", "-c", OPEN_TUN, str(folder)] if is_closed else []
+    return _serve(folder, [*before, *become(user), *PODMAN])
 
 
 @contextlib.contextmanager
@@ -70,7 +79,9 @@ def _serve(folder: Path, words: list[str]) -> Iterator[str]:
             os.killpg(program.pid, signal.SIGTERM)
         program.wait(10)
         _end_pause_process(runtime)
-        subprocess.run(["umount", "-q", f"{folder}/root/vfs"], check=False)
+        subprocess.run(
+            ["umount", "-q", f"{folder}/root/vfs"], check=False, stderr=subprocess.DEVNULL
+        )
         shutil.rmtree(folder, ignore_errors=True)
 
 

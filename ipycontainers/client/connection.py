@@ -87,6 +87,13 @@ class Connection:
         with translated("asking the engine about itself"):
             return dict(self._api.info())
 
+    @property
+    def is_rootless(self) -> bool:
+        """Whether root in a container is the user who runs the engine."""
+        info = self.info()
+        told = " ".join(str(one) for one in info.get("SecurityOptions") or ())
+        return bool(info.get("Rootless")) or "name=rootless" in told  # Podman, Docker
+
     @cached_property
     def shares_files(self) -> bool:
         """Whether a path here is the same file to the engine, so that ``-v`` can work.

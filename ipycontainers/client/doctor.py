@@ -54,7 +54,7 @@ def _describe(connection: Connection, report: Json) -> None:
         "API": str(told.get("ApiVersion", "?")),
     }
     info, images = connection.info(), connection.list_images()
-    rootless = _is_rootless(info)
+    rootless = connection.is_rootless
     report["engine"] = {
         "system": f"{info.get('OperatingSystem', '?')}, Linux {info.get('KernelVersion', '?')}",
         "storage driver": str(info.get("Driver", "?")),
@@ -94,16 +94,12 @@ def _files(connection: Connection) -> str:
 
 
 def _security(info: Json) -> dict[str, str]:
-    """``["name=seccomp,profile=default", "name=rootless"]`` → by name, with the profile."""
+    """``["name=seccomp,profile=default", "name=selinux"]`` → by name, with the profile."""
     found = {}
     for option in info.get("SecurityOptions") or ():
         words = dict(word.partition("=")[::2] for word in str(option).split(","))
         found[words.get("name", "")] = words.get("profile", "")
     return found
-
-
-def _is_rootless(info: Json) -> bool:
-    return bool(info.get("Rootless")) or "rootless" in _security(info)  # Podman, Docker
 
 
 def _isolation(info: Json, rootless: bool) -> dict[str, str]:

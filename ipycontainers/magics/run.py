@@ -48,9 +48,8 @@ class CellRun:
         self._interpreter: interpreter.Interpreter | None = None
         self._invoked: Invocation | None = None
         self._captured: dict[str, streams.Capture] = {}
-        # Only what meets this machine's files depends on the engine, and asking costs a request.
         meets_files = given.here or given.texts("volume") or given.texts("mount")
-        self._traits = engine_traits(self._connection) if meets_files else options.EngineTraits()
+        self._traits = engine_traits(self._connection, meets_files=bool(meets_files))
 
     def run(self) -> None:
         given, plan = self._given, self._plan()
@@ -269,16 +268,18 @@ def _defaults(entrypoint: tuple[str, ...] | None, command: tuple[str, ...]) -> d
     return {"PYTHONUNBUFFERED": "1"} if python else {}
 
 
-def engine_traits(connection: Connection) -> options.EngineTraits:
-    """How this engine shares files, by what it says of itself."""
-    info = connection.info()
-    told = " ".join(str(one) for one in info.get("SecurityOptions") or ())
+def engine_traits(connection: Connection, *, meets_files: bool) -> options.EngineTraits:
+    """What this engine says of itself. How it shares files costs a request, once."""
+    podman = connection.engine_name == "Podman"
+    if not meets_files:
+        return options.EngineTraits(podman=podman)
+    told = " ".join(str(one) for one in connection.info().get("SecurityOptions") or ())
     return options.EngineTraits(
         shares_files=connection.shares_files,
-        rootless="name=rootless" in told,
+        rootless=connection.is_rootless,
         selinux="name=selinux" in told,
         userns_remap="name=userns" in told,
-        podman="podman" in str(connection.version().get("Components") or "").lower(),
+        podman=podman,
     )
 
 

@@ -1,0 +1,217 @@
+"""%%container on Debian's Podman: root's, and an ordinary user's with a kernel of that user."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+
+import images as recipes
+import pytest
+from kernels import Kernel
+from podman import USER, become
+from support import REPOSITORY, require, wait_for
+
+from ipycontainers.client import Connection, connect
+
+pytestmark = pytest.mark.podman
+USERS = {"podman": 0, "podman_rootless": USER}
+
+# jupyter_client writes the connection file for itself alone: hand it over, then become the user.
+HAND_OVER = 'for file; do :; done; chown "$0" "$file" && exec "$@"'
+
+
+@pytest.fixture(scope="module", params=USERS)
+def service(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def engine(service: str, request: pytest.FixtureRequest) -> Iterator[Connection]:
+    """Podman, so that what holds after every test is looked for there."""
+    with connect(request.getfixturevalue(service)) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def images(engine: Connection) -> SimpleNamespace:
+    return SimpleNamespace(busybox=recipes.ensure(engine.docker, "busybox"))
+
+
+@pytest.fixture(scope="module")
+def kernels(engine: Connection, service: str) -> Iterator[Callable[..., Kernel]]:
+    """kernels() → a kernel of the user who runs this Podman, in a folder of that user's."""
+    with ExitStack() as opened:
+
+        def start(user: int = USERS[service]) -> Kernel:
+            folder = Path(tempfile.mkdtemp())
+            opened.callback(shutil.rmtree, folder, ignore_errors=True)
+            os.chown(folder, user, user)
+            env = {"DOCKER_HOST": engine.candidate.address, "HOME": str(folder)}
+            kernel = Kernel(folder, cwd=folder, env=env, python=python_of(user))
+            opened.callback(kernel.close)
+            return kernel
+
+        yield start
+
+
+def python_of(user: int) -> list[str]:
+    if user == os.getuid():
+        return []
+    words = [*become(user), sys.executable]
+    tried = subprocess.run([*words, "-c", "import ipycontainers, ipykernel"], check=False, cwd="/")
+    reason = f"not everybody can read {sys.executable} and {REPOSITORY}"
+    require(tried.returncode == 0, "user", reason)
+    return ["sh", "-c", HAND_OVER, str(user), *words]
+
+
+@pytest.fixture(scope="module")
+def shared_kernel(kernels: Callable[[], Kernel]) -> Kernel:
+    return kernels()
+
+
+@pytest.fixture
+def folder(shared_kernel: Kernel) -> Path:
+    return Path(shared_kernel.run("import os; print(os.getcwd())").stdout.strip())
+
+
+def is_there(engine: Connection, mark: str) -> bool:
+    return bool(engine.list_containers(labels={"test": mark}))
+
+
+def test_output_is_live_and_both_streams_are_apart(cell):
+    body = "echo a; sleep 1; echo b >&2; sleep 1; printf 'c\\303'; printf '\\251'"
+    result = cell("busybox", body)
+    assert (result.status, result.stdout, result.stderr) == ("ok", "a\ncé", "b\n")
+    times = {text: when for when, _, text in result.chunks}
+    assert times["b\n"] - times["a\n"] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("body", "words", "code", "said"),
+    [
+        ("exit 7", "", 7, "docker run"),
+        ("true", "/etc/passwd", 126, "/etc/passwd"),
+        ("true", "frob", 127, "no program 'frob'"),
+        ("kill -KILL $$; sh -c 'kill -KILL $$'", "", 137, "SIGKILL"),
+    ],
+)
+def test_exit_codes(cell, body, words, code, said):
+    result = cell("busybox", body, words=words)
+    assert result.error.evalue.startswith(f"exit code {code}"), result.error
+    assert said in str(result.error)
+    assert result.stdout == ""
+    assert "OCI" not in str(result.error)
+
+
+@pytest.mark.parametrize("line", ["--pull never no-such-image:1", "localhost/no-such-image:1"])
+def test_a_missing_image_is_one_line(shared_kernel, line):
+    result = shared_kernel.run(f"%%container {line}\ntrue")
+    assert result.status == "error"
+    assert "no-such-image:1" in result.error.evalue
+    assert "\n" not in result.error.evalue
+    assert len(result.error.traceback) <= 3
+
+
+def test_an_interrupt_ends_a_stubborn_program(shared_kernel, images, engine):
+    body = "trap '' INT TERM; sh -c 'sleep 100' & echo begin; while :; do sleep 100; done"
+    sent = shared_kernel.submit(f"%%container -l test=stubborn {images.busybox}\n{body}")
+    sent.wait_for("begin")
+    start = time.monotonic()
+    shared_kernel.interrupt()
+    result = sent.result(timeout=20)
+    assert time.monotonic() - start < 3
+    assert result.error.ename == "KeyboardInterrupt"
+    wait_for(lambda: not is_there(engine, "stubborn"), seconds=3)
+    assert not is_there(engine, "stubborn")
+
+
+def test_a_timeout_says_so(cell, engine):
+    body = "trap '' INT; echo begin; while :; do sleep 1; done"
+    result = cell("busybox", body, options="--timeout 2 -l test=slow")
+    assert result.error.ename == "CellTimedOut"
+    assert result.stdout == "begin\n"
+    wait_for(lambda: not is_there(engine, "slow"), seconds=3)
+    assert not is_there(engine, "slow")
+
+
+def test_files_made_here_are_the_users_own(cell, shared_kernel, folder, service):
+    result = cell("busybox", "echo out > made.txt; pwd", options="--here")
+    assert result.stdout == f"{folder}\n", result.error
+    made = (folder / "made.txt").stat()
+    assert (made.st_uid, made.st_gid) == (USERS[service], USERS[service])
+
+
+@pytest.mark.parametrize("service", ["podman"], indirect=True)
+def test_files_made_by_roots_podman_are_the_users_own(kernels, engine, images):
+    """As with a podman.socket that a group may use."""
+    socket = Path(engine.candidate.address.removeprefix("unix://"))
+    socket.chmod(0o666)
+    kernel = kernels(USER)
+    result = kernel.run(f"%%container --here {images.busybox}\nid -u > made.txt; pwd")
+    assert result.status == "ok", result.error
+    made = Path(result.stdout.strip(), "made.txt")
+    assert made.read_text() == f"{USER}\n"
+    assert (made.stat().st_uid, made.stat().st_gid) == (USER, USER)
+
+
+@pytest.mark.parametrize("size", [10, 200_000])
+def test_options_with_short_and_long_bodies(cell, folder, size):
+    (folder / "data").mkdir(exist_ok=True)
+    (folder / "data" / "in").write_text("read\n")
+    body = f"echo $A ${{B-unset}}; cat /d/in; touch /x || echo no\n{'#' * size}\necho end\n"
+    options = "-e 'A=b c' -e B -v ./data:/d:ro -m 256m --read-only"
+    result = cell("busybox", body, options=options)
+    assert result.stdout == "b c unset\nread\nno\nend\n", result.error
+
+
+def test_a_variable_of_podmans_own_stays_there(cell):
+    body = "echo ${CONTAINERS_CONF-unset}"
+    assert cell("busybox", body, options="-e CONTAINERS_CONF").stdout == "unset\n"
+
+
+def test_diff_names_what_the_cell_changed(cell):
+    for padding in ("", "#" * 200_000 + "\n"):
+        result = cell("busybox", f"{padding}echo x > /tmp/new; rm /bin/wc", options="--diff")
+        lines = [line for line in result.stdout.splitlines() if not line.startswith("C /etc")]
+        assert lines == ["C /bin", "D /bin/wc", "C /tmp", "A /tmp/new"], result.error
+
+
+def test_out_and_stdin(cell, shared_kernel):
+    shared_kernel.run("words = 'ü\\n'")
+    assert cell("busybox", "cat; echo e >&2", options="--stdin words --out o --err e").stdout == ""
+    assert shared_kernel.run("print([o, e])").stdout == "['ü\\n', 'e\\n']\n"
+
+
+def test_twenty_short_lives_lose_nothing(cell):
+    for _ in range(20):
+        result = cell("busybox", "echo hi; exit 7")
+        assert result.stdout == "hi\n"
+        assert result.error.evalue.startswith("exit code 7 ")
+
+
+def test_tab_offers_images_without_localhost(shared_kernel, images):
+    code = "%%container -e A=1 ipycontainers-test/bus"
+
+    def offered() -> list[str]:
+        reply = shared_kernel.complete(code)
+        return [code[: reply["cursor_start"]] + one for one in reply["matches"]]
+
+    wait_for(offered, seconds=3)
+    assert offered() == [f"%%container -e A=1 {images.busybox}:latest"]
+
+
+def test_a_kernel_that_is_killed_leaves_nothing(kernels, images, engine):
+    kernel = kernels()
+    sent = kernel.submit(f"%%container -l test=killed {images.busybox}\necho begin; sleep 300")
+    sent.wait_for("begin")
+    kernel.kill9()
+    wait_for(lambda: not is_there(engine, "killed"), seconds=10)
+    assert not is_there(engine, "killed")
