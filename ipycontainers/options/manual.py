@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .table import OPTIONS, Option
 
-_COLUMN = 32
+_COLUMN = 33
 _HEAD = """\
 %%container OPTIONS IMAGE [INTERPRETER …]
     run the cell in a fresh container, which is removed when the cell ends
@@ -45,6 +45,6 @@ def _line(option: Option) -> str:
     names = ", ".join(option.names)
     indent = "  " if len(option.names[0]) == 2 else "      "
     left = f"{indent}{names} {option.metavar}".rstrip()
-    if len(left) >= _COLUMN:
+    if len(left) > _COLUMN - 2:
         return f"{left}\n{'':{_COLUMN}}{option.help}\n"
     return f"{left:{_COLUMN}}{option.help}\n"

@@ -85,7 +85,7 @@ def _row(
 # fmt: off
 _NOTEBOOK = _section(
     OURS,
-    _row("--here", "", "share the notebook's folder, at the same path, as yourself"),
+    _row("--here", "", "share the notebook's folder at the same path, as yourself"),
     _row("--stdin", "NAME_OR_FILE", "what the program reads: a Python variable or a file",
          example="text", kind="variable"),
     _row("--timeout", "SECONDS", "end the cell, all its processes, after this time",
