@@ -7,6 +7,7 @@ capability (as .ci/run does) the same test fails, so nothing is skipped unseen.
     docker       an engine answers            podman       Debian's Podman is installed
     debootstrap  the Debian images can be made sshd         OpenSSH's server is installed
     browser      there is a Chromium          user         a second user can be used
+    pypi         pip can install older versions of what we depend on
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import TypeVar
 
 import pytest
 
-CAPABILITIES = frozenset({"docker", "podman", "debootstrap", "sshd", "browser", "user"})
+CAPABILITIES = frozenset({"docker", "podman", "debootstrap", "sshd", "browser", "user", "pypi"})
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 T = TypeVar("T")

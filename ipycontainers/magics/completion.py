@@ -146,16 +146,17 @@ def _matches(line: str, token: str, found: Sequence[str]) -> list[str]:
 
 def install(shell: InteractiveShell, connect: Callable[[], Connection]) -> None:
     """Give IPython's completer the lines of the magics; ``connect`` is called by a thread."""
+    from IPython.core import completer as ipython
+
     completer = _Completer(shell, Names(connect))
-    if not hasattr(shell.Completer, "custom_matchers"):
+    if not hasattr(ipython, "context_matcher"):
         for magic in MAGICS:
             shell.set_hook(  # type: ignore[no-untyped-call]
                 "complete_command", completer.hook, str_key=magic
             )
         return
-    from IPython.core.completer import context_matcher
 
-    @context_matcher(identifier=IDENTIFIER)  # type: ignore[untyped-decorator]
+    @ipython.context_matcher(identifier=IDENTIFIER)  # type: ignore[untyped-decorator]
     def matcher(context: Any) -> dict[str, Any]:
         return completer.matcher(context)
 
@@ -163,7 +164,10 @@ def install(shell: InteractiveShell, connect: Callable[[], Connection]) -> None:
 
 
 def uninstall(shell: InteractiveShell) -> None:
-    """Take it back. A hook of IPython 7 stays, as IPython 7 has no way to remove one."""
+    """Take it back, so that what is loaded next asks the engine of its own time."""
+    if hooks := shell.strdispatchers.get("complete_command"):
+        for magic in MAGICS:
+            hooks.strs.pop(magic, None)
     matchers = getattr(shell.Completer, "custom_matchers", [])
     matchers[:] = [one for one in matchers if getattr(one, "matcher_identifier", "") != IDENTIFIER]
 
