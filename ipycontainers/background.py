@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from .cell import CellResult, Plan, Run
@@ -44,6 +43,8 @@ class Background:
         self.result: CellResult | None = None
         self.error: Exception | None = None
         self._thread = threading.Thread(target=self._work, name="ipycontainers-cell", daemon=True)
+        self._timer: threading.Timer | None = None
+        self._timed_out = False
 
     def start(self, pulling: Pulling = contextlib.nullcontext) -> None:
         """Start the container; errors of starting belong to the cell and are raised here."""
@@ -54,19 +55,29 @@ class Background:
             self._output.close()
             raise
         self._thread.start()
+        if self._timeout is not None:
+            # Not the thread above, which may be waiting for the reader of a pipe.
+            self._timer = threading.Timer(self._timeout, self._expire)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _expire(self) -> None:
+        self._timed_out = True
+        self.kill()
 
     def _work(self) -> None:
-        deadline = None if self._timeout is None else time.monotonic() + self._timeout
         with self._run:
             try:
-                self.result = self._run.finish(self._output, deadline=deadline)
-            except CellTimedOut as error:
-                self._run.end(self._output)
-                self.error = error
-            except Exception as error:  # noqa: BLE001 - reported by the caller of _ended
+                self.result = self._run.finish(self._output)
+            except Exception as error:  # noqa: BLE001 - whoever asks is told: returncode, error
                 self.error = error
             finally:
                 self._output.close()
+        if self._timer:
+            self._timer.cancel()
+        if self._timed_out:
+            message = f"the cell ran longer than --timeout {self._timeout:g} s"
+            self.result, self.error = None, CellTimedOut(message, exit_code=124)
         self._ended(self)
 
     @property
@@ -90,6 +101,7 @@ class Background:
 
     def kill(self) -> None:
         """Kill every process of the container; ``wait`` then returns 137."""
+        self._output.give_up()
         self._run.send_signal("SIGKILL")
 
     def __repr__(self) -> str:

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import streams
+from .difference import changes, mount_targets
 from .errors import CellFailed, CellTimedOut, ContainerError, EngineError, NotFound
 from .interpreter import FILE, FILE_FOLDER
 
@@ -101,7 +102,9 @@ class Run:
         self._frames: queue.Queue[list[Frame] | None] = queue.Queue(maxsize=8)
         self._reader: threading.Thread | None = None
         self._started = 0.0
-        self._reached_end = False
+        self._over = threading.Event()
+        self._creating = False
+        self._reached_end = 0.0
         self.container_id = ""
         self.warnings: tuple[str, ...] = ()
 
@@ -114,10 +117,11 @@ class Run:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close_streams()
+        # First of all, since a second interrupt may come at any moment.
         lives_on = (self._plan.keep or self._plan.detach) and self._started
-        if not lives_on:
+        if (self.container_id or self._creating) and not lives_on:
             threading.Thread(target=self._remove, name=REMOVAL, daemon=True).start()
+        self._close_streams()
 
     def start(self, pulling: Pulling = contextlib.nullcontext) -> None:
         """Create and start the container; pulls the image when the plan asks for it.
@@ -161,13 +165,29 @@ class Run:
             # a volume; an anonymous one goes with the container.
             config["Volumes"] = {**config.get("Volumes", {}), FILE_FOLDER: {}}
         try:
-            created = self._connection.create(config, name=plan.name, platform=plan.platform)
+            self._create_of(config)
         except NotFound:
-            if plan.pull != "missing":
+            if plan.pull != "missing" or self._has_image():
                 raise
             _pull(self._connection, plan.image, plan.platform, pulling)
+            self._create_of(config)
+
+    def _create_of(self, config: dict[str, Any]) -> None:
+        plan, self._creating = self._plan, True
+        try:
             created = self._connection.create(config, name=plan.name, platform=plan.platform)
+        except ContainerError:
+            self._creating = False  # the engine has answered: there is nothing to look for
+            raise
         self.container_id, self.warnings = created.id, tuple(created.warnings)
+
+    def _has_image(self) -> bool:
+        """Whether it is something else that an engine does not find, a network perhaps."""
+        try:
+            self._connection.inspect_image(self._plan.image)
+        except NotFound:
+            return False
+        return True
 
     @property
     def _read_only(self) -> bool:
@@ -201,8 +221,15 @@ class Run:
         # the engine to say, and finish() asks it.
         with contextlib.suppress(OSError, ValueError, ContainerError):
             for batch in streams.batches(attachment.read, tty=self._plan.tty):
-                self._frames.put(batch)
-        self._frames.put(None)
+                self._put(batch)
+        self._put(None)
+
+    def _put(self, batch: list[Frame] | None) -> None:
+        """Wait for room, which nobody makes any more once the run is over."""
+        while not self._over.is_set():
+            with contextlib.suppress(queue.Full):
+                self._frames.put(batch, timeout=0.1)
+                return
 
     def finish(self, output: Output, *, deadline: float | None = None) -> CellResult:
         """Move output until both streams have ended and the exit code is known.
@@ -237,7 +264,7 @@ class Run:
             except queue.Empty:
                 continue
             if batch is None:
-                self._reached_end = True
+                self._reached_end = time.monotonic()
             for frame in batch or ():
                 output.feed(frame)
         return True
@@ -278,30 +305,17 @@ class Run:
         threading.Thread(target=kill, name="ipycontainers-kill", daemon=True).start()
 
     def _changes(self) -> tuple[tuple[str, str], ...]:
-        kinds = {0: "C", 1: "A", 2: "D"}
-        return tuple(
-            sorted(
-                (
-                    (kinds.get(change["Kind"], "?"), change["Path"])
-                    for change in self._connection.changes(self.container_id)
-                    if change["Path"] != FILE_FOLDER
-                    and not change["Path"].startswith(FILE_FOLDER + "/")
-                ),
-                key=lambda change: change[1],
-            )
-        )
+        listed = self._connection.changes(self.container_id)
+        return changes(listed, [FILE_FOLDER, *mount_targets(self._plan.config)])
 
     def _close_streams(self) -> None:
+        self._over.set()
         if self._watch:
             self._watch.close()
         if self._attachment:
             self._attachment.close()
-        # The reader may wait for room in the queue.
-        while self._reader and self._reader.is_alive():
-            with contextlib.suppress(queue.Empty):
-                while self._frames.get(timeout=0.01) is not None:
-                    pass
-            self._reader.join(timeout=0.01)
+        if self._reader:
+            self._reader.join(1)
 
     def _remove(self) -> None:
         """Remove the container, also one whose creation or start was interrupted half way.

@@ -27,17 +27,30 @@ from __future__ import annotations
 
 
 class ContainerError(Exception):
-    """The root: ``message`` is one line, ``hint`` is one line or empty."""
+    """The root: ``message`` is one line, ``hint`` is one line or empty.
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    ``command``, where a container was to run, does the same in a terminal.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, command: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.command = command
+
+    def __str__(self) -> str:
+        return self.message
 
     def _render_traceback_(self) -> list[str]:
         """Called by IPython in place of a traceback: one string per line."""
         shown = [f"{type(self).__name__}: {self.message}"]
-        return [*shown, f"  hint: {self.hint}"] if self.hint else shown
+        if self.hint:
+            shown.append(f"  hint: {self.hint}")
+        title = "  the same in a terminal:"
+        if "\n" in self.command:
+            # Not indented, so that what is copied from here is what the cell ran.
+            return [*shown, title, *self.command.split("\n")]
+        return [*shown, f"{title} {self.command}"] if self.command else shown
 
 
 class Invalid(ContainerError):
@@ -99,23 +112,12 @@ class CellFailed(ContainerError):
     """The program of a cell ended with ``exit_code``, which is not 0.
 
     125, 126 and 127 follow docker run: the engine refused, the program is not
-    executable, the program does not exist. ``command`` does the same in a terminal.
+    executable, the program does not exist.
     """
 
     def __init__(self, message: str, hint: str = "", *, exit_code: int, command: str = "") -> None:
-        super().__init__(message, hint)
+        super().__init__(message, hint, command=command)
         self.exit_code = exit_code
-        self.command = command
-
-    def _render_traceback_(self) -> list[str]:
-        shown = super()._render_traceback_()
-        if not self.command:
-            return shown
-        title = "  the same in a terminal:"
-        if "\n" not in self.command:
-            return [*shown, f"{title} {self.command}"]
-        # Not indented, so that what is copied from here is what the cell ran.
-        return [*shown, title, *self.command.split("\n")]
 
 
 class CellTimedOut(CellFailed):

@@ -17,6 +17,8 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .errors import Invalid
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -39,8 +41,15 @@ _LANGUAGES = {
     "lua": re.compile(r"lua[\d.]*"),
 }
 
-# Without these the interactive program refuses standard input, or repeats it.
-_STDIN_ARGUMENTS = {"R": ("--no-echo", "--no-save", "--no-restore"), "Rscript": ("-",)}
+# What a program needs, named without arguments, to read its text from standard input ...
+_STDIN_ARGUMENTS = {
+    "R": ("--no-echo", "--no-save", "--no-restore"),
+    "Rscript": ("-",),
+    "awk": ("-f", "-"),
+    "sed": ("-f", "-"),
+}
+# ... and before the name of a file.
+_FILE_ARGUMENTS = {"awk": ("-f",), "sed": ("-f",), "R": ("--no-echo", "--no-save", "-f")}
 
 # Options that take the next word with them, so that it is not a script's name.
 _OPTIONS_WITH_VALUE = {"sh": {"-o", "+o", "-O", "+O"}, "python": {"-W", "-X"}}
@@ -77,19 +86,19 @@ class Interpreter:
         With ``stdin_taken`` standard input belongs to somebody else, or nobody
         is there to feed it, and every program gets a file.
         """
-        text = body.encode("utf-8", "surrogateescape")
+        text = encoded(body, "the cell")
         program, arguments = self.words[:1], self.words[1:]
+        name = posixpath.basename(program[0])
         if self._takes_argument():
-            if len(text) <= ARGUMENT_LIMIT and b"\0" not in text:
+            if len(text) <= ARGUMENT_LIMIT and b"\0" not in text and text == body.encode(*_LOSSY):
                 # "--" keeps a text that begins with "-" from being read as an option.
                 flags = ("-c", "--") if self.language == "sh" else ("-c",)
                 return Invocation(program, (*arguments, *flags, body))
             return Invocation(program, (*arguments, FILE), file=text)
         if stdin_taken:
-            return Invocation(program, (*arguments, FILE), file=text)
-        if not arguments:
-            arguments = _STDIN_ARGUMENTS.get(posixpath.basename(program[0]), ())
-        return Invocation(program, arguments, stdin=text)
+            before = arguments or _FILE_ARGUMENTS.get(name, ())
+            return Invocation(program, (*before, FILE), file=text)
+        return Invocation(program, arguments or _STDIN_ARGUMENTS.get(name, ()), stdin=text)
 
     def _takes_argument(self) -> bool:
         """Whether all words after the program are plain options, so that -c may follow."""
@@ -109,6 +118,24 @@ class Interpreter:
             elif self.language == "sh" and word[:2] != "--" and word.endswith("o") and words:
                 words.pop(0)
         return True
+
+
+# How text that is no UTF-8 would arrive in an argument, which travels as JSON.
+_LOSSY = ("utf-8", "replace")
+
+
+def encoded(text: str, whose: str) -> bytes:
+    """The text's bytes; those that Python read as surrogate escapes are themselves again.
+
+    ``whose`` begins the message of the Invalid that half a character raises.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise Invalid(
+            f"{whose} holds {text[error.start]!a}, half of a character, which has no bytes",
+            "write the whole character",
+        ) from None
 
 
 def _after_program(words: Sequence[str]) -> Sequence[str]:

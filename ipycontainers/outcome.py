@@ -1,6 +1,6 @@
 """What an exit code means, in a line and a hint.
 
-Knows: exit codes of POSIX and docker run. Does not know: engines, IPython.
+Knows: exit codes of POSIX shells. Does not know: engines, IPython.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ import signal
 
 from .errors import CellFailed
 
-_REFUSED = {
-    125: "the engine could not run the container",
-    126: "the program is there and cannot be executed",
-    127: "command not found",
+_OF_SHELLS = {
+    126: "a command in it could not be executed",
+    127: "a command in it was not found",
 }
 
 
 def explain(exit_code: int, *, oom_killed: bool = False, memory: str = "") -> str:
-    """A few words for an exit code, or "" where it is the program's own business.
+    """A few words for the exit code of a program that ran, or "" where it is its own business.
 
     ``memory`` is the limit as the user wrote it.
 
@@ -37,7 +36,7 @@ def explain(exit_code: int, *, oom_killed: bool = False, memory: str = "") -> st
         return "asked to end (SIGTERM)"
     if 128 < exit_code <= 128 + signal.NSIG:
         return f"ended by {_signal_name(exit_code - 128)}"
-    return _REFUSED.get(exit_code, "")
+    return _OF_SHELLS.get(exit_code, "")
 
 
 def _signal_name(number: int) -> str:
@@ -54,11 +53,10 @@ def failure(
     oom_killed: bool = False,
     memory: str = "",
     hint: str = "",
-    command: str = "",
 ) -> CellFailed:
     """The error of a cell whose program ended with ``exit_code``."""
     meaning = explain(exit_code, oom_killed=oom_killed, memory=memory)
     message = f"exit code {exit_code} in {image}" + (f": {meaning}" if meaning else "")
     if oom_killed and not hint:
         hint = "give it more with -m, or less to do"
-    return CellFailed(message, hint, exit_code=exit_code, command=command)
+    return CellFailed(message, hint, exit_code=exit_code)

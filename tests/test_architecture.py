@@ -20,6 +20,8 @@ ROWS = [
     {
         "background",
         "cell",
+        "difference",
+        "display",
         "exchange",
         "interpreter",
         "options",

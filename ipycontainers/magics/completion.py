@@ -41,17 +41,20 @@ class Names:
         self._connect = connect
         self._known: Mapping[str, Sequence[str]] = {}
         self._asked = 0.0
+        self._since = 0.0
         self._asking: threading.Thread | None = None
 
     def __call__(self, kind: str) -> Sequence[str]:
         """Names of a kind ("image", "container", "network"), after at most ``PATIENCE``."""
         if time.monotonic() - self._asked > FRESH:
             if self._asking is None or not self._asking.is_alive():
+                self._since = time.monotonic()
                 self._asking = threading.Thread(
                     target=self._ask, name="ipycontainers-names", daemon=True
                 )
                 self._asking.start()
-            self._asking.join(PATIENCE)
+            # One Tab may ask for several kinds; all of them together wait this long.
+            self._asking.join(max(0.0, self._since + PATIENCE - time.monotonic()))
         return self._known.get(kind, ())
 
     def _ask(self) -> None:

@@ -12,18 +12,28 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
 from traitlets import Float, Unicode, observe
 
 from ipycontainers import watchdog
-from ipycontainers.errors import CellFailed, CellTimedOut, EngineUnavailable
+from ipycontainers.errors import ContainerError, EngineUnavailable
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ipycontainers.client import Connection
+
+# Exit codes as docker run has them: the engine refused; 128 + SIGINT.
+REFUSED = 125
+INTERRUPTED = 130
 
 
 def _help() -> str:
@@ -49,27 +59,34 @@ class ContainerMagics(Magics):
     shell: InteractiveShell
 
     def __init__(self, shell: InteractiveShell) -> None:
-        super().__init__(shell=shell)
+        # Before the traits: one that is configured is observed while they are set.
         self._connection: Connection | None = None
         self._connecting = threading.Lock()
         self._folder = Path.cwd()
+        super().__init__(shell=shell)
         watchdog.start(self.engine or None)
 
     @no_var_expand
+    @needs_local_scope
     @line_cell_magic
-    def container(self, line: str, cell: str | None = None) -> None:
+    def container(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> None:
         from . import run
 
-        given = run.parse(line, self.shell.user_ns)
+        variables = self.shell.user_ns
+        given = run.parse(line, {**variables, **(local_ns or {})})
         try:
-            run.CellRun(self, given, cell).run()
+            variables["_exit_code"] = run.CellRun(self, given, cell).run()
         except EngineUnavailable:
             self.forget()
             raise
-        except CellFailed as error:
-            self.shell.user_ns["_exit_code"] = error.exit_code
-            if given.raise_error or isinstance(error, CellTimedOut):
-                raise
+        except ContainerError as error:
+            variables["_exit_code"] = getattr(error, "exit_code", None) or REFUSED
+            raise
+        except KeyboardInterrupt:
+            variables["_exit_code"] = INTERRUPTED
+            raise
 
     # IPython asks a callable's own getdoc() first; it is called for %%container? alone.
     container.getdoc = _help  # type: ignore[union-attr]

@@ -12,8 +12,23 @@ import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ipycontainers import background, cell, interpreter, options, outcome, streams, watchdog
-from ipycontainers.errors import CellFailed, CellTimedOut, Invalid
+from ipycontainers import (
+    background,
+    cell,
+    display,
+    interpreter,
+    options,
+    outcome,
+    streams,
+    watchdog,
+)
+from ipycontainers.errors import (
+    CellFailed,
+    CellTimedOut,
+    ContainerError,
+    EngineUnavailable,
+    Invalid,
+)
 
 from .progress import pull_progress
 
@@ -29,6 +44,8 @@ if TYPE_CHECKING:
 
 # A failed cell shows its docker command; a text up to this many characters stands in it.
 SHOWN_TEXT = 400
+SHOWN_CHANGES = 1000
+IN_CELL_TXT = "  # the cell's text being in cell.txt"
 
 
 def parse(line: str, variables: dict[str, Any]) -> RunOptions:
@@ -44,36 +61,41 @@ class CellRun:
         self._variables: dict[str, Any] = magics.shell.user_ns
         self._given = given
         self._body = body
-        self._connection = magics.connect()
         self._interpreter: interpreter.Interpreter | None = None
         self._invoked: Invocation | None = None
         self._captured: dict[str, streams.Capture] = {}
-        meets_files = given.here or given.texts("volume") or given.texts("mount")
-        self._traits = engine_traits(self._connection, meets_files=bool(meets_files))
+        self._traits = options.EngineTraits()
 
-    def run(self) -> None:
-        given, plan = self._given, self._plan()
-        if given.bg:
-            self._run_in_background(plan)
-            return
+    def run(self) -> int:
+        """The program's exit code, where the cell does not fail for it.
+
+        Raises ContainerError, in a line and a hint, and KeyboardInterrupt, in a line.
+        """
+        given = self._given
+        try:
+            self._connection = self._magics.connect()
+            meets_files = given.here or given.texts("volume") or given.texts("mount")
+            self._traits = engine_traits(self._connection, meets_files=bool(meets_files))
+            plan = self._plan()
+            if given.bg:
+                return self._run_in_background(plan)
+            return self._run_in_foreground(plan)
+        except KeyboardInterrupt as error:
+            raise _in_one_line(error) from None
+        except EngineUnavailable:
+            raise
+        except ContainerError as error:
+            raise self._explained(error) from error
+
+    def _run_in_foreground(self, plan: cell.Plan) -> int:
         output = self._output()
         try:
             result = cell.run(
-                self._connection, plan, output, timeout=given.timeout, pulling=self._pulling
+                self._connection, plan, output, timeout=self._given.timeout, pulling=self._pulling
             )
-        except CellTimedOut:
-            raise CellTimedOut(
-                f"the cell ran longer than --timeout {given.timeout:g} s; "
-                "all its processes were ended",
-                exit_code=124,
-            ) from None
-        except KeyboardInterrupt as error:
-            raise _interrupted(error) from None
-        except CellFailed as error:
-            raise self._explained(error) from error
         finally:
             self._assign()
-        self._report(plan, result, output)
+        return self._report(plan, result, output)
 
     def _plan(self) -> cell.Plan:
         given = self._given
@@ -137,7 +159,7 @@ class CellRun:
         if name in self._variables:
             value = self._variables[name]
             if isinstance(value, str):
-                return value.encode("utf-8", "surrogateescape")
+                return interpreter.encoded(value, f"--stdin {name}")
             if isinstance(value, (bytes, bytearray, memoryview)):
                 return bytes(value)
             raise Invalid(f"--stdin {name} is a {type(value).__name__}, not text or bytes")
@@ -151,12 +173,11 @@ class CellRun:
             ) from error
 
     def _output(self) -> streams.Output:
-        display = streams.Display(streams.Interleaved(_notebook_file))
-        sinks: list[streams.Sink] = []
-        for name in (self._given.out, self._given.err):
-            if name:
-                self._captured[name] = streams.Capture()
-            sinks.append(self._captured[name] if name else display)
+        """Both streams shown, or into variables, which may be one and the same."""
+        shown = display.Display(display.Interleaved(_notebook_file))
+        names = (self._given.out, self._given.err)
+        self._captured = {name: streams.Capture() for name in names if name}
+        sinks = [self._captured[name] if name else shown for name in names]
         return streams.Output(*sinks, tty=self._given.tty)
 
     def _assign(self) -> None:
@@ -168,34 +189,39 @@ class CellRun:
                     file=sys.stderr,
                 )
 
-    def _run_in_background(self, plan: cell.Plan) -> None:
+    def _run_in_background(self, plan: cell.Plan) -> int:
         given = self._given
-        pipes = {name: streams.Pipe() for name in (given.out, given.err) if name}
-        sinks = [pipes[name] if name else streams.Discard() for name in (given.out, given.err)]
+        names = (given.out, given.err)
+        pipes = {name: streams.Pipe() for name in names if name}
+        sinks = [pipes[name] if name else streams.Discard() for name in names]
+        output = streams.Output(*sinks, tty=given.tty)
         job = background.Background(
-            self._connection, plan, streams.Output(*sinks), given.timeout, self._background_ended
+            self._connection, plan, output, given.timeout, self._background_ended
         )
         job.start(self._pulling)
         for name, pipe in pipes.items():
             self._variables[name] = pipe.reader
         if given.proc:
             self._variables[given.proc] = job
+        return 0
 
     def _background_ended(self, job: background.Background) -> None:
         """A failure that nobody holds a handle to is said, not lost."""
         if job.returncode and not self._given.proc:
             print(f"{job!r}", file=sys.stderr)
 
-    def _report(self, plan: cell.Plan, result: cell.CellResult, output: streams.Output) -> None:
+    def _report(self, plan: cell.Plan, result: cell.CellResult, output: streams.Output) -> int:
         for warning in result.warnings:
             print(f"warning: {warning}", file=sys.stderr)
         if plan.detach:
             print(result.container_id)
-        for kind, path in result.changes:
-            print(kind, path)
-        self._variables["_exit_code"] = result.exit_code
-        if result.exit_code:
+        for kind, path in result.changes[:SHOWN_CHANGES]:
+            print(kind, _on_one_line(path))
+        if len(result.changes) > SHOWN_CHANGES:
+            print(f"… and {len(result.changes) - SHOWN_CHANGES:,} more")
+        if result.exit_code and self._given.raise_error:
             raise self._failure(result, output)
+        return result.exit_code
 
     def _failure(self, result: cell.CellResult, output: streams.Output) -> CellFailed:
         hint = ""
@@ -209,46 +235,52 @@ class CellRun:
             oom_killed=result.oom_killed,
             memory=self._given.last("memory") or "",
             hint=hint,
-            command=self._docker_command(),
         )
 
-    def _explained(self, error: CellFailed) -> CellFailed:
-        """A program that could not be started: what to name instead, and the command."""
-        hint = error.hint
-        if error.exit_code == 127 and self._interpreter:
-            program = self._interpreter.words[0]
-            other = "another interpreter that the image has" if self._is_sh(program) else "sh"
-            hint = f"name {other}: %%container {self._given.image} " + (
-                "PROGRAM" if self._is_sh(program) else "sh"
+    def _explained(self, error: ContainerError) -> ContainerError:
+        """The error with what a notebook's reader can do about it."""
+        given, code = self._given, getattr(error, "exit_code", None)
+        if isinstance(error, CellTimedOut):
+            error.message = (
+                f"the cell ran longer than --timeout {given.timeout:g} s; "
+                "all its processes were ended"
             )
-            return CellFailed(
-                f"exit code 127: {self._given.image} has no program {program!r}",
-                hint,
-                exit_code=127,
-                command=self._docker_command(),
-            )
-        return CellFailed(
-            f"exit code {error.exit_code}: {error.message}",
-            hint,
-            exit_code=error.exit_code,
-            command=self._docker_command(),
-        )
+            return error
+        if code == 127 and isinstance(error, CellFailed) and error.__cause__:
+            error = self._without_program(error)
+        elif isinstance(error, CellFailed) and error.__cause__:
+            error.message = f"exit code {code} in {given.image}: {error.message}"
+        if not isinstance(error, Invalid):
+            error.command = self._docker_command()
+        return error
 
-    @staticmethod
-    def _is_sh(program: str) -> bool:
-        return program.rsplit("/", 1)[-1] == "sh"
+    def _without_program(self, error: CellFailed) -> CellFailed:
+        """The image lacks the program: name it, and one that it may have."""
+        words = self._interpreter.words if self._interpreter else self._given.command
+        if not words:
+            return error
+        hint = ""
+        if self._interpreter:
+            is_sh = words[0].rsplit("/", 1)[-1] == "sh"
+            other, word = ("another that the image has", "PROGRAM") if is_sh else ("sh", "sh")
+            hint = f"name {other}: %%container {self._given.image} {word}"
+        message = f"exit code 127: {self._given.image} has no program {words[0]!r}"
+        return CellFailed(message, hint, exit_code=127)
 
     def _docker_command(self) -> str:
         """The same as a command for a shell; a long text stands in it as a file's name."""
         given, invocation = self._given, self._invoked
+        text = (self._body or "").rstrip("\n")
+        short = len(text) <= SHOWN_TEXT and "\0" not in text
         command = list(given.command)
         after = ""
-        text = (self._body or "").rstrip("\n")
-        short = len(text) <= SHOWN_TEXT
         if invocation:
             command = [text if word == self._body else word for word in invocation.command]
             if invocation.stdin is not None:
-                after = f" <<'EOF'\n{text}\nEOF" if short else " < cell.txt"
+                mark = _unused_mark(text)
+                after = f" <<'{mark}'\n{text}\n{mark}" if short else " < cell.txt"
+        if given.stdin is not None:
+            after = self._shown_stdin(given.stdin)
         shown = given.docker_command(
             entrypoint=invocation.entrypoint if invocation else None,
             command=command,
@@ -256,10 +288,17 @@ class CellRun:
             traits=self._traits,
             stdin=bool(after),
         )
+        if invocation and invocation.file is not None:
+            mount = f'docker run -v "$PWD/cell.txt:{interpreter.FILE}:ro" '
+            return shown.replace("docker run ", mount, 1) + after + IN_CELL_TXT
         if invocation and not short:
-            shown = shown.replace(shlex.quote(text), '"$(cat cell.txt)"')
-            after += "  # the cell's text being in cell.txt"
+            return shown.replace(shlex.quote(text), '"$(cat cell.txt)"') + after + IN_CELL_TXT
         return shown + after
+
+    def _shown_stdin(self, name: str) -> str:
+        if name in self._variables:
+            return f" < {name}.txt  # the variable {name} being in {name}.txt"
+        return f" < {shlex.quote(str(self._magics.folder / Path(name).expanduser()))}"
 
 
 def _defaults(entrypoint: tuple[str, ...] | None, command: tuple[str, ...]) -> dict[str, str]:
@@ -287,9 +326,22 @@ def _notebook_file(stream: str) -> IO[str]:
     return sys.stdout if stream == streams.STDOUT else sys.stderr
 
 
-def _interrupted(error: KeyboardInterrupt) -> KeyboardInterrupt:
-    """The same interrupt, shown in one line."""
+def _in_one_line(error: KeyboardInterrupt) -> KeyboardInterrupt:
+    """The same interrupt, shown without the way it took."""
     error._render_traceback_ = lambda: [  # type: ignore[attr-defined]
-        "KeyboardInterrupt: the cell was interrupted; all its processes were ended"
+        "KeyboardInterrupt: the cell was interrupted, and nothing of it runs on"
     ]
     return error
+
+
+def _unused_mark(text: str) -> str:
+    """A here-document's end mark that is no line of the text."""
+    lines = set(text.split("\n"))
+    return next(
+        mark for mark in ("EOF", *(f"EOF{n}" for n in range(len(lines)))) if mark not in lines
+    )
+
+
+def _on_one_line(path: str) -> str:
+    """A path whose name cannot pass for another line."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in path)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 
 import pytest
+from support import wait_for
 
 
 def test_a_cell_runs_in_a_container(cell):
@@ -61,8 +65,7 @@ def test_an_image_without_a_shell_says_so(cell):
 
 
 def test_a_program_that_the_image_lacks_is_127(cell, engine):  # R01
-    before = len(engine.list_containers())
-    result = cell("alpine", "echo hi", words="frob")
+    result = cell("alpine", "echo hi", words="frob", options="-l test=lacks")
     assert result.status == "error"
     assert result.error.evalue.startswith("exit code 127")
     assert "frob" in result.error.evalue
@@ -70,7 +73,8 @@ def test_a_program_that_the_image_lacks_is_127(cell, engine):  # R01
     assert "%%container ipycontainers-test/alpine sh" in str(result.error)
     assert result.stdout == ""
     assert "OCI" not in str(result.error)
-    assert len(engine.list_containers()) <= before + 1
+    wait_for(lambda: not engine.list_containers(labels={"test": "lacks"}), seconds=5)
+    assert not engine.list_containers(labels={"test": "lacks"})
 
 
 def test_a_program_that_cannot_be_executed_is_126(cell):  # R01
@@ -90,8 +94,6 @@ BODIES = {
 
 @pytest.mark.parametrize("name", BODIES)
 def test_the_body_arrives_as_it_was_typed(cell, name):
-    import subprocess
-
     expected = subprocess.run(
         ["/bin/sh", "-c", BODIES[name]], capture_output=True, text=True, check=True,
         env={"HOME": "/root"},
@@ -182,21 +184,76 @@ def test_out_of_memory_is_told_from_a_kill(cell):
     assert "24m" in result.error.evalue
 
 
-def test_the_shown_command_pastes_and_keeps_secrets(cell, tmp_path):
-    result = cell("busybox", "exit 3", options="-e PASSWORD=hunter2 -e 'A B=c d' -w /tmp")
+def shown_command(result) -> str:
+    """What a failed cell offers to paste into a terminal."""
     shown = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(result.error.traceback))
-    assert "-e PASSWORD " in shown
-    assert "hunter2" not in shown
-    import os
-    import shlex
-    import subprocess
+    return shown[shown.index("docker run") :]
 
-    command = next(line for line in shown.splitlines() if "docker run" in line)
-    words = shlex.split(command[command.index("docker run") :])
-    done = subprocess.run(
-        words, check=False, capture_output=True, env={**os.environ, "PASSWORD": "x"}
+
+def pasted(command: str, folder, **environment) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        ["bash", "-c", command],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**os.environ, **environment},
     )
-    assert done.returncode == 3, done.stderr
+
+
+def needs_docker_command(engine) -> None:
+    is_local = engine.candidate.address == "unix:///var/run/docker.sock"
+    if not (shutil.which("docker") and is_local):
+        pytest.skip("the shown command is docker's, on its usual socket")
+
+
+def test_the_shown_command_keeps_secrets(cell, tmp_path, engine):
+    needs_docker_command(engine)
+    options = "-e PASSWORD=hunter2 -e 'A B=c d' -w /tmp"
+    result = cell("busybox", "echo $PASSWORD; exit 3", options=options)
+    command = shown_command(result)
+    assert "-e PASSWORD " in command
+    assert "hunter2" not in str(result.error)
+    done = pasted(command, tmp_path, PASSWORD="x")
+    assert (done.returncode, done.stdout) == (3, "x\n"), done.stderr
+
+
+LONG = "#" * 500 + "\necho long; exit 4\n"
+TOO_LONG = "#" * 140_000 + "\necho long; exit 4\n"
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "words", "body"),
+    [
+        ("busybox", "", "", "echo 'a b' \"$HOME\"\n# c\nexit 4\n"),
+        ("busybox", "", "", "printf 'a\\tb\\n'; exit 4"),
+        ("busybox", "", "", "printf 'x\u2028\fy\n'; exit 4"),
+        ("busybox", "", "sh -e", "echo 1\nfalse\necho 2\n"),
+        ("busybox", "-w /tmp -u 5:6 --read-only --tmpfs /t", "", "pwd; id -u; exit 4"),
+        ("python", "", "", "import sys\nprint('é', [1])\nsys.exit(4)\n"),
+        ("debian", "", "perl", "print <<EOF;\nhello\nEOF\nexit 4;\n"),
+        ("busybox", "--stdin data.txt", "", "cat; exit 4"),
+        ("busybox", "--stdin words", "", "cat; exit 4"),
+        ("debian", "--stdin data.txt", "perl", "print <STDIN>; exit 4;"),
+        ("busybox", "", "", LONG),
+        ("busybox", "", "", TOO_LONG),
+        ("debian", "", "perl", LONG.replace("echo long; exit 4", "print qq(long\\n); exit 4;")),
+        ("busybox", "-v ./data.txt:/d:ro", "", "cat /d; exit 4"),
+        ("busybox", "--here", "", "cat data.txt; pwd; exit 4"),
+    ],
+)
+def test_the_shown_command_does_the_same(
+    cell, shared_kernel, engine, notebook_folder, image, options, words, body
+):
+    needs_docker_command(engine)
+    (notebook_folder / "data.txt").write_text("in ü\n")
+    (notebook_folder / "words.txt").write_text("in ü\n")
+    (notebook_folder / "cell.txt").write_text(body)
+    shared_kernel.run("words = 'in ü\\n'")
+    result = cell(image, body, options=options, words=words)
+    done = pasted(shown_command(result), notebook_folder)
+    code = result.error.evalue.split()[2]
+    assert (str(done.returncode), done.stdout) == (code, result.stdout), done.stderr
 
 
 def test_the_wrong_language_gets_a_hint(cell):
@@ -296,6 +353,88 @@ def test_a_long_silence_is_no_error(images, kernels, engine):  # R10
     kernel.run("%config ContainerMagics.timeout = 2.0")
     result = kernel.run(f"%%container {images.busybox}\nsleep 5; echo done")
     assert result.stdout == "done\n", result.error
+
+
+def test_one_variable_may_take_both_streams(cell, shared_kernel):
+    cell("busybox", "echo a; sleep .2; echo b >&2", options="--out x --err x")
+    assert shared_kernel.run("print(repr(x))").stdout == "'a\\nb\\n'\n"
+
+
+def test_names_in_braces_are_those_of_the_function_too(shared_kernel, images):
+    shared_kernel.run("word = 'global'")
+    code = (
+        "def say(word):\n"
+        f"    get_ipython().run_line_magic('container', '{images.busybox} echo {{word}}')\n"
+        "say('local')"
+    )
+    assert shared_kernel.run(code).stdout == "local\n"
+
+
+def test_no_raise_error_is_not_for_programs_that_never_ran(cell, shared_kernel):
+    result = cell("busybox", "true", words="frob", options="--no-raise-error")
+    assert result.error.evalue.startswith("exit code 127")
+    result = cell("busybox", "true", options="--no-raise-error -u nosuch")
+    assert result.error.evalue.startswith("exit code 125")
+    assert shared_kernel.run("print(_exit_code)").stdout == "125\n"
+
+
+def test_every_refusal_of_the_engine_is_125(cell, shared_kernel):
+    cell("busybox", "exit 7")
+    result = cell("busybox", "true", options="--network nosuch-network")
+    assert "nosuch-network" in result.error.evalue
+    assert "docker run" in str(result.error)
+    assert shared_kernel.run("print(_exit_code)").stdout == "125\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(125, ""), (126, ": a command in it"), (127, ": a command in it")]
+)
+def test_a_program_that_ran_may_end_with_docker_runs_own_codes(cell, code, words):
+    result = cell("busybox", f"exit {code}")
+    assert result.error.evalue.startswith(f"exit code {code} in ipycontainers-test/busybox{words}")
+    assert "engine" not in result.error.evalue
+
+
+def test_half_characters_are_an_error_and_odd_bytes_arrive(shared_kernel, images):
+    run = "get_ipython().run_cell_magic('container', '{} {}', {!r})"
+    half = shared_kernel.run(run.format("", images.busybox, "echo \ud800"))
+    assert half.error.ename == "Invalid"
+    assert len(half.error.traceback) <= 2
+    odd = shared_kernel.run(run.format("", images.busybox, "printf '\udcff' | od -An -tx1"))
+    assert odd.stdout.split() == ["ff"]
+
+
+def test_diff_leaves_out_mounts_and_escapes_names(cell, notebook_folder):
+    body = "touch here \"$(printf '/srv/a\nA b')\""
+    result = cell("busybox", f"mkdir /srv; {body}", options="--here --diff -u 0 -v /vol")
+    assert result.stdout.splitlines() == ["A /srv", "A /srv/a\\nA b"], result.error
+    (notebook_folder / "here").unlink()
+
+
+def test_diff_is_bounded(cell):
+    body = "mkdir /many; cd /many; seq 3000 | xargs touch"
+    lines = cell("busybox", body, options="--diff").stdout.splitlines()
+    assert len(lines) == 1001
+    assert lines[-1] == "… and 2,001 more"
+
+
+def test_settings_may_be_configured_before_loading(kernels, engine, images):
+    kernel = kernels(load=False)
+    address = engine.candidate.address
+    kernel.run(f"get_ipython().config.ContainerMagics.engine = {address!r}")
+    kernel.run("get_ipython().config.ContainerMagics.timeout = 30.0")
+    assert kernel.run("%load_ext ipycontainers").status == "ok"
+    assert kernel.run(f"%%container {images.busybox}\necho hi").stdout == "hi\n"
+    assert kernel.run("%reload_ext ipycontainers").status == "ok"
+    assert kernel.run(f"%%container {images.busybox}\necho again").stdout == "again\n"
+    kernel.run("%config ContainerMagics.engine = 'unix:///no/such.sock'")
+    failed = kernel.run(f"%%container {images.busybox}\necho hi")
+    assert failed.error.ename == "NoEngine"
+    assert "/no/such.sock" in failed.error.evalue
+
+
+def test_awk_and_sed_read_their_program_from_the_cell(cell):
+    assert cell("busybox", 'BEGIN { print "awk" }', words="awk").stdout == "awk\n"
 
 
 def test_twenty_short_lives_lose_nothing(cell):  # R11

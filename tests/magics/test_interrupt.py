@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 import pytest
@@ -95,7 +96,8 @@ def test_a_timeout_that_is_not_reached_changes_nothing(shared_kernel, images):
 def test_an_interrupt_while_the_container_is_made_leaves_nothing(shared_kernel, images, engine):
     for delay in (0.0, 0.003, 0.01, 0.03, 0.1, 0.15):
         cell = shared_kernel.submit(f"%%container -l test=early {images.busybox}\nsleep 100")
-        shared_kernel.pump(lambda: False, 0.02 + delay)
+        shared_kernel.pump(lambda: cell.now.messages, 5)  # a kernel ignores it between two cells
+        shared_kernel.pump(lambda: False, delay)
         start = time.monotonic()
         shared_kernel.interrupt()
         result = cell.result(timeout=10)
@@ -126,3 +128,46 @@ def test_time_limits_of_nbval_interrupt_too(shared_kernel, images):  # nbval#41
     _, seconds = interrupted(shared_kernel, f"%%container {images.busybox}\necho begin; sleep 9")
     assert seconds < LIMIT
     assert shared_kernel.run("print('next')").stdout == "next\n"
+
+
+@pytest.mark.parametrize("delay", [0.3, 0.7, 1.0, 1.04, 1.06, 1.1])
+def test_a_second_interrupt_at_any_moment_leaves_nothing(shared_kernel, images, engine, delay):
+    code = f"%%container -l test=twice {images.busybox}\necho begin; sleep 100"
+    cell = shared_kernel.submit(code)
+    cell.wait_for("begin")
+    shared_kernel.interrupt()
+    shared_kernel.pump(lambda: False, delay)
+    shared_kernel.interrupt()
+    assert cell.result(timeout=10).error.ename == "KeyboardInterrupt"
+    shared_kernel.run("1")
+    wait_for(lambda: not engine.list_containers(labels={"test": "twice"}), seconds=3)
+    assert not engine.list_containers(labels={"test": "twice"})
+    assert shared_kernel.run("print('alive')").stdout == "alive\n"
+
+
+@pytest.mark.parametrize("words", ["", "sh"])
+def test_an_interrupted_pull_is_one_line(shared_kernel, words):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        cell = shared_kernel.submit(f"%%container 127.0.0.1:{port}/x {words}\necho")
+        shared_kernel.pump(lambda: False, 1)
+        start = time.monotonic()
+        shared_kernel.interrupt()
+        result = cell.result(timeout=10)
+    assert time.monotonic() - start < LIMIT
+    assert result.error.ename == "KeyboardInterrupt"
+    assert len(result.error.traceback) == 1
+    assert shared_kernel.run("print(_exit_code)").stdout == "130\n"
+
+
+def test_a_background_cell_times_out_though_nobody_reads_it(shared_kernel, images):
+    shared_kernel.run(f"%%container --bg --out unread --timeout 1 --proc job {images.busybox}\nyes")
+    shown = shared_kernel.run("print(job.wait(5)); print(unread.read(2)); unread.close()")
+    assert shown.stdout == "124\ny\n\n"
+
+
+def test_an_unread_background_cell_can_be_killed(shared_kernel, images):
+    shared_kernel.run(f"%%container --bg --out unread --proc job {images.busybox}\nyes")
+    shown = shared_kernel.run("import time; time.sleep(1); job.kill(); print(job.wait(5))")
+    assert shown.stdout == "137\n"
+    shared_kernel.run("unread.close()")

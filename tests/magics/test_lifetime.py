@@ -112,6 +112,14 @@ def test_the_next_cell_may_have_the_same_name_and_port(shared_kernel, images):
         assert shared_kernel.run(code).stdout == "hi\n"
 
 
+def test_a_name_is_not_held_up_by_cells_that_failed(shared_kernel, images):
+    for options in ("--cpus 99", "--pull never no-such-image"):
+        shared_kernel.run(f"%%container {options} {images.busybox}\ntrue")
+    start = time.monotonic()
+    shared_kernel.run(f"%%container --name ipyc-quick {images.busybox}\ntrue")
+    assert time.monotonic() - start < 3
+
+
 def test_two_kernels_at_once(kernels, images, engine):
     env = {"DOCKER_HOST": engine.candidate.address}
     one, two = kernels(env=env), kernels(env=env)
