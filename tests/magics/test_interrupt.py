@@ -96,7 +96,9 @@ def test_a_timeout_that_is_not_reached_changes_nothing(shared_kernel, images):
 def test_an_interrupt_while_the_container_is_made_leaves_nothing(shared_kernel, images, engine):
     for delay in (0.0, 0.003, 0.01, 0.03, 0.1, 0.15):
         cell = shared_kernel.submit(f"%%container -l test=early {images.busybox}\nsleep 100")
-        shared_kernel.pump(lambda: cell.now.messages, 5)  # a kernel ignores it between two cells
+        shared_kernel.pump(
+            lambda now=cell.now: now.messages, 5
+        )  # a kernel ignores it between two cells
         shared_kernel.pump(lambda: False, delay)
         start = time.monotonic()
         shared_kernel.interrupt()
