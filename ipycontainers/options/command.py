@@ -2,7 +2,8 @@
 
 Paths are resolved and --here is spelt out, since a shell has another folder; the value
 of a variable is never shown, -e NAME takes it from the shell; what only a notebook
-knows is left out.
+knows is left out. What was typed in braces is shown in braces, everywhere: it may be a
+secret, and notebooks are stored. So such a word, a path too, is shown as it was typed.
 
 Knows: how docker run is written. Does not know: the API.
 """
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from . import create, paths
 from .paths import EngineTraits
+from .words import as_typed
 
 if TYPE_CHECKING:
     from .parse import RunOptions
@@ -33,10 +35,10 @@ def line(
     import shlex
 
     own = entrypoint is None
-    before = [] if options.entrypoint is None or not own else ["--entrypoint", options.entrypoint]
+    before = [] if options.entrypoint is None or not own else [options.entrypoint]
     words = list(options.command if command is None else command)
     if entrypoint:
-        before, words = ["--entrypoint", entrypoint[0]], [*entrypoint[1:], *words]
+        before, words = [entrypoint[0]], [*entrypoint[1:], *words]
     reads = stdin or options.stdin is not None
     return shlex.join(
         [
@@ -46,9 +48,9 @@ def line(
             *(["-i"] if reads else []),
             *_options(options, folder, traits),
             *_here(options, folder, traits),
-            *before,
-            options.image,
-            *words,
+            *(word for text in before for word in ("--entrypoint", as_typed(text))),
+            as_typed(options.image),
+            *(as_typed(word) for word in words),
         ]
     )
 
@@ -68,7 +70,9 @@ def _options(options: RunOptions, folder: Path | None, traits: EngineTraits) -> 
             continue
         yield name
         if option.name == "env":
-            yield value.partition("=")[0]
+            yield as_typed(value, len(value.partition("=")[0]))
+        elif as_typed(value) != value:
+            yield as_typed(value)
         elif folder is not None and option.kind == "path":
             yield _resolved(option.name, value, folder, traits)
         else:
@@ -96,17 +100,17 @@ def _here(options: RunOptions, folder: Path | None, traits: EngineTraits) -> lis
     inside = paths.inside(folder)
     plain = ":" not in str(folder)[2:]
     words = (
-        ["-v", f"{folder}:{inside}"]
-        if plain
-        else ["--mount", f'type=bind,"source={folder}","target={inside}"']
+        ["-v", f"{folder}:{inside}"] if plain else ["--mount", paths.as_mount(str(folder), inside)]
     )
     if options.last("workdir") is None:
         words += ["-w", inside]
     user = create.here_user(traits)
     if user and options.last("user") is None:
         words += ["-u", user]
-        if home := create.here_home(user, options.texts("env")):
-            words += ["-e", home]
+        for text in create.here_env(user, options.texts("env")):
+            words += ["-e", text]
+        for number in create.here_groups(user, options.texts("group-add")):
+            words += ["--group-add", number]
     if traits.selinux and not any(
         text.startswith("label") for text in options.texts("security-opt")
     ):

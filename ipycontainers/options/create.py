@@ -17,11 +17,13 @@ from ipycontainers.errors import Invalid
 
 from . import paths, values
 from .paths import EngineTraits
+from .words import check_text
 
 if TYPE_CHECKING:
     from .parse import RunOptions
 
 Body = dict[str, object]
+MOST_GROUPS = 32  # beyond that a command is no longer readable
 _BUILT_IN_NETWORKS = ("", "default", "bridge", "host", "none")
 
 
@@ -50,7 +52,8 @@ def config(
     host = _object(body, "HostConfig")
     _run(body, options, entrypoint, command, stdin)
     body["Env"] = environment(options, folder, environ, traits, defaults)
-    body["Labels"] = _labels(options, folder) | dict(labels)
+    ours = {key: text.encode(errors="replace").decode() for key, text in labels.items()}
+    body["Labels"] = _labels(options, folder) | ours
     _limit(host)
     _security(host, options, folder, traits)
     _volumes(body, host, options, folder, traits)
@@ -58,7 +61,34 @@ def config(
     _networks(body, host, options)
     if options.here:
         _share(body, host, options, folder, traits)
+    _check_texts(body)
     return body
+
+
+_WHAT = {
+    "Cmd": "the command",
+    "Entrypoint": "the command",
+    "Env": "the variable",
+    "Labels": "a label",
+    "WorkingDir": "the notebook's folder",
+    "Source": "the path of a mount",
+    "Target": "the path of a mount",
+    "Binds": "the path of -v",
+}
+
+
+def _check_texts(value: object, what: str = "the container's configuration") -> None:
+    """What came from outside the line: the kernel's environment, files, the folder's name."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            check_text(key, what)
+            _check_texts(inner, _WHAT.get(key, what))
+    elif isinstance(value, list):
+        for inner in value:
+            _check_texts(inner, what)
+    elif isinstance(value, str):
+        name = f" {value.partition('=')[0]!a}" if what == _WHAT["Env"] else ""
+        check_text(value, what + name)
 
 
 def _from_table(options: RunOptions) -> Body:
@@ -206,18 +236,29 @@ def _volumes(
             _object(body, "Volumes")[rest] = {}
             continue
         if paths.is_path(source):
-            source = paths.host_path(source, folder, traits)
-            if ":" in source[2:]:
-                raise Invalid(
-                    f"-v cannot say a path with a colon: {source}",
-                    f"--mount type=bind,source={source},target={rest}",
-                )
+            source = _bind_source(text, folder, traits)
         _list(host, "Binds").append(f"{source}:{rest}")
     for text in options.texts("mount"):
         mount = paths.mount(text)
         if mount["Type"] == "bind" and mount.get("Source"):
             mount["Source"] = paths.host_path(str(mount["Source"]), folder, traits)
         _list(host, "Mounts").append(mount)
+
+
+def _bind_source(text: str, folder: Path, traits: EngineTraits) -> str:
+    """The path to share. One with a colon, typed or resolved, can only be said by --mount."""
+    import shlex
+
+    source, rest = paths.volume(text)
+    found = paths.with_colon(text, folder) if traits.shares_files else None
+    path, rest = found or (paths.host_path(source, folder, traits), rest)
+    if ":" in path[2:]:
+        target, _, modes = rest.partition(":")
+        raise Invalid(
+            f"-v cannot say a path with a colon: {path}",
+            f"--mount {shlex.quote(paths.as_mount(path, target, modes))}",
+        )
+    return path
 
 
 def _publish(body: Body, host: Body, options: RunOptions) -> None:
@@ -256,11 +297,17 @@ def _networks(body: Body, host: Body, options: RunOptions) -> None:
 
 
 def _share(body: Body, host: Body, options: RunOptions, folder: Path, traits: EngineTraits) -> None:
-    """--here. The user's own -w, -u, -e HOME, --userns and label=… win."""
+    """--here. The user's own -w, -u, -e HOME (USER, LOGNAME), --userns and label=… win."""
     if not traits.shares_files:
         raise Invalid(
             f"--here shares {folder}, and the engine does not see this machine's files",
             "use an engine on this machine, or a volume: -v NAME:/data",
+        )
+    if not os.path.isdir(folder):  # noqa: PTH112  # Path's raises where it may not look
+        raise Invalid(
+            f"there is no folder {folder}, which --here would share",
+            "it was the notebook's when the kernel started: put it back, "
+            "or restart the kernel where the notebook is now",
         )
     inside = paths.inside(folder)
     _list(host, "Mounts").append({"Type": "bind", "Source": str(folder), "Target": inside})
@@ -269,8 +316,10 @@ def _share(body: Body, host: Body, options: RunOptions, folder: Path, traits: En
     if user and "User" not in body:
         body["User"] = user
         env = _list(body, "Env")
-        if home := here_home(user, [str(line) for line in env]):
-            env.insert(0, home)
+        env[:0] = here_env(user, [str(line) for line in env])
+        groups = here_groups(user, options.texts("group-add"))
+        if groups:
+            _list(host, "GroupAdd").extend(groups)
     if traits.selinux and not any(
         text.startswith("label") for text in options.texts("security-opt")
     ):
@@ -290,11 +339,39 @@ def here_user(traits: EngineTraits) -> str:
     return f"{os.getuid()}:{os.getgid()}" if hasattr(os, "getuid") else ""
 
 
-def here_home(user: str, env: Sequence[str]) -> str:
-    """HOME for a number that no image knows: without it HOME is /, which is not writable.
+def here_env(user: str, env: Sequence[str]) -> list[str]:
+    """HOME, USER and LOGNAME for a number that no image knows; not those that ``env`` has.
 
-    /tmp, so that caches and dot files go with the container and not into the folder.
+    Without HOME it is /, which is not writable; /tmp, so that caches and dot files go with
+    the container and not into the folder. (With --read-only it takes --tmpfs /tmp.)
+    Without a name Python's ``getpass.getuser()`` fails.
     """
-    if user.startswith("0:") or any(line.partition("=")[0] == "HOME" for line in env):
-        return ""
-    return "HOME=/tmp"
+    if user.startswith("0:"):
+        return []
+    name = _user_name()
+    given = {line.partition("=")[0] for line in env}
+    found = {"HOME": "/tmp", "USER": name, "LOGNAME": name}
+    return [f"{key}={value}" for key, value in found.items() if key not in given]
+
+
+def _user_name() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a number only, as some servers give their users
+        return str(os.getuid())
+
+
+def here_groups(user: str, given: Sequence[str]) -> list[str]:
+    """The user's other groups, by number: a folder may be writable for one of them alone.
+
+    On Linux only, since the numbers of another system mean others in a container; root
+    needs none.
+    """
+    import sys
+
+    if user.startswith("0:") or sys.platform != "linux":
+        return []
+    numbers = sorted({*os.getgroups()} - {os.getgid()})
+    return [str(number) for number in numbers if str(number) not in given][:MOST_GROUPS]

@@ -20,6 +20,7 @@ from ipycontainers.errors import Invalid
 from . import values
 from .paths import EngineTraits
 from .table import BY_NAME, OPTIONS, Option
+from .words import as_typed, behind, check_text
 
 _LIST = "%%container? lists the options"
 _INTERACTIVE = (
@@ -67,7 +68,11 @@ class RunOptions:
 
     def texts(self, name: str) -> tuple[str, ...]:
         """The values of an option, by its long name without dashes."""
-        return tuple(str(value) for option, value in self.given if option.name == name)
+        return tuple(
+            value if isinstance(value, str) else str(value)
+            for option, value in self.given
+            if option.name == name
+        )
 
     def last(self, name: str) -> str | None:
         found = self.texts(name)
@@ -182,6 +187,20 @@ class RunOptions:
             defaults=defaults or {},
         )
 
+    def warnings(self, folder: Path) -> tuple[str, ...]:
+        """What is right, and perhaps not what was meant; a sentence each, for the user.
+
+        ``folder`` is the notebook's.
+        """
+        from . import paths
+
+        return tuple(
+            sentence
+            for name in ("volume", "mount")
+            for text in self.texts(name)
+            if (sentence := paths.shadowed(name, text, folder))
+        )
+
     def docker_command(
         self,
         *,
@@ -191,7 +210,11 @@ class RunOptions:
         traits: EngineTraits | None = None,
         stdin: bool = False,
     ) -> str:
-        """The equivalent ``docker run …`` for a shell; see ``command.line``."""
+        """The equivalent ``docker run …`` for a shell; see ``command.line``.
+
+        Words of ``entrypoint`` and ``command`` that come from this object show what was
+        typed for them.
+        """
         from . import command as shown
 
         return shown.line(
@@ -205,7 +228,10 @@ class RunOptions:
 
 
 def parse(words: Sequence[str]) -> RunOptions:
-    """The RunOptions of a line's words. Raises Invalid, in one sentence with a hint."""
+    """The RunOptions of a line's words. Raises Invalid, in one sentence with a hint.
+
+    Words out of ``expand`` keep what was typed for them, here and in the result.
+    """
     given: list[tuple[Option, str | bool]] = []
     rest = list(words)
     while rest and len(rest[0]) > 1 and rest[0][0] == "-":
@@ -221,6 +247,9 @@ def parse(words: Sequence[str]) -> RunOptions:
         raise Invalid(
             "there is no image", "%%container OPTIONS IMAGE, for example: %%container -e A=1 alpine"
         )
+    check_text(rest[0], "the name of the image")
+    for number, word in enumerate(rest[1:], 1):
+        check_text(word, f"word {number} behind the image")
     options = RunOptions(rest[0], tuple(rest[1:]), tuple(given))
     _refuse_contradictions(options)
     return options
@@ -230,19 +259,21 @@ def _long(word: str, rest: list[str]) -> list[tuple[Option, str | bool]]:
     name, equals, value = word.partition("=")
     option = _find(name)
     if option.metavar:
-        return [(option, value if equals else _next(name, option, rest))]
+        return [
+            (option, behind(word, len(name) + 1) if equals else _next(name, option, rest)),
+        ]
     return [(option, _flag(name, value) if equals else True)]
 
 
 def _short(word: str, rest: list[str]) -> list[tuple[Option, str | bool]]:
     found: list[tuple[Option, str | bool]] = []
-    letters = word[1:]
+    letters = behind(word, 1)
     while letters:
-        name, letters = "-" + letters[0], letters[1:]
+        name, letters = "-" + letters[0], behind(letters, 1)
         option = _find(name, word)
         if option.metavar:
             # -e=A is A, but -e= is "=": Docker's parser looks for something behind the sign.
-            value = letters[1:] if letters[:1] == "=" and letters[1:] else letters
+            value = behind(letters, 1) if letters[:1] == "=" and letters[1:] else letters
             return [*found, (option, value or _next(name, option, rest))]
         if letters[:1] == "=" and letters[1:]:
             return [*found, (option, _flag(name, letters[1:]))]
@@ -266,7 +297,8 @@ def _flag(name: str, value: str) -> bool:
 def _find(name: str, word: str = "") -> Option:
     if name in BY_NAME:
         return BY_NAME[name]
-    within = f" in {word}" if word not in ("", name) else ""
+    # Without what stands behind =, which may be a secret.
+    within = f" in {as_typed(word, _before_value(word))}" if word not in ("", name) else ""
     if name in _NOT_OURS.split():
         raise Invalid(
             f"{name}{within} is an option of docker run that %%container does not take", _LIST
@@ -284,16 +316,29 @@ def _hint(name: str, option: Option) -> str:
     return f"for example: {name} {option.example}"
 
 
+def _before_value(word: str) -> int:
+    at = word.find("=")
+    return len(word) if at < 0 else at
+
+
+def _quoted(option: Option, value: str) -> str:
+    """A wrong value as an error shows it: of NAME=VALUE the name, since values are secrets."""
+    if "VALUE" not in option.metavar or "=" not in value:
+        return as_typed(value) if option.name == "env" else value
+    return as_typed(value, _before_value(value)) + "=…"
+
+
 def _check(option: Option, value: str | bool) -> None:
     if isinstance(value, bool):
         return
     name = option.names[-1] if len(option.names[0]) == 2 else option.names[0]
+    check_text(value, name)
     try:
         if option.choices and value not in option.choices:
             raise ValueError("one of " + ", ".join(option.choices) + " is meant")
         option.read(value)
     except ValueError as err:
-        raise Invalid(f"{name} {value}: {err}", _hint(name, option)) from None
+        raise Invalid(f"{name} {_quoted(option, value)}: {err}", _hint(name, option)) from None
 
 
 def _refuse_special(word: str, rest: Sequence[str]) -> None:

@@ -168,6 +168,56 @@ def resolve(source: str, folder: Path) -> str:
     return os.path.normpath(path)
 
 
+def as_mount(source: str, target: str, modes: str = "") -> str:
+    """The value of --mount that stands for ``-v SOURCE:TARGET:MODES``.
+
+    The labels z and Z have no counterpart there and are left out.
+    """
+    fields = ["type=bind", f"source={source}", f"target={target}"]
+    for mode in modes.split(","):
+        if mode == "ro":
+            fields.append("readonly")
+        elif mode in _PROPAGATIONS:
+            fields.append(f"bind-propagation={mode}")
+    return ",".join(
+        '"' + field.replace('"', '""') + '"' if re.search('[,"]', field) else field
+        for field in fields
+    )
+
+
+_PROPAGATIONS = ("shared", "slave", "private", "rshared", "rslave", "rprivate")
+
+
+def with_colon(value: str, folder: Path) -> tuple[str, str] | None:
+    """(source, the rest) of a -v value whose first colon belongs to the source's own path.
+
+    Known by a file or folder there, and by the absolute path in the container behind it.
+    """
+    colons = [found.start() for found in re.finditer(":", value)]
+    for at in colons[1:]:
+        source, rest = value[:at], value[at + 1 :]
+        if rest.startswith("/") and is_path(source) and os.path.lexists(resolve(source, folder)):
+            return resolve(source, folder), rest
+    return None
+
+
+def shadowed(name: str, value: str, folder: Path) -> str:
+    """A sentence where a named volume has the name of what lies in ``folder``, else ""."""
+    if name == "volume":
+        source = volume(value)[0]
+        better = f"-v ./{source}:…"
+    else:
+        found = mount(value)
+        source = str(found.get("Source", "")) if found["Type"] == "volume" else ""
+        better = f"--mount type=bind,source={source},…"
+    if not source or is_path(source) or not os.path.lexists(folder / source):
+        return ""
+    return (
+        f"{source} is a volume of the engine here, not {folder / source}: "
+        f"{better} shares what is in the notebook's folder"
+    )
+
+
 def host_path(source: str, folder: Path, traits: EngineTraits) -> str:
     """``source`` as the engine must be told it. Raises Invalid when it cannot be there."""
     path = resolve(source, folder)
@@ -229,8 +279,9 @@ def _key_value(line: str, where: str, environ: Mapping[str, str] | None) -> str:
     if not name:
         raise Invalid(f"{where}: there is no name before the =")
     if " " in name or "\t" in name:
+        # The line is not quoted: it may be the second of a secret's.
         raise Invalid(
-            f"{where}: there is a blank in the name {name!r}",
+            f"{where}: there is a blank in the name",
             "each line is NAME=VALUE; a value cannot go on in the next line, "
             "and quotes do not help",
         )

@@ -8,6 +8,9 @@ blanks or quotes in it stays one word, so a path or a password cannot turn into 
     -e 'A={path / "x"}'           quote a word whose expression has blanks or quotes
     --format '{{.Names}}' $HOME   double braces and $name stay as typed
 
+An expanded word remembers what was typed: a command that is shown to people shows
+``{token}`` and not the token.
+
 Knows: quoting and braces. Does not know: options.
 """
 
@@ -15,11 +18,67 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import CodeType
+from typing import TYPE_CHECKING
 
 from ipycontainers.errors import Invalid
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 _BLANK = " \t\r\n"
 _QUOTES = "'\""
+
+
+class Word(str):
+    """A word in which braces were replaced.
+
+    ``pieces`` are the places where: (start, end, what was typed there), in order.
+    """
+
+    pieces: tuple[tuple[int, int, str], ...]
+
+    def __new__(cls, text: str, pieces: Iterable[tuple[int, int, str]] = ()) -> Self:
+        word = super().__new__(cls, text)
+        word.pieces = tuple(pieces)
+        return word
+
+
+def behind(word: str, start: int) -> str:
+    """``word[start:]``, which remembers what was typed. A value that is cut was typed whole."""
+    pieces = [
+        (max(at - start, 0), end - start, typed)
+        for at, end, typed in getattr(word, "pieces", ())
+        if end > start or at == end == start
+    ]
+    return Word(word[start:], pieces) if pieces else word[start:]
+
+
+def as_typed(word: str, end: int | None = None) -> str:
+    """What was typed for ``word[:end]``, with all of a value that begins before ``end``."""
+    end = len(word) if end is None else end
+    done, at = "", 0
+    for start, stop, typed in getattr(word, "pieces", ()):
+        if start < end or start == stop == end:
+            done, at = done + word[at:start] + typed, stop
+    return done + word[at : max(at, end)]
+
+
+def check_text(text: str, what: str) -> None:
+    """Raises Invalid for what neither JSON nor a program's arguments can hold.
+
+    That is NUL, and half of a character, as which Python reads bytes that are no UTF-8.
+    The message does not quote the text, which may be a secret.
+    """
+    try:
+        text.encode()
+        wrong = "\0" if "\0" in text else ""
+    except UnicodeEncodeError as err:
+        wrong = text[err.start]
+    if wrong:
+        raise Invalid(
+            f"{what} holds {wrong!a}, which is no character of a text",
+            "bytes that are no text reach a program in a file: --stdin, -v or --here",
+        )
 
 
 def split(line: str) -> list[str]:
@@ -68,6 +127,8 @@ def _quoted(line: str, start: int) -> tuple[str, int]:
 def expand(words: Iterable[str], namespace: dict[str, object]) -> list[str]:
     """``words`` with ``str(value)`` in place of each ``{name}`` and ``{expression}``.
 
+    Where something was replaced the word is a ``Word``; ``as_typed`` has its braces.
+
     As typed stay: ``{{…}}``, ``$name`` and ``${name}``; text in braces that is no Python
     expression, as in JSON and awk's ``{print $1}``; a mere literal, as in the regular
     expression ``[0-9]{2,3}``; and the bare name of something callable, as in awk's
@@ -78,10 +139,13 @@ def expand(words: Iterable[str], namespace: dict[str, object]) -> list[str]:
 
 def _expand(word: str, namespace: dict[str, object]) -> str:
     done, at = "", 0
+    pieces = []
     while (start := word.find("{", at)) >= 0:
         text, end = _braces(word, start, namespace)
         done, at = done + word[at:start] + text, end
-    return done + word[at:]
+        if text != word[start:end]:
+            pieces.append((len(done) - len(text), len(done), word[start:end]))
+    return Word(done + word[at:], pieces) if pieces else word
 
 
 def _braces(word: str, start: int, namespace: dict[str, object]) -> tuple[str, int]:

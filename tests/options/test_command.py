@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipycontainers.errors import Invalid
-from ipycontainers.options import OPTIONS, EngineTraits, Option, RunOptions, parse, split
+from ipycontainers.options import OPTIONS, EngineTraits, Option, RunOptions, expand, parse, split
 
 ME = f"{os.getuid()}:{os.getgid()}"
 FOLDER = Path("/note books")
@@ -67,6 +67,64 @@ def test_what_really_ran_is_shown() -> None:
     ) == ("docker run --rm -i --entrypoint python alpine -u -c 'print('\"'\"'a'\"'\"')'")
 
 
+# --- what was typed in braces is shown in braces ------------------------------------------------
+
+SECRET = "TOP'SECRET=1"
+VALUES: dict[str, object] = {
+    "token": SECRET,
+    "pair": f"A={SECRET}",
+    "image": "alpine",
+    "path": "/data",
+    "empty": "",
+    "keys": {"k=v": SECRET},
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("x sh -c 'echo {token}; false'", "docker run --rm x sh -c 'echo {token}; false'"),
+        (
+            "x {token} {empty} $HOME '{{.a}}'",
+            "docker run --rm x '{token}' '{empty}' '$HOME' '{{.a}}'",
+        ),
+        ("-l a={token} x", "docker run --rm -l 'a={token}' x"),
+        ("--label=a={token} x", "docker run --rm -l 'a={token}' x"),
+        ("-la={token} x", "docker run --rm -l 'a={token}' x"),
+        ("-dl={token} x", "docker run -d -l '{token}' x"),
+        ("--name={empty} x", "docker run --rm --name '{empty}' x"),
+        ("-e A={token} x", "docker run --rm -e A x"),
+        ("-e {pair} x", "docker run --rm -e '{pair}' x"),
+        ("--env={pair} -e B{path}=1 x", "docker run --rm -e '{pair}' -e 'B{path}' x"),
+        ("-e 'A={keys[\"k=v\"]}' x", "docker run --rm -e A x"),
+        ("-l '{keys[\"k=v\"]}' x", "docker run --rm -l '{keys[\"k=v\"]}' x"),
+        ("--entrypoint {token} x", "docker run --rm --entrypoint '{token}' x"),
+        ("-v {path}:/x {image}", "docker run --rm -v '{path}:/x' '{image}'"),
+        (
+            "--mount type=bind,src={path},dst=/d x",
+            "docker run --rm --mount 'type=bind,src={path},dst=/d' x",
+        ),
+    ],
+)
+def test_what_was_typed_in_braces_is_shown_in_braces(line: str, command: str) -> None:
+    options = parse(expand(split(line), VALUES))
+    shown = options.docker_command(folder=FOLDER)
+    assert shown == command
+    assert "SECRET" not in shown
+    own = options.docker_command(
+        entrypoint=[options.entrypoint] if options.entrypoint else None,
+        command=[*options.command],
+        folder=FOLDER,
+    )
+    assert own == command
+
+
+def test_an_expanded_word_is_still_what_it_stands_for() -> None:
+    options = parse(expand(split("-e A={token} --name {image} x {token}"), VALUES))
+    assert (options.name, options.command) == ("alpine", (SECRET,))
+    assert options.texts("env") == (f"A={SECRET}",)
+
+
 def test_without_a_folder_paths_stay_as_typed() -> None:
     assert _command("-v .:/d alpine", folder=None) == "docker run --rm -v .:/d alpine"
 
@@ -80,9 +138,11 @@ def test_paths_of_a_far_engine_stay_as_typed() -> None:
 def test_here_is_spelt_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getuid", lambda: 1234)
     monkeypatch.setattr(os, "getgid", lambda: 5678)
+    monkeypatch.setattr(os, "getgroups", lambda: [5678, 44])
     shared = "-v '/note books:/note books' -w '/note books'"
     assert _command("--here alpine") == (
-        f"docker run --rm {shared} -u 1234:5678 -e HOME=/tmp alpine"
+        f"docker run --rm {shared} -u 1234:5678 "
+        "-e HOME=/tmp -e USER=1234 -e LOGNAME=1234 --group-add 44 alpine"
     )
     assert _command("--here alpine", traits=EngineTraits(rootless=True)) == (
         f"docker run --rm {shared} -u 0:0 alpine"

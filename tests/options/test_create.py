@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pwd
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -130,8 +132,18 @@ def test_env_file_follows_docker_rules(tmp_path: Path) -> None:
 def test_env_file_with_a_value_over_lines_names_file_line_and_blank(tmp_path: Path) -> None:
     (tmp_path / "f").write_text('S="\n[s 1]\nk=v\n"\n')
     refused = _refused("--env-file f x", tmp_path)
-    assert f"{tmp_path / 'f'}, line 2" in refused.message
-    assert "blank in the name '[s 1]'" in refused.message
+    assert refused.message == f"{tmp_path / 'f'}, line 2: there is a blank in the name"
+
+
+@pytest.mark.parametrize("line", ["top secret", "=top secret", "top\tsecret=1"])
+@pytest.mark.parametrize("option", ["--env-file", "--label-file"])
+def test_no_error_quotes_a_line_that_may_be_a_secret(
+    tmp_path: Path, option: str, line: str
+) -> None:
+    (tmp_path / "f").write_text(f"A=1\n{line}\n")
+    refused = _refused(f"{option} f x", tmp_path)
+    assert "line 2" in refused.message
+    assert "top" not in refused.message + refused.hint
 
 
 @pytest.mark.parametrize(
@@ -247,12 +259,89 @@ def test_windows_paths_and_labels_pass_unchanged(folder: Path) -> None:
     assert body["HostConfig"]["Binds"] == sources
 
 
-def test_a_folder_with_a_colon_is_refused_for_v_alone(tmp_path: Path) -> None:
-    folder = tmp_path / "a:b"
-    folder.mkdir()
-    assert "--mount" in _refused("-v .:/x x", folder).hint
+@pytest.mark.parametrize(
+    ("modes", "more"),
+    [
+        ("", {}),
+        (":ro", {"ReadOnly": True}),
+        (":rw,Z", {}),
+        (":ro,rslave", {"ReadOnly": True, "BindOptions": {"Propagation": "rslave"}}),
+    ],
+)
+@pytest.mark.parametrize("source", [".", "{folder}", "sub", "{folder}/sub"])
+@pytest.mark.parametrize("name", ["nb ü:col", "a:b,'c\"", "a:", "a:/b"])
+def test_a_path_with_a_colon_gets_a_mount_that_pastes(
+    tmp_path: Path, name: str, source: str, modes: str, more: dict[str, object]
+) -> None:
+    folder = tmp_path / name
+    (folder / "sub").mkdir(parents=True)
+    source = source.replace("sub", "./sub").replace("/./", "/").replace("{folder}", str(folder))
+    refused = _refused(f"-v {shlex.quote(f'{source}:/d{modes}')} x", folder)
+    assert refused.message.startswith("-v cannot say a path with a colon: ")
+    mounts = _body(f"{refused.hint} x")["HostConfig"]["Mounts"]
+    path = os.path.normpath(folder / source)
+    assert mounts == [{"Type": "bind", "Source": path, "Target": "/d", **more}]
     mounts = _body("--mount type=bind,source=.,target=/x x", folder)["HostConfig"]["Mounts"]
     assert mounts[0]["Source"] == str(folder)
+
+
+def test_a_mode_is_no_part_of_a_path(folder: Path) -> None:
+    (folder / "data:").mkdir()
+    assert _body("-v ./data:/x:ro x", folder)["HostConfig"]["Binds"] == [f"{folder}/data:/x:ro"]
+
+
+@pytest.mark.parametrize(
+    ("line", "better"),
+    [
+        ("-v data:/x", "-v ./data:…"),
+        ("-v data:/x:ro", "-v ./data:…"),
+        ("--mount source=data,target=/x", "--mount type=bind,source=data,…"),
+        ("--mount type=volume,src=data,dst=/x", "--mount type=bind,source=data,…"),
+    ],
+)
+def test_a_volume_that_has_the_name_of_a_folder_is_worth_a_warning(
+    folder: Path, line: str, better: str
+) -> None:
+    (warning,) = parse(split(f"{line} x")).warnings(folder)
+    assert str(folder / "data") in warning
+    assert better in warning
+    assert "\n" not in warning
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("-v other:/x", "-v ./data:/x", "-v /data:/x", "-v /data", "-v ~:/x"),
+        *("--mount type=bind,source=data,target=/x", "--mount type=tmpfs,target=/data", "-P"),
+    ],
+)
+def test_what_is_meant_gets_no_warning(folder: Path, line: str) -> None:
+    assert parse(split(f"{line} x")).warnings(folder) == ()
+
+
+# --- text that is none ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", ["\udcff", "\0"])
+def test_a_variable_of_the_kernel_that_is_no_text_is_named(tmp_path: Path, wrong: str) -> None:
+    (tmp_path / "f").write_text("A\n")
+    for line in ("-e A x", "--env-file f x"):
+        with pytest.raises(Invalid, match="the variable 'A' holds") as caught:
+            _body(line, tmp_path, environ={"A": f"top secret{wrong}"})
+        assert "top" not in caught.value.message
+
+
+def test_a_folder_and_labels_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "a\udcff"
+    folder.mkdir()
+    for line in ("--here x", "-v .:/x x", "--mount type=bind,source=.,target=/x x"):
+        assert "holds '\\udcff'" in _refused(line, folder).message
+    (tmp_path / "labels").write_bytes(b"a=\0\n")
+    assert "a label holds" in _refused("--label-file labels x", tmp_path).message
+
+
+def test_our_own_labels_never_refuse_a_cell() -> None:
+    assert _body("x", labels={"a": "n\udcff"})["Labels"] == {"a": "n?"}
 
 
 def test_seccomp_profile_is_a_file_of_ours(folder: Path) -> None:
@@ -309,11 +398,38 @@ def test_here_gives_a_home_only_to_a_user_whom_the_image_does_not_know(
 ) -> None:
     monkeypatch.setattr(os, "getuid", lambda: 1234)
     monkeypatch.setattr(os, "getgid", lambda: 5678)
-    body = _here("-e A=1 x", folder)
-    assert (body["User"], body["Env"]) == ("1234:5678", ["HOME=/tmp", "A=1"])
-    assert _here("-e HOME=/x x", folder)["Env"] == ["HOME=/x"]
+    monkeypatch.setattr(os, "getgroups", lambda: [5678, 9, 7])
+    body = _here("-e A=1 --group-add 9 --group-add audio x", folder)
+    names = ["USER=1234", "LOGNAME=1234"]  # nobody's number: there is no other name
+    assert (body["User"], body["Env"]) == ("1234:5678", ["HOME=/tmp", *names, "A=1"])
+    assert body["HostConfig"]["GroupAdd"] == ["9", "audio", "7"]
+    assert _here("-e HOME=/x x", folder)["Env"] == [*names, "HOME=/x"]
+    assert _here("-e USER=me -e LOGNAME x", folder)["Env"] == ["HOME=/tmp", "USER=me", "LOGNAME"]
+    monkeypatch.setattr(os, "getuid", lambda: pwd.getpwnam("daemon").pw_uid)
+    assert "USER=daemon" in _here("x", folder)["Env"]
+    assert len(_here("x", folder)["HostConfig"]["GroupAdd"]) == 2
     monkeypatch.setattr(os, "getuid", lambda: 0)
     assert _here("x", folder)["Env"] == []
+    assert "GroupAdd" not in _here("x", folder)["HostConfig"]
+
+
+def test_here_takes_at_most_32_groups_and_none_for_a_user_of_ones_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 1234)
+    monkeypatch.setattr(os, "getgroups", lambda: list(range(1000, 2000)))
+    assert len(_here("x", folder)["HostConfig"]["GroupAdd"]) == 32
+    assert "GroupAdd" not in _here("-u 5 x", folder)["HostConfig"]
+    assert "GroupAdd" not in _here("x", folder, rootless=True)["HostConfig"]
+
+
+def test_here_names_a_folder_that_was_deleted(folder: Path) -> None:
+    for gone in (folder / "gone", folder / "data" / "file"):
+        if gone.name == "file":
+            gone.touch()
+        refused = _refused("--here x", gone)
+        assert refused.message == f"there is no folder {gone}, which --here would share"
+        assert refused.hint
 
 
 def test_the_users_own_options_win_over_here(folder: Path) -> None:
@@ -359,7 +475,13 @@ def test_files_made_with_here_are_the_users_own(
         os.chown(tmp_path, 1234, 5678)
         monkeypatch.setattr(os, "getuid", lambda: 1234)
         monkeypatch.setattr(os, "getgid", lambda: 5678)
-    options = parse(["--here", images.busybox, "sh", "-c", "touch made && pwd && echo $HOME"])
+        monkeypatch.setattr(os, "getgroups", lambda: [77])
+        shared = tmp_path / "shared"
+        shared.mkdir()
+        os.chown(shared, 0, 77)
+        shared.chmod(0o770)
+    script = "touch made && { test ! -e shared || touch shared/made; } && test $USER"
+    options = parse(["--here", images.busybox, "sh", "-ec", script])
     body = options.create_config(folder=tmp_path, environ={}, traits=EngineTraits())
     created = engine.create(body)
     try:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipycontainers.errors import Invalid
-from ipycontainers.options import OPTIONS, RunOptions, help_text, parse, split
+from ipycontainers.options import OPTIONS, RunOptions, expand, help_text, parse, split
 
 
 def _parse(line: str) -> RunOptions:
@@ -237,6 +237,44 @@ def test_a_wrong_value_is_named_with_its_option(line: str, option: str, value: s
     assert option in refused.message
     assert value in refused.message
     assert refused.hint.startswith("for example: ")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("-e ={token}", "--env=={token}", "-l ={token}", "-l 'a b={token}'"),
+        *("--sysctl a={token}", "-EA={token}", "--envv=A={token}", "-zE{token}"),
+        *("-e =top-secret", "-l =top-secret", "-l 'a b=top-secret'", "-EA=top-secret"),
+    ],
+)
+def test_no_error_quotes_the_value_of_a_variable(line: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse(expand(split(f"{line} x"), {"token": "top-secret"}))
+    assert "top" not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize("wrong", ["\udcff", "\0"])
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("-e A={wrong} x", "--env"),
+        ("-eA={wrong} x", "--env"),
+        ("--label={wrong} x", "--label"),
+        ("--name a{wrong} x", "--name"),
+        ("--platform a{wrong} x", "--platform"),
+        ("-v {wrong}:/x x", "--volume"),
+        ("-w /{wrong} x", "--workdir"),
+        ("-u {wrong} x", "--user"),
+        ("--out {wrong} x", "--out"),
+        ("{wrong} x", "the name of the image"),
+        ("x y {wrong}", "word 2 behind the image"),
+    ],
+)
+def test_text_that_is_none_is_invalid_and_not_quoted(line: str, what: str, wrong: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse(expand(split(line), {"wrong": f"top{wrong}"}))
+    assert caught.value.message == f"{what} holds {wrong!a}, which is no character of a text"
+    assert "\n" not in caught.value.hint
 
 
 def test_a_missing_value_says_what_is_missing() -> None:
