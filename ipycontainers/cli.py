@@ -97,7 +97,9 @@ def _tried(attempts: Sequence[Mapping[str, str]]) -> Iterator[str]:
     address = max((len(attempt["address"]) for attempt in attempts), default=0)
     for attempt in attempts:
         place = re.escape(attempt["address"].removeprefix("unix://"))
-        message = re.sub(f" (at|on) (unix://)?{place}", "", attempt["message"])
+        # The column before has the place, and the last lines say what it means.
+        message = re.sub(f"^(unix://)?{place}:? ", "", attempt["message"])
+        message = re.sub(f" (at|on) (unix://)?{place}(: .*)?", "", message)
         yield (
             f"  {attempt['source']:{source}}  {attempt['address']:{address}}  "
             f"{message or attempt['outcome']}"

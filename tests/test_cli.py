@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -49,9 +50,42 @@ def test_json_holds_the_same(engine: object, capsys: pytest.CaptureFixture[str])
 def test_without_an_engine_it_says_what_mends_it(tmp_path: Path) -> None:
     ran = doctor(IPYCONTAINERS_ENGINE=f"unix://{tmp_path}/none.sock")
     assert ran.returncode == 1
-    assert "there is no socket" in ran.stdout
-    assert "To mend it:" in ran.stdout
     assert ran.stderr == ""
+    tried, result, mend, command = (ran.stdout.splitlines()[i] for i in (1, -3, -2, -1))
+    place = f"{tmp_path}/none.sock"
+    assert tried == f"  IPYCONTAINERS_ENGINE  unix://{place}  there is no socket"
+    assert result == (
+        f"Result: no cell can run: there is no socket at {place}: no engine was started there"
+    )
+    assert mend == "To mend it:"
+    assert command == f"    unset IPYCONTAINERS_ENGINE, or start the engine at {place}"
+
+
+@pytest.mark.parametrize("variable", ["DOCKER_HOST", "IPYCONTAINERS_ENGINE", "DOCKER_CONTEXT"])
+def test_what_mends_it_is_where_the_setting_came_from(variable: str) -> None:
+    ran = doctor(**{variable: "foo"})
+    assert ran.returncode == 1
+    assert f"no cell can run: {variable}" in ran.stdout
+    assert ran.stdout.splitlines()[-1].startswith(f"    unset {variable}")
+
+
+def test_each_failure_of_a_socket_is_told_apart(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.sock"
+    stale, silent = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+    with silent:
+        stale.bind(str(tmp_path / "stale.sock"))
+        stale.close()
+        silent.bind(str(tmp_path / "silent.sock"))
+        silent.listen()
+        said = {
+            path.stem: doctor(DOCKER_HOST=f"unix://{path}").stdout.splitlines()
+            for path in (missing, tmp_path / "stale.sock", tmp_path / "silent.sock")
+        }
+    assert "no engine was started there" in said["missing"][-3]
+    assert "the engine that made this socket has ended" in said["stale"][-3]
+    assert "the engine hangs, or is still starting" in said["silent"][-3]
+    for verb, lines in zip(("start", "start", "restart"), said.values(), strict=True):
+        assert lines[-1].startswith(f"    unset DOCKER_HOST, or {verb} the engine at /")
 
 
 def test_a_setting_that_makes_no_sense_is_told_and_not_raised(tmp_path: Path) -> None:

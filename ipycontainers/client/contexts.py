@@ -61,8 +61,7 @@ def endpoint(name: str, environ: Mapping[str, str]) -> tuple[str, bool, dict[str
         address = str(docker["Host"])
     except OSError as error:
         raise errors.NoEngine(
-            f"there is no docker context named {name}",
-            "`docker context ls` lists them, `docker context use default` goes back",
+            f"there is no docker context named {name}", "`docker context ls` lists them"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise errors.NoEngine(

@@ -48,8 +48,10 @@ class Tls:
 class Candidate:
     """One place where an engine may answer.
 
-    ``source`` says who named it: "setting", "DOCKER_HOST", "context NAME", or for a usual
-    socket whose it is: "Docker", "rootless Docker", "Docker Desktop", "Podman".
+    ``source`` says who named it: "setting" (the argument), IPYCONTAINERS_ENGINE, DOCKER_HOST,
+    DOCKER_CONTEXT or "context NAME" (docker's config); where those name a context, its name
+    follows, as in "setting, context NAME". For a usual socket it says whose it is: "Docker",
+    "rootless Docker", "Docker Desktop", "Podman".
     ``chosen``: named by the user, so that nothing else is tried.
     """
 
@@ -88,14 +90,15 @@ def candidates(
     "docker" or "podman" for the usual sockets of that engine only.
     Raises Invalid for an address that is none, NoEngine for a context that is none.
     """
-    setting = setting or environ.get(SETTING)
-    if setting:
-        return _of_setting(setting, environ)
+    for named, source in ((setting, "setting"), (environ.get(SETTING), SETTING)):
+        if named:
+            return _of_setting(named, source, environ)
     if environ.get("DOCKER_HOST"):
         return (_of_docker_host(environ["DOCKER_HOST"], environ),)
     context = contexts.current(environ)
     if context != contexts.DEFAULT:
-        return (_of_context(context, environ),)
+        by = "DOCKER_CONTEXT, " if environ.get("DOCKER_CONTEXT") else ""
+        return (_of_context(context, environ, f"{by}context {context}"),)
     return usual(environ) + embedded()
 
 
@@ -185,32 +188,37 @@ def _verdict(attempts: tuple[Attempt, ...]) -> errors.EngineUnavailable:
     return verdict
 
 
-def _of_setting(setting: str, environ: Mapping[str, str]) -> tuple[Candidate, ...]:
+def _of_setting(setting: str, source: str, environ: Mapping[str, str]) -> tuple[Candidate, ...]:
     if "://" in setting or setting.startswith("/"):
-        address = _address(setting)
-        return (Candidate("setting", address, True, _tls_of_environ(address, environ)),)
+        address = _address(setting, source)
+        return (Candidate(source, address, True, _tls_of_environ(address, environ)),)
     if not contexts.exists(setting, environ):
         family = [found for found in usual(environ) if setting.lower() in found.source.lower()]
         if setting.lower() in ("docker", "podman"):
             return tuple(family)
         if setting == contexts.DEFAULT:
             return usual(environ)
-    return (_of_context(setting, environ, source=f"setting, context {setting}"),)
+    return (_of_context(setting, environ, f"{source}, context {setting}"),)
 
 
 def _of_docker_host(value: str, environ: Mapping[str, str]) -> Candidate:
-    address = _address(value)
+    address = _address(value, "DOCKER_HOST")
     return Candidate("DOCKER_HOST", address, True, _tls_of_environ(address, environ))
 
 
-def _of_context(name: str, environ: Mapping[str, str], source: str = "") -> Candidate:
-    address, verify, files = contexts.endpoint(name, environ)
+def _of_context(name: str, environ: Mapping[str, str], source: str) -> Candidate:
+    from . import hints
+
+    try:
+        address, verify, files = contexts.endpoint(name, environ)
+    except errors.NoEngine as error:
+        by = source.rpartition(", ")[0]
+        message = f"{by}={name}: {error.message}" if by.isupper() else error.message
+        raise errors.NoEngine(message, f"{hints.undo(source)}; {error.hint}") from error
     tls = Tls(files.get("ca"), files.get("cert"), files.get("key"), verify)
     # As the docker command: a context without certificates that verifies has no TLS.
     uses_tls = _is_tcp(address) and (files or not verify or address.startswith("https://"))
-    return Candidate(
-        source or f"context {name}", _address(address), True, tls if uses_tls else None
-    )
+    return Candidate(source, _address(address, source), True, tls if uses_tls else None)
 
 
 def _tls_of_environ(address: str, environ: Mapping[str, str]) -> Tls | None:
@@ -230,8 +238,8 @@ def _is_tcp(address: str) -> bool:
     return address.startswith(("tcp://", "http://", "https://"))
 
 
-def _address(text: str) -> str:
-    """Normal form. Raises Invalid, so that nothing later has to."""
+def _address(text: str, source: str) -> str:
+    """Normal form. Raises Invalid, which names ``source``, so that nothing later has to."""
     text = text.strip()
     if text.startswith("/"):
         return f"unix://{text}"
@@ -239,19 +247,26 @@ def _address(text: str) -> str:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise errors.Invalid(f"{text} is no address of an engine: {error}") from error
-    example = "for example unix:///var/run/docker.sock, tcp://HOST:2376, ssh://USER@HOST"
+        raise _no_address(f"{text} is no address of an engine: {error}", source) from error
     if parts.scheme not in SCHEMES:
-        raise errors.Invalid(f"{text} is no address of an engine", example)
+        raise _no_address(f"{text} is no address of an engine", source)
     if parts.scheme == "unix":
         return f"unix:///{text.removeprefix('unix://').lstrip('/')}"
     if _is_tcp(text) and not (parts.hostname and port):
-        raise errors.Invalid(f"{text} lacks a host or a port", example)
+        raise _no_address(f"{text} lacks a host or a port", source)
     if parts.scheme == "ssh" and (not parts.hostname or parts.password):
-        raise errors.Invalid(
-            "an ssh address is ssh://[USER@]HOST[:PORT], without a password", example
-        )
+        raise _no_address("an ssh address is ssh://[USER@]HOST[:PORT], without a password", source)
     return text.rstrip("/")
+
+
+def _no_address(message: str, source: str) -> errors.Invalid:
+    from . import hints
+
+    said = "" if source == "setting" else f"{source}: "
+    example = "for example unix:///var/run/docker.sock, tcp://HOST:2376, ssh://USER@HOST"
+    return errors.Invalid(
+        f"{said}{message}", f"{hints.undo(source)}, or give an address, {example}"
+    )
 
 
 def _socket(source: str, path: Path) -> Candidate:

@@ -80,7 +80,7 @@ def _attempt(attempt: Attempt) -> dict[str, str]:
 def _why(connection: Connection) -> str:
     candidate = connection.candidate
     if candidate.chosen:
-        source = candidate.source.replace("setting", "the setting (--engine, IPYCONTAINERS_ENGINE)")
+        source = candidate.source.replace("setting", "--engine", 1)
         return f"named by {source}; nothing else is tried"
     if len(connection.attempts) == 1:
         return "no engine is named, and the first usual socket answers"

@@ -18,6 +18,7 @@ DESKTOP = {
     "darwin": "brew install --cask docker (Docker Desktop), or brew install podman",
     "win32": "winget install Docker.DockerDesktop, or winget install RedHat.Podman",
 }
+SYSTEM_PATH = "/usr/sbin:/usr/local/sbin:/sbin"  # not on every user's PATH: dockerd is there
 # By ID and ID_LIKE of /etc/os-release.
 DOCKER = {
     "debian": "sudo apt-get install docker.io",
@@ -36,11 +37,15 @@ def install_or_start() -> str:
         if shutil.which("docker"):
             return "start Docker Desktop"
         return "podman machine start" if shutil.which("podman") else DESKTOP[sys.platform]
-    if shutil.which("dockerd"):
-        return _start_docker()
-    if shutil.which("podman"):
-        return _start_podman()
+    if _is_installed("dockerd"):
+        return _docker("start")
+    if _is_installed("podman"):
+        return _podman("start")
     return install("docker")
+
+
+def _is_installed(program: str) -> bool:
+    return bool(shutil.which(program) or shutil.which(program, path=SYSTEM_PATH))
 
 
 def install(program: str) -> str:
@@ -57,52 +62,68 @@ def install(program: str) -> str:
     )
 
 
-def start(candidate: Candidate) -> str:
-    """For a socket that is missing, or on which nobody listens."""
-    if candidate.chosen and not _is_usual(candidate):
-        return f"does the engine run there? Otherwise: {_unchoose(candidate)}"
-    if sys.platform in DESKTOP:
-        podman = candidate.source == "Podman"
-        return "podman machine start" if podman else "start Docker Desktop"
-    if candidate.source == "Podman" or "podman" in candidate.address:
-        return _start_podman(candidate.address.startswith("unix:///run/podman/"))
-    if candidate.source == "rootless Docker":
-        return "systemctl --user start docker"
-    if candidate.source == "Docker Desktop":
-        return "systemctl --user start docker-desktop"
-    return _start_docker() if shutil.which("dockerd") else install("docker")
-
-
-def _is_usual(candidate: Candidate) -> bool:
-    from .discover import usual
-
-    return candidate.address in [found.address for found in usual(os.environ)]
-
-
-def _unchoose(candidate: Candidate) -> str:
-    if candidate.source == "DOCKER_HOST":
-        return "unset DOCKER_HOST"
-    if candidate.source.startswith("context "):
-        return "docker context use default"
-    return "unset IPYCONTAINERS_ENGINE, or name another engine"
+def start(candidate: Candidate, verb: str = "start") -> str:
+    """For a socket that is missing, or on which nobody listens: a command, and for an
+    engine that was asked for by name the alternative."""
+    command = _command(candidate, verb)
+    if not candidate.chosen:
+        return command
+    if command:
+        return f"{command}, or {undo(candidate.source)}"
+    return f"{undo(candidate.source)}, or {verb} the engine at {path(candidate)}"
 
 
 def restart(candidate: Candidate) -> str:
     """For an engine that hangs."""
-    if not _is_here(candidate):
-        return "is it an engine, and is a firewall between?"
-    return (
-        start(candidate)
-        .replace("start docker", "restart docker")
-        .replace("enable --now", "restart")
-        .replace("start Docker", "restart Docker")
-    )
+    return start(candidate, "restart")
+
+
+def _command(candidate: Candidate, verb: str) -> str:
+    """What starts the engine that has this socket; "" for a place that none has by itself."""
+    kind = _usual_kind(candidate) if candidate.chosen else candidate.source
+    if not kind:
+        return ""
+    if sys.platform in DESKTOP:
+        return f"podman machine {verb}" if kind == "Podman" else f"{verb} Docker Desktop"
+    if kind == "Podman":
+        return _podman(verb, system=candidate.address.startswith("unix:///run/podman/"))
+    if kind == "rootless Docker":
+        return f"systemctl --user {verb} docker"
+    if kind == "Docker Desktop":
+        return f"systemctl --user {verb} docker-desktop"
+    return _docker(verb) if _is_installed("dockerd") else install("docker")
+
+
+def _usual_kind(candidate: Candidate) -> str:
+    from .discover import usual
+
+    real = os.path.realpath(path(candidate))
+    for found in usual(os.environ):
+        if candidate.address == found.address or real == os.path.realpath(path(found)):
+            return found.source
+    return ""
+
+
+def undo(source: str) -> str:
+    """How to take back the choice of an engine; ``source`` is a candidate's."""
+    chosen_by = source.partition(", ")[0]
+    if chosen_by.startswith("context "):
+        return "docker context use default"
+    if chosen_by.isupper():
+        return unset(chosen_by)
+    return "name no engine: no --engine, or %config ContainerMagics.engine = ''"
+
+
+def unset(*names: str) -> str:
+    if sys.platform == "win32":
+        return f"remove the variable {' and '.join(names)}"
+    return f"unset {' '.join(names)}"
 
 
 def allow(candidate: Candidate) -> str:
     """For a socket that this user may not open."""
     if "podman" in candidate.address:
-        return f"use this user's own Podman: {_start_podman()}"
+        return f"use this user's own Podman: {_podman('start')}"
     group = _group(path(candidate))
     if group in _groups_on_paper():
         return f"this user is in the group {group} since after this session began: log in again"
@@ -117,8 +138,41 @@ def upgrade(candidate: Candidate) -> str:
 
 def other_protocol(candidate: Candidate) -> str:
     if candidate.address.startswith(("tcp://", "http://")) and not candidate.tls:
+        context = _context(candidate)
+        if context:
+            files = "host=…,ca=ca.pem,cert=cert.pem,key=key.pem"
+            return f'if it wants TLS: docker context update {context} --docker "{files}"'
         return "if it wants TLS: set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH"
+    if candidate.chosen:
+        return f"{undo(candidate.source)}, or name the engine's address: this is something else"
     return "what listens there is something else: check the address"
+
+
+def without_tls(candidate: Candidate) -> str:
+    """For certificates that were given for a place without TLS."""
+    context = _context(candidate)
+    if context:
+        return f'docker context update {context} --docker "host={candidate.address}"'
+    return unset("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+
+
+def certificates(candidate: Candidate) -> str:
+    """For certificates that one of the two sides does not accept."""
+    context = _context(candidate)
+    if context:
+        return f"docker context inspect {context} names the folder of ca.pem, cert.pem and key.pem"
+    return "check ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH"
+
+
+def over_ssh(candidate: Candidate, command: str = "docker version") -> str:
+    """A command that has to work before this does, and shows why it does not."""
+    host = candidate.address.partition("://")[2].partition("/")[0]
+    return f"`ssh ssh://{host} {command}` must work without a question"
+
+
+def _context(candidate: Candidate) -> str:
+    """The name of the docker context that the address comes from, or ""."""
+    return candidate.source.partition("context ")[2]
 
 
 def path(candidate: Candidate) -> str:
@@ -133,16 +187,16 @@ def _is_here(candidate: Candidate) -> bool:
     return candidate.address.startswith(("unix://", "npipe://"))
 
 
-def _start_docker() -> str:
+def _docker(verb: str) -> str:
     if Path("/run/systemd/system").is_dir():
-        return "sudo systemctl start docker"
-    return "sudo service docker start"
+        return f"sudo systemctl {verb} docker"
+    return f"sudo service docker {verb}"
 
 
-def _start_podman(system: bool = False) -> str:
+def _podman(verb: str, *, system: bool = False) -> str:
     if Path("/run/systemd/system").is_dir():
         scope = "sudo systemctl" if system else "systemctl --user"
-        return f"{scope} enable --now podman.socket"
+        return f"{scope} {verb} podman.socket"
     sudo = "sudo " if system else ""
     return f"{sudo}podman system service --time=0 &"
 

@@ -86,7 +86,7 @@ def unavailable(error: Exception, candidate: Candidate, said: str = "") -> error
     """Which of the errors this is. ``said``: what the ssh program printed."""
     address = candidate.address
     if said:
-        return _of_ssh(said, address)
+        return _of_ssh(said, candidate)
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return _of_missing_file(candidate)
     if isinstance(error, PermissionError):
@@ -95,20 +95,28 @@ def unavailable(error: Exception, candidate: Candidate, said: str = "") -> error
         return _of_tls(error, candidate)
     if isinstance(error, (TimeoutError, BlockingIOError)):
         return errors.EngineSilent(
-            f"{address} takes the connection and does not answer", hints.restart(candidate)
+            f"{address} takes the connection and does not answer: "
+            "the engine hangs, or is still starting",
+            hints.restart(candidate),
         )
     if isinstance(error, errors.Unauthorized):
         return errors.EngineForbidden(
             f"{address} refuses this user: {error.message}", "it wants other credentials"
         )
     if isinstance(error, ConnectionRefusedError):
-        return errors.NoEngine(f"nobody listens on {address}", hints.start(candidate))
+        return _of_refusal(candidate)
     if isinstance(error, OSError) and not isinstance(error, http.client.HTTPException):
         reason = one_line(error.strerror or str(error))
         return errors.NoEngine(f"{address} cannot be reached: {reason}", hints.start(candidate))
     return errors.EngineSilent(
         f"{address} answers, but not as a container engine", hints.other_protocol(candidate)
     )
+
+
+def _of_refusal(candidate: Candidate) -> errors.EngineUnavailable:
+    local = candidate.address.startswith("unix://")
+    why = "the engine that made this socket has ended" if local else "no engine runs there"
+    return errors.NoEngine(f"nobody listens on {candidate.address}: {why}", hints.start(candidate))
 
 
 def _of_missing_file(candidate: Candidate) -> errors.EngineUnavailable:
@@ -120,7 +128,10 @@ def _of_missing_file(candidate: Candidate) -> errors.EngineUnavailable:
             f"{candidate.address} needs certificates: one of {files} does not exist",
             "DOCKER_CERT_PATH names their folder",
         )
-    return errors.NoEngine(f"there is no socket at {hints.path(candidate)}", hints.start(candidate))
+    return errors.NoEngine(
+        f"there is no socket at {hints.path(candidate)}: no engine was started there",
+        hints.start(candidate),
+    )
 
 
 def _of_permission(candidate: Candidate) -> errors.EngineUnavailable:
@@ -139,29 +150,24 @@ def _of_tls(error: ssl.SSLError, candidate: Candidate) -> errors.EngineUnavailab
     reason = one_line(getattr(error, "verify_message", "") or error.reason or str(error))
     if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
         return errors.EngineSilent(
-            f"{candidate.address} does not speak TLS",
-            "unset DOCKER_TLS_VERIFY and DOCKER_CERT_PATH",
+            f"{candidate.address} does not speak TLS", hints.without_tls(candidate)
         )
     return errors.EngineForbidden(
-        f"{candidate.address}: TLS failed: {reason}",
-        "check ca.pem, cert.pem and key.pem in DOCKER_CERT_PATH",
+        f"{candidate.address}: TLS failed: {reason}", hints.certificates(candidate)
     )
 
 
-def _of_ssh(said: str, address: str) -> errors.EngineUnavailable:
-    message = f"{address}: {one_line(said)}"
+def _of_ssh(said: str, candidate: Candidate) -> errors.EngineUnavailable:
+    message = f"{candidate.address}: {one_line(said)}"
     lower = said.lower()
     if "not found" in lower and ("docker" in lower or "command" in lower):
         return errors.NoEngine(message, "install docker on that host")
     if "daemon socket" in lower and "permission denied" in lower:
         return errors.EngineForbidden(message, "on that host: sudo usermod -aG docker $USER")
     if "permission denied" in lower or "host key verification failed" in lower:
-        return errors.EngineForbidden(
-            message, f"`ssh {address.removeprefix('ssh://')} true` must work without a question"
-        )
-    if "timed out" in lower:
-        return errors.EngineSilent(message, "is the host up, and is ssh allowed from here?")
-    return errors.NoEngine(message, "is that host's name right, and does its docker run?")
+        return errors.EngineForbidden(message, hints.over_ssh(candidate, "true"))
+    kind = errors.EngineSilent if "timed out" in lower else errors.NoEngine
+    return kind(message, f"{hints.over_ssh(candidate)}, or {hints.undo(candidate.source)}")
 
 
 def _connection(

@@ -74,12 +74,17 @@ def test_the_argument_comes_before_the_variable_before_docker_host_before_the_co
 ) -> None:
     write_context(environ, "far", "tcp://c:4")
     environ["DOCKER_CONTEXT"] = "far"
-    assert only(candidates(environ=environ)) == Candidate("context far", "tcp://c:4", True)
+    by_variable = Candidate("DOCKER_CONTEXT, context far", "tcp://c:4", True)
+    assert only(candidates(environ=environ)) == by_variable
     environ["DOCKER_HOST"] = "tcp://b:3"
     assert only(candidates(environ=environ)) == Candidate("DOCKER_HOST", "tcp://b:3", True)
     environ["IPYCONTAINERS_ENGINE"] = "tcp://a:2"
-    assert only(candidates(environ=environ)) == Candidate("setting", "tcp://a:2", True)
+    variable = "IPYCONTAINERS_ENGINE"
+    assert only(candidates(environ=environ)) == Candidate(variable, "tcp://a:2", True)
     assert only(candidates("tcp://z:1", environ)) == Candidate("setting", "tcp://z:1", True)
+    assert only(candidates("far", environ)).source == "setting, context far"
+    environ[variable] = "far"
+    assert only(candidates(environ=environ)).source == f"{variable}, context far"
 
 
 def test_the_current_context_is_read_from_the_docker_commands_config(
@@ -104,7 +109,38 @@ def test_a_context_that_does_not_exist_is_an_error(environ: dict[str, str]) -> N
     environ["DOCKER_CONTEXT"] = "gone"
     with pytest.raises(errors.NoEngine, match="no docker context named gone") as caught:
         candidates(environ=environ)
-    assert "docker context ls" in caught.value.hint
+    assert caught.value.message == "DOCKER_CONTEXT=gone: there is no docker context named gone"
+    assert caught.value.hint == "unset DOCKER_CONTEXT; `docker context ls` lists them"
+    environ["IPYCONTAINERS_ENGINE"] = "gone"
+    with pytest.raises(errors.NoEngine, match=r"^IPYCONTAINERS_ENGINE=gone: there is no") as caught:
+        candidates(environ=environ)
+    assert caught.value.hint.startswith("unset IPYCONTAINERS_ENGINE; ")
+    with pytest.raises(errors.NoEngine, match=r"^there is no docker context") as caught:
+        candidates("gone", environ)
+    assert caught.value.hint.startswith("name no engine: no --engine")
+
+
+def test_a_context_of_dockers_config_that_was_removed(environ: dict[str, str]) -> None:
+    write_context(environ, "far", "tcp://c:4")
+    (Path(environ["HOME"]) / ".docker/config.json").write_text('{"currentContext": "gone"}')
+    with pytest.raises(errors.NoEngine) as caught:
+        candidates(environ=environ)
+    assert caught.value.hint.startswith("docker context use default; ")
+
+
+def test_an_address_that_is_none_is_told_with_where_it_came_from(environ: dict[str, str]) -> None:
+    for variable, value in (
+        ("DOCKER_HOST", "foo"),
+        ("DOCKER_HOST", "tcp://a:port"),
+        ("IPYCONTAINERS_ENGINE", "ftp://a"),
+    ):
+        with pytest.raises(errors.Invalid, match=f"^{variable}: {value} ") as caught:
+            candidates(environ=environ | {variable: value})
+        assert caught.value.hint.startswith(f"unset {variable}, or give an address, for example ")
+    write_context(environ, "odd", "foo")
+    with pytest.raises(errors.Invalid, match=r"^DOCKER_CONTEXT, context odd: foo is no") as caught:
+        candidates(environ=environ | {"DOCKER_CONTEXT": "odd"})
+    assert caught.value.hint.startswith("unset DOCKER_CONTEXT, ")
 
 
 def test_a_config_that_is_no_json_names_no_context(environ: dict[str, str]) -> None:
@@ -177,7 +213,9 @@ def failure(address: str) -> errors.EngineUnavailable:
 def test_no_socket(tmp_path: Path) -> None:
     error = failure(f"unix://{tmp_path}/none.sock")
     assert type(error) is errors.NoEngine
-    assert "none.sock" in error.message
+    place = f"{tmp_path}/none.sock"
+    assert error.message == f"there is no socket at {place}: no engine was started there"
+    assert error.hint.endswith(f", or start the engine at {place}")
 
 
 def test_a_socket_on_which_nobody_listens(tmp_path: Path) -> None:
@@ -186,13 +224,17 @@ def test_a_socket_on_which_nobody_listens(tmp_path: Path) -> None:
         dead.bind(str(path))
     error = failure(f"unix://{path}")
     assert type(error) is errors.NoEngine
-    assert "nobody listens" in error.message
+    assert error.message == (
+        f"nobody listens on unix://{path}: the engine that made this socket has ended"
+    )
 
 
 def test_a_port_on_which_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert type(failure(f"tcp://127.0.0.1:{port}")) is errors.NoEngine
+    error = failure(f"tcp://127.0.0.1:{port}")
+    assert type(error) is errors.NoEngine
+    assert error.message == f"nobody listens on tcp://127.0.0.1:{port}: no engine runs there"
 
 
 def test_a_host_that_does_not_exist() -> None:
