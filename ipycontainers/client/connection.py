@@ -9,8 +9,10 @@ except where a name differs.
 
 from __future__ import annotations
 
+import http.client
 import platform as machine
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .discover import Attempt, Candidate
+
+
+PATH_STATUS = "X-Docker-Container-Path-Stat"
+GO_FOLDER = 1 << 31  # fs.ModeDir in Go's file modes
 
 
 @dataclass(frozen=True)
@@ -130,8 +136,8 @@ class Connection:
         return sorted(name for name in names if not name.startswith("<none>"))
 
     def inspect_image(self, name: str) -> Json:
-        """Raises NotFound."""
-        with translated(f"image {name}"):
+        """Raises NotFound, and Invalid for what is no name of an image."""
+        with pulling.naming(name), translated(f"image {name}"):
             return dict(self._api.inspect_image(name))
 
     def pull(
@@ -142,9 +148,33 @@ class Connection:
     ) -> None:
         """Returns when the image is there. ``progress`` is called from this thread.
 
-        Credentials are those of ``docker login``. Raises NotFound, Unauthorized,
+        Credentials are those of ``docker login``. Raises NotFound, Unauthorized, Invalid,
         EngineError; an interrupt, or an exception of ``progress``, stops the pull.
         """
+        try:
+            with pulling.naming(reference):
+                self._pull(reference, platform, progress)
+        except (errors.NotFound, errors.EngineError) as error:
+            if platform and (
+                hint := pulling.platform_hint(platform, self._platform_here(reference))
+            ):
+                error.hint = hint
+            raise
+
+    def _platform_here(self, reference: str) -> str:
+        """``linux/amd64``, of the image that the engine has by that name, or ""."""
+        try:
+            image = self.inspect_image(reference)
+        except errors.ContainerError:
+            return ""
+        return f"{image.get('Os')}/{image.get('Architecture')}"
+
+    def _pull(
+        self,
+        reference: str,
+        platform: str | None,
+        progress: Callable[[pulling.PullProgress], None] | None,
+    ) -> None:
         from docker.utils import parse_repository_tag
 
         repository, tag = parse_repository_tag(reference)
@@ -181,7 +211,7 @@ class Connection:
     ) -> Created:
         """``config`` is the body of ``POST /containers/create``. Raises NotFound (image),
         Conflict (name), Invalid (a value)."""
-        with translated("creating the container"):
+        with pulling.naming(str(config.get("Image", ""))), translated("creating the container"):
             answer = self._api.create_container_from_config(dict(config), name, platform)
         return Created(answer["Id"], tuple(answer.get("Warnings") or ()))
 
@@ -198,7 +228,7 @@ class Connection:
         }
         doing = "attaching to the container"
         path = self._path("containers", container_id, "attach")
-        with translated(doing):
+        with self._starting(container_id, doing):
             return Attachment(
                 self._dialler,
                 "POST",
@@ -230,8 +260,46 @@ class Connection:
     def start(self, container_id: str) -> None:
         """Returns when the program runs. Raises EngineError, whose ``exit_code`` is 127
         for a program that does not exist and 126 for one that cannot be executed."""
-        with translated("starting the container", starting=True):
+        with self._starting(container_id, "starting the container"):
             self._api.start(container_id)
+
+    @contextmanager
+    def _starting(self, container_id: str, doing: str) -> Iterator[None]:
+        """Podman prepares the program with attach, so both may find that it cannot run."""
+        try:
+            with translated(doing, starting=True):
+                yield
+        except errors.EngineError as error:
+            if error.exit_code == 126 and (program := self._folder_as_program(container_id)):
+                raise errors.EngineError(
+                    f"{program}: is a folder, not a program",
+                    "name a program of the image behind it, for example sh",
+                    exit_code=126,
+                ) from error
+            raise
+
+    def _folder_as_program(self, container_id: str) -> str:
+        """The program's path where that is a folder, else "". Runtimes say no more of it
+        than "permission denied"."""
+        import base64
+        import json
+        import posixpath
+
+        try:
+            found = self.inspect(container_id)
+            program = str(found["Path"])
+            path = posixpath.join("/", found["Config"].get("WorkingDir") or "/", program, ".")
+            asked = self._stream(
+                "HEAD",
+                self._path("containers", container_id, "archive"),
+                {"path": path},
+                doing="looking at the program",
+            )
+            with asked as stream:
+                status = json.loads(base64.b64decode(stream.header(PATH_STATUS)))
+        except (errors.ContainerError, OSError, http.client.HTTPException, ValueError, KeyError):
+            return ""
+        return program if int(status.get("mode", 0)) & GO_FOLDER else ""
 
     def kill(self, container_id: str, signal: str | int = "KILL") -> None:
         """Signals process 1. Raises NotFound, and Conflict when it has ended."""

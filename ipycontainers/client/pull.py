@@ -1,4 +1,4 @@
-"""Pulling an image, with its progress, and its failures told so that they help.
+"""Names of images, and pulling one, with its progress, and failures told so that they help.
 
 The engine answers 200 at once and then sends JSON lines, one for each change of each
 layer; a failure later than that is a line with ``errorDetail``. Closing the connection
@@ -15,7 +15,8 @@ Does not know: how progress is shown.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ipycontainers import errors
@@ -34,6 +35,13 @@ DENIED = re.compile(
     re.IGNORECASE,
 )
 PLATFORM = re.compile(r"no matching manifest|does not match the specified platform", re.IGNORECASE)
+NO_NAME = re.compile(
+    r"invalid reference format|invalid tag format|must be lowercase|cannot contain a scheme"
+)
+# Broader than any engine, and enough that a name cannot become another path of its API.
+NAME = re.compile(r"(?a)\w[\w.:/@+-]*|\[[\w:]+\][\w.:/@+-]*")
+ABSENT = re.compile(r"no such image|image not known", re.IGNORECASE)
+OTHER_PLATFORM = re.compile(r"does not match the specified platform: .*actual: (?P<here>\S+)")
 UNREACHABLE = re.compile(
     r"dial tcp|i/o timeout|no such host|connection refused|"
     r"Client\.Timeout|TLS handshake",
@@ -101,6 +109,56 @@ def failure(explanation: str, reference: str, status: int = 500) -> errors.Conta
     return of_status(status, text, f"pulling {full}")
 
 
+@contextmanager
+def naming(reference: str) -> Iterator[None]:
+    """What an engine says of a name in this block, told so that the name is in it.
+
+    Raises Invalid for what is no name, NotFound for an image that is not here.
+    """
+    if not NAME.fullmatch(reference) or re.search(r"/[/.]|/$", reference):
+        raise _no_name(reference)
+    try:
+        yield
+    except (errors.Invalid, errors.NotFound, errors.EngineError) as error:
+        if NO_NAME.search(error.message):
+            raise _no_name(reference) from error
+        if found := OTHER_PLATFORM.search(error.message):
+            raise errors.NotFound(
+                f"the image {with_tag(reference)} that is here is for {found['here']}",
+                "--pull missing, the default, fetches it for the other --platform",
+            ) from error
+        if isinstance(error, errors.NotFound) and ABSENT.search(error.message):
+            raise errors.NotFound(
+                f"there is no image {with_tag(reference)} here",
+                "--pull missing, the default, fetches it",
+            ) from error
+        raise
+
+
+def _no_name(reference: str) -> errors.Invalid:
+    shown = one_line(reference, 80)
+    if "://" in reference:
+        return errors.Invalid(
+            f"{shown!r} is no name of an image",
+            f"without {reference.partition('://')[0]}://, as in docker.io/library/alpine",
+        )
+    if reference != reference.lower() and NAME.fullmatch(reference.lower()):
+        return errors.Invalid(
+            f"{shown!r} is no name of an image", f"it must be lowercase: {shown.lower()}"
+        )
+    return errors.Invalid(
+        f"{shown!r} is no name of an image",
+        "for example alpine, python:3.13-slim, registry.example.org/team/name:tag",
+    )
+
+
+def platform_hint(wanted: str, here: str) -> str:
+    """For a pull that failed: the image may be here for another platform than was asked for."""
+    if not here or set(wanted.split("/")[:2]) <= set(here.split("/")):
+        return ""
+    return f"the image that is here is for {here}: leave --platform {wanted} out"
+
+
 def full_name(reference: str) -> str:
     """``alpine`` → ``docker.io/library/alpine:latest``, as Docker reads it."""
     name, at, digest = reference.partition("@")
@@ -109,9 +167,13 @@ def full_name(reference: str) -> str:
         name = f"docker.io/{name}" if slash else f"docker.io/library/{name}"
     elif first == "docker.io" and "/" not in rest:
         name = f"docker.io/library/{rest}"
-    if at:
-        return f"{name}@{digest}"
-    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+    return with_tag(f"{name}{at}{digest}")
+
+
+def with_tag(reference: str) -> str:
+    """``alpine`` → ``alpine:latest``; a tag or a digest stays."""
+    tagged = "@" in reference or ":" in reference.rpartition("/")[2]
+    return reference if tagged else f"{reference}:latest"
 
 
 def registry(full: str) -> str:

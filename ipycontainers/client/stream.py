@@ -80,6 +80,9 @@ class Stream:
         except (ValueError, KeyError, TypeError):
             return body.strip()
 
+    def header(self, name: str) -> str:
+        return str(self._response.headers.get(name, ""))
+
     def lines(self) -> Iterator[Json]:
         """The JSON objects of the answer, each when it comes, until the stream ends."""
         while True:

@@ -68,7 +68,9 @@ def of_start(status: int, explanation: str, doing: str) -> errors.ContainerError
     if re.search(r"not found|no such file|^stat .*not a directory", reason, re.IGNORECASE):
         return errors.EngineError(
             f"{program}: no such program in the image",
-            f"the PATH of the image has no {program}",
+            f"the image has no file {program}, or it needs another that is missing"
+            if "/" in program
+            else f"the PATH of the image has no {program}",
             exit_code=127,
         )
     if re.search(r"permission denied|is a directory", reason, re.IGNORECASE):

@@ -94,7 +94,10 @@ def test_a_terminal_is_not_framed(container: Callable[..., str], engine: Connect
     [
         (["nosuch"], 127, "nosuch: no such program"),
         (["/bin/nosuch"], 127, "/bin/nosuch: no such program"),
-        (["/etc"], 126, "/etc: the file is not executable"),
+        (["/etc"], 126, "/etc: is a folder, not a program"),
+        (["/bin/../etc/"], 126, "/bin/../etc/: is a folder, not a program"),
+        (["./bin"], 126, "./bin: is a folder, not a program"),
+        (["/etc/passwd"], 126, "/etc/passwd: the file is not executable"),
     ],
 )
 def test_a_program_that_cannot_start_gets_docker_runs_exit_code(
@@ -107,6 +110,7 @@ def test_a_program_that_cannot_start_gets_docker_runs_exit_code(
     assert words in caught.value.message
     assert "OCI" not in caught.value.message
     assert "runc" not in caught.value.message
+    assert ("chmod +x" in caught.value.hint) == ("not executable" in caught.value.message)
 
 
 def test_another_failure_to_start_is_125_and_keeps_the_reason(
@@ -132,6 +136,73 @@ def test_errors_keep_their_category(engine: Connection, images: Any) -> None:
     with pytest.raises(errors.ContainerError) as caught:
         engine.kill("nosuch", "KILL")
     assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("verb", ["create", "inspect", "pull"])
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        *[(name, "for example ") for name in ("[1, 2]", "a b", "{lst}", "-x", "a//b", "a/", "")],
+        *[(name, "for example ") for name in ("busybox@sha256:12", "a/../b", "x" * 200 + "/\n")],
+        *[("Busy", "it must be lowercase: busy"), ("https://a.b/c", "without https://")],
+    ],
+)
+def test_what_is_no_name_of_an_image_is_named(
+    engine: Connection, verb: str, name: str, hint: str
+) -> None:
+    ask = {
+        "create": lambda: engine.create({"Image": name}),
+        "inspect": lambda: engine.inspect_image(name),
+        "pull": lambda: engine.pull(name),
+    }
+    with pytest.raises(errors.Invalid, match="is no name of an image") as caught:
+        ask[verb]()
+    assert caught.value.message.startswith(repr(name)[:20])
+    assert caught.value.hint.startswith(hint)
+    assert len(caught.value.message) < 130
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("nosuch", "nosuch:latest"),
+        ("nosuch:1", "nosuch:1"),
+        ("localhost:5000/nosuch", "localhost:5000/nosuch:latest"),
+        (f"nosuch@sha256:{'0' * 64}", f"nosuch@sha256:{'0' * 64}"),
+    ],
+)
+def test_an_image_that_is_not_here_is_one_sentence(
+    engine: Connection, name: str, shown: str
+) -> None:
+    for ask in (lambda: engine.create({"Image": name}), lambda: engine.inspect_image(name)):
+        with pytest.raises(errors.NotFound) as caught:
+            ask()
+        assert caught.value.message == f"there is no image {shown} here"
+        assert caught.value.hint == "--pull missing, the default, fetches it"
+
+
+def test_an_image_that_is_here_for_another_platform_is_told(
+    engine: Connection, images: Any
+) -> None:
+    image = engine.inspect_image(images.busybox)
+    here = f"{image['Os']}/{image['Architecture']}"
+    other = "linux/arm64" if here != "linux/arm64" else "linux/amd64"
+    if engine.engine_name == "Docker":  # Podman takes what is here, and says nothing
+        with pytest.raises(errors.NotFound, match=f"here is for {here}"):
+            engine.create({"Image": images.busybox}, platform=other)
+    with pytest.raises(errors.ContainerError) as caught:
+        engine.pull("localhost:1/busybox", platform=other)
+    assert "platform" not in caught.value.hint
+    engine.docker.images.get(images.busybox).tag("localhost:1/busybox", "latest")
+    try:
+        with pytest.raises(errors.ContainerError) as caught:
+            engine.pull("localhost:1/busybox", platform=other)
+        assert caught.value.hint.startswith(f"the image that is here is for {here}: ")
+        with pytest.raises(errors.ContainerError) as caught:
+            engine.pull("localhost:1/busybox", platform=here)
+        assert "platform" not in caught.value.hint
+    finally:
+        engine.docker.images.remove("localhost:1/busybox")
 
 
 def test_a_name_that_is_taken_is_a_conflict(engine: Connection, images: Any) -> None:
