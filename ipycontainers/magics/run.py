@@ -95,6 +95,7 @@ class CellRun:
             )
         finally:
             self._assign()
+            self._warn(*self._given.warnings(self._magics.folder))
         return self._report(plan, result, output)
 
     def _plan(self) -> cell.Plan:
@@ -189,6 +190,10 @@ class CellRun:
                     file=sys.stderr,
                 )
 
+    def _warn(self, *sentences: str) -> None:
+        for sentence in sentences:
+            print(f"warning: {sentence}", file=sys.stderr)
+
     def _run_in_background(self, plan: cell.Plan) -> int:
         given = self._given
         names = (given.out, given.err)
@@ -199,6 +204,7 @@ class CellRun:
             self._connection, plan, output, given.timeout, self._background_ended
         )
         job.start(self._pulling)
+        self._warn(*given.warnings(self._magics.folder))
         for name, pipe in pipes.items():
             self._variables[name] = pipe.reader
         if given.proc:
@@ -211,8 +217,7 @@ class CellRun:
             print(f"{job!r}", file=sys.stderr)
 
     def _report(self, plan: cell.Plan, result: cell.CellResult, output: streams.Output) -> int:
-        for warning in result.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
+        self._warn(*result.warnings)
         if plan.detach:
             print(result.container_id)
         for kind, path in result.changes[:SHOWN_CHANGES]:

@@ -218,6 +218,14 @@ def test_the_shown_command_keeps_secrets(cell, tmp_path, engine):
     assert (done.returncode, done.stdout) == (3, "x\n"), done.stderr
 
 
+def test_what_stands_in_braces_is_shown_in_braces(shared_kernel, images):
+    shared_kernel.run("token = 'TOPSECRET'")
+    result = shared_kernel.run(f"%container {images.busybox} sh -c 'echo {{token}}; false'")
+    assert result.stdout == "TOPSECRET\n"
+    assert "TOPSECRET" not in str(result.error)
+    assert "{token}" in str(result.error)
+
+
 LONG = "#" * 500 + "\necho long; exit 4\n"
 TOO_LONG = "#" * 140_000 + "\necho long; exit 4\n"
 

@@ -55,6 +55,18 @@ def test_a_named_volume_keeps_files_between_cells(cell, engine):
         wait_for(lambda: removed(engine, name), seconds=5)
 
 
+def test_a_volume_named_like_a_folder_is_warned_of(cell, engine, notebook_folder):
+    name = f"ipycontainers-test-folder-{os.getpid()}"
+    (notebook_folder / name).mkdir()
+    try:
+        result = cell("busybox", "ls /data", options=f"-v {name}:/data")
+        assert result.status == "ok"
+        assert result.stderr.startswith("warning: ")
+        assert f"./{name}" in result.stderr
+    finally:
+        wait_for(lambda: removed(engine, name), seconds=5)
+
+
 def test_anonymous_volumes_go_with_the_container(cell, engine):
     before = {volume.name for volume in engine.docker.volumes.list()}
     cell("busybox", "echo x > /data/f", options="-v /data")
