@@ -1,11 +1,11 @@
 """A real registry on this machine, and a slow way to it.
 
     registry = Registry(folder)                 Debian's docker-registry; .address, a port
-    registry.push("test/layers", sizes)         an image of layers with these sizes, in bytes
+    registry.push("test/layers", layers)        an image of these layers, tar files
+    noise(size)                                 a layer that no engine has
     slow = SlowPath(registry.port, rate)        another port: at most ``rate`` bytes a second
 
-Docker trusts registries of 127.0.0.0/8 without TLS. The layers are never the same
-twice, since an engine does not fetch what it has.
+Docker trusts registries of 127.0.0.0/8 without TLS.
 
 Knows: the registry's HTTP API. Does not know: engines, pytest.
 """
@@ -32,6 +32,7 @@ MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"
 LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 PROGRAM = "docker-registry"
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def is_installed() -> bool:
@@ -70,11 +71,15 @@ class Registry:
             time.sleep(0.05)
         raise AssertionError("the registry did not start")
 
-    def push(self, name: str, sizes: Sequence[int]) -> None:
+    def push(self, name: str, layers: Sequence[bytes]) -> None:
         """Store an image, oldest layer first, under the tag latest."""
-        layers = [_layer(size) for size in sizes]
-        rootfs = {"type": "layers", "diff_ids": [_digest(layer) for layer in layers]}
-        config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": rootfs}).encode()
+        machine = os.uname().machine
+        image = {
+            "architecture": ARCHITECTURES.get(machine, machine),
+            "os": "linux",
+            "rootfs": {"type": "layers", "diff_ids": [_digest(layer) for layer in layers]},
+        }
+        config = json.dumps(image).encode()
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
@@ -108,7 +113,8 @@ def _digest(blob: bytes) -> str:
     return f"sha256:{hashlib.sha256(blob).hexdigest()}"
 
 
-def _layer(size: int) -> bytes:
+def noise(size: int) -> bytes:
+    """A layer of that many bytes which is never the same twice."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         member = tarfile.TarInfo(f"data-{size}")
