@@ -2,7 +2,7 @@
 #
 #   make lab        open the first notebook in JupyterLab     LAB_ARGS=--no-browser
 #   make test       run the tests                             PYTEST_ARGS="-k options -x"
-#   make test-all   the tests on each engine of ENGINES too   ENGINES="unix:///run/podman/podman.sock"
+#   make test-all   the tests, then cells and their removal on each of ENGINES="unix://… tcp://…"
 #   make check      ruff, mypy --strict, make test
 #   make bench      measure the figures of the README
 #   make notebooks  run the notebooks and compare their outputs
@@ -30,7 +30,8 @@ test: $(VENV)/.test
 
 test-all: test
 	set -e; for engine in $(ENGINES); do \
-	    IPYCONTAINERS_TEST_ENGINE=$$engine $(BIN)/python -m pytest -m engine $(PYTEST_ARGS); done
+	    IPYCONTAINERS_TEST_ENGINE=$$engine $(BIN)/python -m pytest \
+	        -m "engine and not podman" $(PYTEST_ARGS) tests/magics tests/watchdog; done
 
 check: lint test
 
