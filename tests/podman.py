@@ -79,10 +79,15 @@ def _serve(folder: Path, words: list[str]) -> Iterator[str]:
             os.killpg(program.pid, signal.SIGTERM)
         program.wait(10)
         _end_pause_process(runtime)
-        subprocess.run(
-            ["umount", "-q", f"{folder}/root/vfs"], check=False, stderr=subprocess.DEVNULL
-        )
+        _unmount_below(folder)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unmount_below(folder: Path) -> None:
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for point in sorted(mounts, reverse=True):
+        if point.startswith(f"{folder}/"):
+            subprocess.run(["umount", point], check=False)
 
 
 def _end_pause_process(runtime: Path) -> None:
