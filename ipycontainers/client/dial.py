@@ -64,12 +64,13 @@ class TlsSocket:
                 self._incoming.write_eof()
 
     def _decrypt(self, size: int) -> bytes | None:
-        """b"" is the end; None: nothing has arrived."""
+        """b"" is the end that the other side announced; None: nothing has arrived. An end
+        without that word, close_notify, was a cut: SSLEOFError, which is an OSError."""
         try:
             return self._tls.read(size)
         except ssl.SSLWantReadError:
             return None
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+        except ssl.SSLZeroReturnError:
             return b""
 
     def recv(self, size: int) -> bytes:
@@ -170,6 +171,7 @@ class Dialler:
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             return _connected(sock, address.removeprefix("unix://"), timeout)
         sock = socket.create_connection((parts.hostname or "", parts.port or 0), timeout)
+        _keep_alive(sock)
         if self.candidate.tls is None:
             return sock
         try:
@@ -179,9 +181,24 @@ class Dialler:
             sock.close()
             raise
 
+    def check_end(self, sock: AnySocket) -> None:
+        """Raises OSError when what looks like the end of this stream was a cut. A cut of
+        plain TCP without a reset looks like an end, and nothing here can tell."""
+        if self.ssh and isinstance(sock, socket.socket):
+            self.ssh.check_end(sock)
+
     def close(self) -> None:
         if self.ssh:
             self.ssh.close()
+
+
+def _keep_alive(sock: socket.socket) -> None:
+    """So that a program may be silent for hours, and a host that is gone is noticed: a read
+    then fails, 30 s and some probes later."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _connected(sock: socket.socket, path: str, timeout: float | None) -> socket.socket:
@@ -206,6 +223,8 @@ def _dial_pipe(address: str, timeout: float | None) -> socket.socket:
 
 def _tls_context(tls: Tls) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=tls.ca)
+    # Python lets OpenSSL 3 take a cut for an end; output would then be short and nobody told.
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

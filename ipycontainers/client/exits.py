@@ -63,6 +63,8 @@ class ExitWatch:
         self._exit: Exit | None = None
         self._error: BaseException | None = None
         self._closed = False
+        self._broke = False
+        self._heard = False
         self._waited_since = 0.0
         self._streams = [events]
         self._threads: list[threading.Thread] = []
@@ -85,6 +87,12 @@ class ExitWatch:
         if self._error:
             raise self._error
         return self._exit
+
+    @property
+    def broke(self) -> bool:
+        """Whether the stream of events ended before it told the end: it, and so perhaps the
+        container's output, which looks just as an end does, was cut on the way."""
+        return self._broke
 
     def close(self) -> None:
         """Ends the requests and threads of the watch; never waits for the container."""
@@ -114,6 +122,7 @@ class ExitWatch:
         with contextlib.suppress(*BROKEN, AttributeError):
             code = self._code_of_events()
         if code is None:
+            self._broke = not (self._heard or self._closed)
             self._ask()
         else:
             self._found(code)
@@ -124,6 +133,7 @@ class ExitWatch:
             if action == "oom":
                 self._oom = True
             if action in DIED:
+                self._heard = True
                 attributes = event.get("Actor", {}).get("Attributes", {})
                 codes = [attributes[name] for name in CODES if name in attributes]
                 return int(codes[0]) if codes else None

@@ -22,6 +22,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import weakref
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -51,6 +52,9 @@ class Ssh:
         self._folder = _private_folder()
         self._complaints = (self._folder / "stderr").open("w+b")
         self._programs: list[subprocess.Popen[bytes]] = []
+        self._program_of: weakref.WeakKeyDictionary[socket.socket, subprocess.Popen[bytes]] = (
+            weakref.WeakKeyDictionary()
+        )
         self._lock = threading.Lock()
 
     def _options(self) -> list[str]:
@@ -95,7 +99,15 @@ class Ssh:
             raise
         with self._lock:
             self._programs = [old for old in self._programs if old.poll() is None] + [program]
+            self._program_of[ours] = program
         return ours
+
+    def check_end(self, sock: socket.socket) -> None:
+        """Raises OSError when a stream that ended was cut: ssh says so by its exit status,
+        which is 0 where the engine closed the stream."""
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyError):
+            if status := self._program_of[sock].wait(1):
+                raise ConnectionResetError(f"ssh ended with status {status}")
 
     def complaint(self) -> str:
         """What ssh wrote to stderr last; waits a moment for the program to end."""

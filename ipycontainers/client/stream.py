@@ -56,6 +56,8 @@ class Stream:
         Raises what ``failure`` makes of an answer of 400 and above, OSError, and
         http.client.HTTPException.
         """
+        self._dialler = dialler
+        self._is_closed = False
         self._sock: AnySocket = dialler.dial(timeout)
         # Not getresponse(): that closes the socket when the answer has no length.
         self._response = http.client.HTTPResponse(cast("socket.socket", self._sock), method=method)
@@ -102,6 +104,7 @@ class Stream:
 
     def close(self) -> None:
         """Ends the request; a read in another thread ends too. May be called twice."""
+        self._is_closed = True
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
         self._response.close()
@@ -122,9 +125,17 @@ class Attachment(Stream):
     """
 
     def read(self, size: int = 65536) -> bytes:
-        """At least one byte, at most ``size``; waits for it. b"" is the end."""
+        """At least one byte, at most ``size``; waits for it. b"" is the end.
+
+        Raises OSError where the connection broke before the end. A proxy of plain TCP can
+        cut it without a trace, and then b"" comes while the container still runs: an
+        engine ends the stream with the container, even of a program that has closed it.
+        """
         with _broken_is_oserror():
-            return self._response.fp.read1(size)
+            data = self._response.fp.read1(size)
+        if not data and not self._is_closed:
+            self._dialler.check_end(self._sock)
+        return data
 
     def write(self, data: bytes) -> None:
         """Waits until all is sent. Raises BrokenPipeError when the container has ended."""

@@ -47,6 +47,26 @@ def test_a_program_that_cannot_start(
     with pytest.raises(errors.EngineError) as caught:
         run(connection, image, [command])
     assert caught.value.exit_code == code
+    assert ("is a folder" in caught.value.message) == (command == "/etc")
+
+
+def test_the_stream_lasts_as_long_as_the_container_though_the_program_closes_it(
+    connection: Connection, image: str
+) -> None:
+    command = ["sh", "-c", "exec >&- 2>&-; sleep 1; exit 7"]
+    created = connection.create({"Image": image, "Cmd": command, **NO_NETWORK})
+    try:
+        with (
+            connection.attach(created.id) as attachment,
+            connection.watch_exit(created.id) as watch,
+        ):
+            connection.start(created.id)
+            assert attachment.read() == b""
+            ended = watch.result(1)
+            assert ended is not None
+            assert (ended.code, watch.broke) == (7, False)
+    finally:
+        connection.remove(created.id)
 
 
 def test_kill_and_remove(connection: Connection, image: str) -> None:
@@ -62,8 +82,17 @@ def test_kill_and_remove(connection: Connection, image: str) -> None:
 
 
 def test_a_missing_image_is_not_found(connection: Connection) -> None:
-    with pytest.raises(errors.NotFound):
-        connection.create({"Image": "nosuch", **NO_NETWORK})
+    for ask in (
+        lambda: connection.create({"Image": "nosuch", **NO_NETWORK}),
+        lambda: connection.inspect_image("nosuch"),
+    ):
+        with pytest.raises(errors.NotFound, match=r"^there is no image nosuch:latest here$"):
+            ask()
+
+
+def test_what_is_no_name_of_an_image(connection: Connection) -> None:
+    with pytest.raises(errors.Invalid, match=r"^'Nosuch' is no name of an image$"):
+        connection.create({"Image": "Nosuch", **NO_NETWORK})
 
 
 def test_files_are_shared(connection: Connection) -> None:
