@@ -127,6 +127,9 @@ def slow_image(engine: Any, images: Any, tmp_path: Path) -> Iterator[str]:
     registry.close()
     for name in engine.list_images():
         if name.startswith(path.address):
+            # A cell's container may still be on its way out.
+            of_it = {"all": True, "filters": {"ancestor": name}}
+            wait_for(lambda of_it=of_it: not engine.docker.api.containers(**of_it))
             engine.docker.images.remove(name)
 
 
