@@ -21,7 +21,7 @@ import tarfile
 import threading
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import streams
@@ -48,6 +48,9 @@ CELL_LABEL = "org.ipycontainers.cell"
 # kill and the engine's answer the whole stays below 3 seconds.
 GRACE = 1.0
 KILL_PATIENCE = 1.5
+
+# The streams' end and the program's are some milliseconds apart, 0.24 s on Podman.
+CUT_SECONDS = 2.0
 
 REMOVAL = "ipycontainers-remove"
 REMOVAL_PATIENCE = 3.0
@@ -80,14 +83,18 @@ class Plan:
 
 @dataclass(frozen=True)
 class CellResult:
-    """What came of a run: ``duration`` in seconds, ``changes`` as (kind, path), sorted."""
+    """What came of a run: ``duration`` in seconds, ``changes`` as (kind, path), sorted.
+
+    ``cut`` says that a connection broke, so that output may be missing.
+    """
 
     container_id: str
     exit_code: int
     oom_killed: bool
     duration: float
     warnings: tuple[str, ...] = ()
-    changes: tuple[tuple[str, str], ...] = field(default=())
+    changes: tuple[tuple[str, str], ...] = ()
+    cut: bool = False
 
 
 class Run:
@@ -105,6 +112,7 @@ class Run:
         self._over = threading.Event()
         self._creating = False
         self._reached_end = 0.0
+        self._broke = False
         self.container_id = ""
         self.warnings: tuple[str, ...] = ()
 
@@ -217,11 +225,13 @@ class Run:
             ).start()
 
     def _read(self, attachment: Attachment) -> None:
-        # A broken connection ends the stream; whether the program ended is for
-        # the engine to say, and finish() asks it.
-        with contextlib.suppress(OSError, ValueError, ContainerError):
+        # A broken connection ends the stream; how the program ended is for the
+        # engine to say, and finish() asks it.
+        try:
             for batch in streams.batches(attachment.read, tty=self._plan.tty):
                 self._put(batch)
+        except (OSError, ValueError, ContainerError):
+            self._broke = not self._over.is_set()
         self._put(None)
 
     def _put(self, batch: list[Frame] | None) -> None:
@@ -250,6 +260,7 @@ class Run:
             time.monotonic() - self._started,
             self.warnings,
             self._changes() if self._plan.diff else (),
+            cut=self._broke or self._watch.broke,
         )
 
     def _move(self, output: Output, deadline: float | None) -> bool:
@@ -272,10 +283,24 @@ class Run:
     def _known(self, deadline: float | None) -> bool:
         """Wait until the exit code is known (True) or the deadline passes (False)."""
         assert self._watch
+        checked = False
         while self._watch.result(0.2) is None:
             if deadline is not None and time.monotonic() > deadline:
                 return False
+            if not checked and time.monotonic() - self._reached_end > CUT_SECONDS:
+                checked = True
+                self._broke |= self._still_runs()
         return True
+
+    def _still_runs(self) -> bool:
+        """Whether the program runs on though its streams have ended: then they were cut.
+
+        An engine ends the streams with the container, even of a program that has
+        closed them (dockerd 20.10, Podman 4.3).
+        """
+        with contextlib.suppress(ContainerError):
+            return bool(self._connection.inspect(self.container_id)["State"]["Running"])
+        return False
 
     def end(self, output: Output, *, grace: float = GRACE) -> None:
         """End every process of the container: SIGINT, and SIGKILL after ``grace`` seconds.

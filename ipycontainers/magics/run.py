@@ -26,6 +26,7 @@ from ipycontainers.errors import (
     CellFailed,
     CellTimedOut,
     ContainerError,
+    EngineError,
     EngineUnavailable,
     Invalid,
 )
@@ -224,6 +225,12 @@ class CellRun:
             print(kind, _on_one_line(path))
         if len(result.changes) > SHOWN_CHANGES:
             print(f"… and {len(result.changes) - SHOWN_CHANGES:,} more")
+        if result.cut:
+            raise EngineError(
+                "the connection to the engine broke while the cell ran, so output may be missing; "
+                f"the program itself ended with exit code {result.exit_code}",
+                "run the cell again; --keep keeps a container and its logs",
+            )
         if result.exit_code and self._given.raise_error:
             raise self._failure(result, output)
         return result.exit_code
@@ -264,8 +271,8 @@ class CellRun:
         words = self._interpreter.words if self._interpreter else self._given.command
         if not words:
             return error
-        hint = ""
-        if self._interpreter:
+        hint = "--entrypoint names a program of the image" if self._given.entrypoint else ""
+        if self._interpreter and not hint:
             is_sh = words[0].rsplit("/", 1)[-1] == "sh"
             other, word = ("another that the image has", "PROGRAM") if is_sh else ("sh", "sh")
             hint = f"name {other}: %%container {self._given.image} {word}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import socket
 from pathlib import Path
 
 import pytest
+from proxy import Proxy
 
 
 def test_progress_bars_stay_one_line(cell):  # R05
@@ -109,3 +112,26 @@ def test_a_background_failure_without_a_handle_is_said(cell, shared_kernel):
     shown = shared_kernel.run("import time; time.sleep(2)")
     said = shown.stderr + shared_kernel.run("1").stderr
     assert not said or "exit code 5" in said
+
+
+@pytest.mark.parametrize("body", ["echo begin; sleep 4; echo end", "echo begin; sleep 1; exit 3"])
+def test_a_connection_that_breaks_fails_the_cell_and_says_what_is_missing(
+    kernels, images, engine, body
+):
+    if not engine.candidate.address.startswith("unix://"):
+        pytest.skip("the proxy stands before a socket")
+    target = engine.candidate.address.removeprefix("unix://")
+    with contextlib.closing(Proxy(socket.AF_UNIX, target)) as proxy:
+        kernel = kernels(env={"DOCKER_HOST": proxy.address})
+        cell = kernel.submit(f"%%container -l test=cut --no-raise-error {images.busybox}\n{body}")
+        cell.wait_for("begin")
+        proxy.cut()
+        result = cell.result(timeout=20)
+        assert result.error.ename == "EngineError"
+        assert "output may be missing" in result.error.evalue
+        assert kernel.run(f"%%container {images.busybox}\necho next").stdout == "next\n"
+
+
+def test_a_program_that_closes_its_streams_and_runs_on_is_no_broken_connection(cell):
+    result = cell("busybox", "echo begin; exec >/dev/null 2>&1; sleep 3; exit 0")
+    assert (result.status, result.stdout) == ("ok", "begin\n"), result.error
