@@ -56,12 +56,16 @@ def say(*words):
 class Owner:
     """One such process; ``close`` ends it."""
 
-    def __init__(self, script: str, *, cwd: Path | None = None,
-                 env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, script: str, *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-X", "dev", "-c", PRELUDE + script + "\ntime.sleep(600)"],
-            cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY), **(env or {})})
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), **(env or {})},
+        )
 
     def line(self) -> str:
         """The next line that it prints; empty when it has ended."""
@@ -97,5 +101,8 @@ def _state(pid: int) -> str:
 def watchdogs_of(pid: int) -> list[int]:
     """The watchdogs of process ``pid``, as anybody finds them with ps."""
     listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True)
-    return [int(line.split()[0]) for line in listed.stdout.splitlines()
-            if f"ipycontainers/watchdog --kernel {pid}" in line]
+    return [
+        int(line.split()[0])
+        for line in listed.stdout.splitlines()
+        if f"ipycontainers/watchdog --kernel {pid}" in line
+    ]

@@ -93,9 +93,14 @@ class Watchdog:
         reading, self._pipe = os.pipe()
         try:
             self._process = _Outliving(
-                _command(sweep), stdin=reading, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, cwd=Path(__file__).anchor, start_new_session=True,
-                creationflags=_WINDOWS_FLAGS)
+                _command(sweep),
+                stdin=reading,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=Path(__file__).anchor,
+                start_new_session=True,
+                creationflags=_WINDOWS_FLAGS,
+            )
         finally:
             os.close(reading)
         self._tell({"kernel": kernel_id(), "setting": self._setting, "path": _import_path()})
@@ -105,7 +110,7 @@ class Watchdog:
     def _tell(self, message: dict[str, object]) -> None:
         data = json.dumps(message).encode() + b"\n"
         while data:
-            data = data[os.write(self._pipe, data):]
+            data = data[os.write(self._pipe, data) :]
 
     def _hang_up(self) -> None:
         if self._pipe >= 0:
@@ -124,8 +129,9 @@ class _Outliving(subprocess.Popen[bytes]):
 _WATCHDOGS: dict[int, Watchdog] = {}
 
 # Without a console, and not reached by the kernel's Ctrl-C.
-_WINDOWS_FLAGS: int = (getattr(subprocess, "CREATE_NO_WINDOW", 0)
-                       | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0))
+_WINDOWS_FLAGS: int = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(
+    subprocess, "CREATE_NEW_PROCESS_GROUP", 0
+)
 
 
 def start(setting: str | None = None, *, sweep: bool = True) -> None:
@@ -157,8 +163,7 @@ def _command(sweep: bool) -> list[str]:
     file costs memory for the life of the kernel. The package is named by its
     place, so it is this one and no other version.
     """
-    command = [sys.executable, "-I", "-S", str(Path(__file__).parent),
-               "--kernel", str(os.getpid())]
+    command = [sys.executable, "-I", "-S", str(Path(__file__).parent), "--kernel", str(os.getpid())]
     return [*command, "--sweep"] if sweep else command
 
 

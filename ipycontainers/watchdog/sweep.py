@@ -46,8 +46,10 @@ def remove_of(kernel: str, engines: Iterable[Candidate]) -> None:
     keep the others waiting. The caller ends its process afterwards, whatever
     such a thread still waits for.
     """
-    threads = [threading.Thread(target=_remove_repeatedly, args=(kernel, engine), daemon=True)
-               for engine in engines]
+    threads = [
+        threading.Thread(target=_remove_repeatedly, args=(kernel, engine), daemon=True)
+        for engine in engines
+    ]
     for thread in threads:
         thread.start()
     latest = time.monotonic() + LIMIT
@@ -67,9 +69,14 @@ def remove_dead(setting: str | None = None) -> None:
         except EngineUnavailable:
             continue
         with connection:
-            _remove(connection, [container["Id"] for container in
-                                 connection.list_containers(labels=place(), all=True)
-                                 if is_abandoned(container["Labels"])])
+            _remove(
+                connection,
+                [
+                    container["Id"]
+                    for container in connection.list_containers(labels=place(), all=True)
+                    if is_abandoned(container["Labels"])
+                ],
+            )
         return
 
 
@@ -79,9 +86,16 @@ def _remove_repeatedly(kernel: str, engine: Candidate) -> None:
         time.sleep(max(0, begin + moment - time.monotonic()))
         try:
             with open_candidate(engine, timeout=PATIENCE) as connection:
-                _remove(connection, [container["Id"] for container in
-                                     connection.list_containers(labels={KERNEL: kernel}, all=True)
-                                     if KEEP not in container["Labels"]])
+                _remove(
+                    connection,
+                    [
+                        container["Id"]
+                        for container in connection.list_containers(
+                            labels={KERNEL: kernel}, all=True
+                        )
+                        if KEEP not in container["Labels"]
+                    ],
+                )
         except Exception:  # noqa: BLE001 - whatever it was, nobody else would try again
             continue
 

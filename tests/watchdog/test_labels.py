@@ -14,16 +14,28 @@ import ipycontainers
 from ipycontainers.watchdog import KEEP, LABEL, labels
 from ipycontainers.watchdog.labels import is_abandoned, kernel_id
 
-NAMES = {"user", "boot-id", "pid-namespace", "kernel-pid", "kernel-start", "kernel", "notebook",
-         "version"}
+NAMES = {
+    "user",
+    "boot-id",
+    "pid-namespace",
+    "kernel-pid",
+    "kernel-start",
+    "kernel",
+    "notebook",
+    "version",
+}
 linux = pytest.mark.skipif(sys.platform != "linux", reason="a death is proven on Linux only")
 
 
 def _dead() -> dict[str, str]:
     """Labels as a process made them that has ended since."""
     script = "import json; from ipycontainers.watchdog import labels; print(json.dumps(labels()))"
-    made = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True,
-                          env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
+    made = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
     return dict(json.loads(made.stdout))
 
 
@@ -68,12 +80,24 @@ def test_whoever_got_the_pid_later_is_not_the_owner() -> None:
     assert is_abandoned({**labels(), LABEL + "kernel-start": earlier})
 
 
-@pytest.mark.parametrize("change", [
-    {"user": "4711:colleague"}, {"boot-id": "00000000-0000-0000-0000-000000000000"},
-    {"pid-namespace": "1"}, {"boot-id": ""}, {"pid-namespace": ""}, {"user": ""},
-    {"keep": "true"}, {"keep": "false"}, {"kernel-pid": ""}, {"kernel-pid": "-1"},
-    {"kernel-pid": "99999999999999999999"}, {"kernel-start": "soon"},
-], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"user": "4711:colleague"},
+        {"boot-id": "00000000-0000-0000-0000-000000000000"},
+        {"pid-namespace": "1"},
+        {"boot-id": ""},
+        {"pid-namespace": ""},
+        {"user": ""},
+        {"keep": "true"},
+        {"keep": "false"},
+        {"kernel-pid": ""},
+        {"kernel-pid": "-1"},
+        {"kernel-pid": "99999999999999999999"},
+        {"kernel-start": "soon"},
+    ],
+    ids=str,
+)
 def test_what_proves_nothing_is_not_abandoned(change: dict[str, str]) -> None:
     changed = {LABEL + name: value for name, value in change.items()}
     assert not is_abandoned({**_dead(), **changed})

@@ -47,7 +47,7 @@ def _ready(watchdog: Watchdog) -> int:
 
 
 def _ignored(pid: int) -> str:
-    """"1:" and the mask of ignored signals, when SIGINT is among them."""
+    """ "1:" and the mask of ignored signals, when SIGINT is among them."""
     status = Path(f"/proc/{pid}/status").read_text()
     mask = next(line.split()[1] for line in status.splitlines() if line.startswith("SigIgn"))
     return f"{int(mask, 16) >> (signal.SIGINT - 1) & 1}:{mask}"
@@ -208,10 +208,13 @@ def test_guard_says_so_when_no_process_can_be_started(
         watchdog.guard(NOBODY)
 
 
-@pytest.mark.parametrize("change", [
-    "del os.pidfd_open",  # a Python built for older systems
-    "os.pidfd_open = absent",  # Linux before 5.3
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "del os.pidfd_open",  # a Python built for older systems
+        "os.pidfd_open = absent",  # Linux before 5.3
+    ],
+)
 def test_without_pidfd_it_notices_too(tmp_path: Path, change: str) -> None:
     package = Path(ipycontainers.watchdog.__file__).parent
     process = (
@@ -246,6 +249,10 @@ def test_it_starts_from_a_folder_that_is_gone(tmp_path: Path) -> None:
 def test_it_can_be_run_as_a_module() -> None:
     command = [sys.executable, "-m", "ipycontainers.watchdog", "--kernel", "1"]
     root = str(Path(ipycontainers.watchdog.__file__).parent.parent.parent)
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                          env={**os.environ, "PYTHONPATH": root}) as process:
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": root},
+    ) as process:
         assert process.communicate(timeout=10) == (None, b""), "its parent is not process 1"

@@ -27,8 +27,12 @@ SECONDS = 10  # the promise: nothing is left after that
 @pytest.fixture
 def environment(engine: Any, images: Any) -> dict[str, str]:
     """What PRELUDE and a kernel need."""
-    return {"ENGINE": engine.candidate.address, "IMAGE": images.busybox,
-            "PYTHONPATH": str(REPOSITORY), "MARK": json.dumps(MARK)}
+    return {
+        "ENGINE": engine.candidate.address,
+        "IMAGE": images.busybox,
+        "PYTHONPATH": str(REPOSITORY),
+        "MARK": json.dumps(MARK),
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -163,8 +167,13 @@ def test_kill_9_of_server_and_the_kernels_whole_group(
     engine: Any, environment: dict[str, str], tmp_path: Path
 ) -> None:
     server = subprocess.Popen(
-        [sys.executable, "-c", SERVER, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        text=True, env={**os.environ, **environment}, start_new_session=True)
+        [sys.executable, "-c", SERVER, tmp_path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+        start_new_session=True,
+    )
     with server:
         assert server.stdin is not None
         assert server.stdout is not None
@@ -201,8 +210,9 @@ def test_a_request_that_is_under_way_when_the_kernel_dies(engine: Any, start: St
     assert _all_removed(engine)
     [(name, value)] = MARK.items()
     filters = {"event": "create", "label": f"{name}={value}"}
-    events = engine.docker.api.events(since=since, until=int(time.time()) + 1, decode=True,
-                                      filters=filters)
+    events = engine.docker.api.events(
+        since=since, until=int(time.time()) + 1, decode=True, filters=filters
+    )
     assert list(events), "no request came far enough to make a container"
 
 
@@ -272,7 +282,8 @@ def test_a_notebook_folder_with_files_named_like_modules(
         "watchdog_process.close()\n"
         "sys.path.insert(0, os.getcwd()); sys.path.insert(0, '')\n"
         "watchdog.guard(connection.candidate); say(run())\n",
-        cwd=tmp_path)
+        cwd=tmp_path,
+    )
     container = owner.line()
     assert (tmp_path / "json.py").exists()
     owner.kill9()
@@ -282,7 +293,8 @@ def test_a_notebook_folder_with_files_named_like_modules(
 def test_a_watchdog_that_died_is_replaced_and_knows_the_engine(engine: Any, start: Start) -> None:
     owner = start(
         "connect(); first = run(); os.kill(watchdog_pid(), 9); time.sleep(0.5)\n"
-        "watchdog.guard(connection.candidate); say(first, run())\n")
+        "watchdog.guard(connection.candidate); say(first, run())\n"
+    )
     containers = owner.line().split()
     owner.kill9()
     assert all(_is_removed(engine, container) for container in containers)
@@ -296,8 +308,12 @@ def dead() -> dict[str, str]:
     """Labels of this user's process that has ended."""
     process = subprocess.Popen(["true"])
     process.wait()
-    return {**labels("dead.ipynb"), LABEL + "kernel-pid": str(process.pid),
-            LABEL + "kernel-start": "1", LABEL + "kernel": "0" * 32}
+    return {
+        **labels("dead.ipynb"),
+        LABEL + "kernel-pid": str(process.pid),
+        LABEL + "kernel-start": "1",
+        LABEL + "kernel": "0" * 32,
+    }
 
 
 def _create(engine: Any, image: str, found: dict[str, str]) -> str:
@@ -309,8 +325,9 @@ def test_loading_removes_what_a_dead_kernel_left(
     engine: Any, images: Any, start: Start, dead: dict[str, str]
 ) -> None:
     container = _create(engine, images.busybox, dead)
-    running = engine.create({"Image": images.busybox, "Cmd": ["sleep", "600"],
-                             "Labels": {**dead, **MARK}}).id
+    running = engine.create(
+        {"Image": images.busybox, "Cmd": ["sleep", "600"], "Labels": {**dead, **MARK}}
+    ).id
     engine.start(running)
     owner = start("watchdog.start(os.environ['ENGINE']); say(watchdog_pid())")
     watchdog = int(owner.line())
@@ -323,8 +340,10 @@ def test_a_sweep_touches_nothing_that_is_not_provably_ours_and_dead(
     engine: Any, images: Any, dead: dict[str, str]
 ) -> None:
     me = labels()
-    without = {name: {k: v for k, v in dead.items() if k != LABEL + name}
-               for name in ("user", "boot-id", "pid-namespace", "kernel-pid", "kernel-start")}
+    without = {
+        name: {k: v for k, v in dead.items() if k != LABEL + name}
+        for name in ("user", "boot-id", "pid-namespace", "kernel-pid", "kernel-start")
+    }
     spared = {
         "another machine or boot": {**dead, LABEL + "boot-id": "0" * 36},
         "another pid namespace": {**dead, LABEL + "pid-namespace": "4026530000"},
@@ -336,8 +355,10 @@ def test_a_sweep_touches_nothing_that_is_not_provably_ours_and_dead(
         **{f"without {name}": found for name, found in without.items()},
     }
     left = {why: _create(engine, images.busybox, found) for why, found in spared.items()}
-    swept = [_create(engine, images.busybox, dead),
-             _create(engine, images.busybox, {**me, LABEL + "kernel-start": "1"})]
+    swept = [
+        _create(engine, images.busybox, dead),
+        _create(engine, images.busybox, {**me, LABEL + "kernel-start": "1"}),
+    ]
     sweep.remove_dead(engine.candidate.address)
     assert [why for why, container in left.items() if not _there(engine, container)] == []
     assert [container for container in swept if _there(engine, container)] == []
