@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 KINDS = {0: "C", 1: "A", 2: "D"}  # changed, added, deleted, as docker diff prints them
+# An engine mounts these in every container, and Podman says that /etc was changed for it.
+EVERYWHERE = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
 
 
 def changes(
@@ -23,7 +25,7 @@ def changes(
     places where something is mounted. An engine makes them and the folders on the
     way there, so they are left out, unless something else changed beneath such a folder.
     """
-    targets = [posixpath.normpath(target) for target in targets]
+    targets = [posixpath.normpath(target) for target in (*EVERYWHERE, *targets)]
     found = {str(change["Path"]): KINDS.get(change["Kind"], "?") for change in listed}
     own = {path for path in found if not any(_is_within(path, target) for target in targets)}
     made = {path for path in own if any(_is_within(target, path) for target in targets)}

@@ -34,6 +34,12 @@ def test_a_folder_on_the_way_to_a_mount_stays_when_the_cell_changed_something_el
     assert changes(made, ["/tmp/nb"]) == (("A", "/tmp"), ("A", "/tmp/own"), ("A", "/tmpx"))
 
 
+def test_etc_is_left_out_unless_the_cell_changed_something_there():
+    etc, own = {"Path": "/etc", "Kind": 0}, {"Path": "/etc/own", "Kind": 1}
+    assert changes([etc], []) == ()
+    assert changes([etc, own], []) == (("C", "/etc"), ("A", "/etc/own"))
+
+
 def test_targets_of_every_kind_of_mount():
     config = {
         "Volumes": {"/v": {}},

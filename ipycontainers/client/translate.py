@@ -23,6 +23,8 @@ RUNTIME = re.compile(
     r"|unable to start container process|error during container init): ",
     re.DOTALL,
 )
+# Podman prepares a container when somebody attaches, and calls every failure of it a conflict.
+PREPARING = re.compile(r"^preparing container \w+ for attach: ")
 TAKEN = re.compile(r"port is already allocated|address already in use|is already in use by")
 STILL_THERE = "is the engine still running? `ipycontainers doctor` tells"
 # runc, crun and containerd agree on: exec: "PROGRAM": reason
@@ -57,9 +59,10 @@ def of_start(status: int, explanation: str, doing: str) -> errors.ContainerError
     The engine's text on it is the runtime's whole chain of causes; it stays in
     ``__cause__``.
     """
+    explanation, prepares = PREPARING.subn("", explanation)
     found = PROGRAM.search(explanation)
     if not found:
-        error = of_status(status, explanation, doing)
+        error = of_status(500 if prepares else status, explanation, doing)
         if isinstance(error, (errors.Invalid, errors.EngineError)) or "OCI" in explanation:
             return errors.EngineError(f"{doing}: {_without_runtime(explanation)}", exit_code=125)
         return error
