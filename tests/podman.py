@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def _serve(folder: Path, words: list[str]) -> Iterator[str]:
         program.wait(10)
         _end_pause_process(runtime)
         _unmount_below(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
 
 
 def _unmount_below(folder: Path) -> None:
@@ -88,6 +89,15 @@ def _unmount_below(folder: Path) -> None:
     for point in sorted(mounts, reverse=True):
         if point.startswith(f"{folder}/"):
             subprocess.run(["umount", point], check=False)
+
+
+def _remove(folder: Path) -> None:
+    """Podman's clearing up after a container, a process of its own, may still be at work."""
+    for _ in range(20):
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.1)
+        if not folder.exists():
+            return
 
 
 def _end_pause_process(runtime: Path) -> None:
