@@ -88,6 +88,26 @@ def test_init_reaps_and_ends_at_once(shared_kernel, images):  # R22 c
     assert result.stdout == "0\n"
 
 
+@pytest.mark.parametrize(("options", "code", "seconds"), [("", 137, 4), ("--init", 143, 2)])
+def test_stopping_a_detached_sleep(shared_kernel, images, engine, options, code, seconds):  # R22 b
+    made = shared_kernel.run(f"%%container -d {options} {images.busybox}\nexec sleep 1000")
+    container = engine.docker.containers.get(made.stdout.strip())
+    try:
+        start = time.monotonic()
+        container.stop(timeout=1)
+        assert time.monotonic() - start < seconds
+        assert container.wait()["StatusCode"] == code
+    finally:
+        engine.remove(container.id)
+
+
+def test_a_name_is_not_held_by_a_refused_container(shared_kernel, images):  # moby#23371
+    refused = shared_kernel.run(f"%%container --name ipyc-held --cpus 9999 {images.busybox}\ntrue")
+    assert refused.status == "error"
+    result = shared_kernel.run(f"%%container --name ipyc-held {images.busybox}\necho mine")
+    assert result.stdout == "mine\n", result.error
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_two_hundred_cells_leave_no_thread_descriptor_or_container(kernel, images, engine):
