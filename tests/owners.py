@@ -100,7 +100,9 @@ def _state(pid: int) -> str:
 
 def watchdogs_of(pid: int) -> list[int]:
     """The watchdogs of process ``pid``, as anybody finds them with ps."""
-    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["ps", "-eww", "-o", "pid,args"], capture_output=True, text=True, check=True
+    )
     return [
         int(line.split()[0])
         for line in listed.stdout.splitlines()
