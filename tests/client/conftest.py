@@ -202,7 +202,7 @@ def tls_engine(
     """The address. It listens in this network and has its containers in another, so that it
     cannot touch the first dockerd's bridge and rules."""
     usable = os.getuid() == 0 and shutil.which("dockerd") and shutil.which("unshare")
-    require(usable, "docker", "needs root, dockerd and unshare for a second dockerd")
+    require(usable, "user", "needs root, dockerd and unshare for a second dockerd")
     folder = tmp_path_factory.mktemp("dockerd")
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
