@@ -6,6 +6,9 @@
     ├── Unauthorized                the registry or engine wants other credentials
     ├── Conflict                    a name or port is taken, a container is in the wrong state
     ├── Unsupported                 this engine cannot do it
+    ├── IntegrityError              content is not what its digest says
+    ├── UnsafeLayer                 an archive wants to write outside its folder
+    ├── LaunchError                 no way to start a container on this machine
     ├── EngineError                 the engine answered with another error
     ├── EngineUnavailable           there is no engine to ask
     │   ├── NoEngine                no socket, nobody listens
@@ -71,6 +74,18 @@ class Conflict(ContainerError):
 
 class Unsupported(ContainerError):
     """This engine cannot do what was asked."""
+
+
+class IntegrityError(ContainerError):
+    """Content is not what its digest says; nothing of it was kept."""
+
+
+class UnsafeLayer(ContainerError):
+    """An archive holds an entry that wants to write outside its folder; nothing outside was."""
+
+
+class LaunchError(ContainerError):
+    """No launcher can start a container on this machine, or the one that was asked for cannot."""
 
 
 class EngineError(ContainerError):
