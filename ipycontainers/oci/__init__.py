@@ -1,0 +1,33 @@
+"""What an image is: content named by its digest, in a folder, as the OCI wrote it down.
+
+    layout = oci.Layout.open(folder)
+    oci.archive.load(stream, layout)            # what docker save wrote
+    image = layout.resolve("busybox")
+    oci.unpack.root(layout, image, target)      # a root to run programs in
+
+Reading order: descriptor, reference, blob, image, layout, entries, inside, archive,
+unpack, from_host. Only the standard library; no network; no root.
+
+Knows: images. Does not know: containers, registries, Docker's API.
+"""
+
+from __future__ import annotations
+
+from . import archive, unpack
+from .descriptor import Descriptor, Digest, Platform
+from .image import Config, Image, Layer
+from .layout import Layout
+from .reference import Reference
+
+__all__ = [
+    "Config",
+    "Descriptor",
+    "Digest",
+    "Image",
+    "Layer",
+    "Layout",
+    "Platform",
+    "Reference",
+    "archive",
+    "unpack",
+]

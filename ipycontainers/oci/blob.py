@@ -1,0 +1,145 @@
+"""Bytes on their way: checked against a digest, and freed of their compression.
+
+``verified`` gives a reader that raises IntegrityError at the end, or as soon as
+there is more than there should be; what was read before is not to be trusted
+until then. ``decompressed`` looks at the first bytes, as docker does, since
+media types lie. Both read a piece at a time.
+
+Knows: hashes, compressions, how reading fails. Does not know: where bytes are stored.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import importlib
+import io
+import lzma
+import tarfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Protocol, cast
+
+from ipycontainers.errors import IntegrityError, Invalid, Unsupported
+
+from .descriptor import Digest
+
+PIECE = 1 << 20
+
+
+class Readable(Protocol):
+    """What has bytes to give; b"" is the end."""
+
+    def read(self, size: int = ..., /) -> bytes: ...
+
+
+class _Raw(io.RawIOBase):
+    """Anything readable as what io.BufferedReader wants; closes it with itself."""
+
+    def __init__(self, source: Readable) -> None:
+        super().__init__()
+        self._source = source
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        piece = self._source.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None:
+        if not self.closed:
+            close = getattr(self._source, "close", None)
+            if close:
+                close()
+        super().close()
+
+
+class _Verified(_Raw):
+    def __init__(self, source: Readable, digest: Digest, size: int | None) -> None:
+        super().__init__(source)
+        self._digest, self._size = digest, size
+        self._hash, self._count = hashlib.sha256(), 0
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        count = super().readinto(buffer)
+        self._hash.update(buffer[:count])
+        self._count += count
+        if self._size is not None and (
+            self._count > self._size or (not count and self._count < self._size)
+        ):
+            raise IntegrityError(f"{self._digest} should have {self._size} bytes and has others")
+        if not count and self._hash.hexdigest() != self._digest.hex:
+            raise IntegrityError(f"what is stored as {self._digest} has another digest")
+        return count
+
+
+def buffered(source: Readable) -> io.BufferedReader:
+    """The same bytes with peek(); closing it closes the source."""
+    return io.BufferedReader(_Raw(source), PIECE)
+
+
+def verified(source: Readable, digest: Digest, size: int | None = None) -> io.BufferedReader:
+    """The same bytes; IntegrityError where they turn out not to be ``digest``'s."""
+    return io.BufferedReader(_Verified(source, digest, size), PIECE)
+
+
+def drain(source: Readable) -> None:
+    """Read to the end, which is where ``verified`` judges."""
+    while source.read(PIECE):
+        pass
+
+
+def decompressed(source: io.BufferedReader) -> io.BufferedReader:
+    """The bytes within gzip, bzip2, xz or zstd; other bytes as they are.
+
+    Unsupported for zstd where this Python has neither compression.zstd (3.14)
+    nor the package zstandard.
+    """
+    magic = source.peek(6)[:6]
+    opened: object = None
+    if magic.startswith(b"\x1f\x8b"):
+        opened = gzip.open(source)  # noqa: SIM115
+    elif magic.startswith(b"BZh"):
+        opened = bz2.open(source)  # noqa: SIM115
+    elif magic.startswith(b"\xfd7zXZ\0"):
+        opened = lzma.open(source)  # noqa: SIM115
+    elif magic.startswith(b"\x28\xb5\x2f\xfd"):
+        opened = _zstd(source)
+    return buffered(_Owning(cast("IO[bytes]", opened), source)) if opened else source
+
+
+class _Owning:
+    """A decompressor that closes what it reads from; these do not by themselves."""
+
+    def __init__(self, inner: Readable, source: io.BufferedReader) -> None:
+        self.read = inner.read
+        self.close = source.close
+
+
+def _zstd(source: io.BufferedReader) -> object:
+    for name in ("compression.zstd", "zstandard"):
+        try:
+            module = importlib.import_module(name)
+        except ImportError:
+            continue
+        if name == "zstandard":
+            return module.ZstdDecompressor().stream_reader(source, read_across_frames=True)
+        return module.ZstdFile(source)
+    raise Unsupported("this content is compressed with zstd", "pip install zstandard")
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Translate what tarfile and the decompressors raise on broken input to Invalid."""
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, tarfile.TarError, zlib.error) as error:
+        raise Invalid(f"{what} is broken: {error}") from error
+    except OSError as error:
+        if error.errno is not None:  # the disk's, not bzip2's "Invalid data stream"
+            raise
+        raise Invalid(f"{what} is broken: {error}") from error

@@ -1,0 +1,350 @@
+"""A folder of images: the OCI image layout, content named by its digest.
+
+    DIR/oci-layout              {"imageLayoutVersion": "1.0.0"}
+    DIR/index.json              one descriptor per name of an image; the name is the annotation
+                                org.opencontainers.image.ref.name, in full; an image without a
+                                name has one descriptor without it
+    DIR/blobs/sha256/HEX        manifests, configs, layers
+    DIR/tmp/                    what is being written; emptied by gc
+    DIR/lock                    taken while index.json is changed
+    DIR/use                     shared while content is put that no name points to yet (hold);
+                                gc takes it alone
+
+Nothing becomes visible before it is whole and verified: blobs and index.json are
+written to tmp/, synced, then renamed. A reader sees the old index or the new one.
+https://github.com/opencontainers/image-spec/blob/main/image-layout.md
+
+Knows: this folder. Does not know: tar, registries, containers.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from ipycontainers.errors import IntegrityError, Invalid, NotFound
+
+from . import descriptor as kinds
+from .blob import PIECE, Readable, decompressed, verified
+from .descriptor import Descriptor, Digest
+from .image import Image, Layer
+from .reference import Reference
+
+NAME = "org.opencontainers.image.ref.name"
+LARGEST_DOCUMENT = 4 << 20  # bytes of a manifest or config, as registries limit manifests
+_ID_DIGITS = frozenset("0123456789abcdef")
+
+
+class Layout:
+    """Images in a folder that this object's user owns; made by ``open``.
+
+    Several processes and threads may use one folder at once.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._parsed: dict[Digest, Image] = {}
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Layout:
+        """The layout there, made when there is none. Invalid when it is of another version."""
+        folder = Path(path)
+        (folder / "blobs/sha256").mkdir(parents=True, exist_ok=True)
+        (folder / "tmp").mkdir(exist_ok=True)
+        layout, version = cls(folder), folder / "oci-layout"
+        if not (folder / "index.json").exists() or not version.exists():
+            with layout._locked():
+                if not version.exists():
+                    layout._replace(version, {"imageLayoutVersion": "1.0.0"})
+                if not (folder / "index.json").exists():
+                    layout._write_index([])
+        if parse_json(version.read_bytes(), "oci-layout") != {"imageLayoutVersion": "1.0.0"}:
+            raise Invalid(f"{folder} is an image layout of another version than 1.0.0")
+        return layout
+
+    # --- content -------------------------------------------------------------------------
+
+    def put(
+        self,
+        source: Readable | bytes,
+        expected: Digest | None = None,
+        *,
+        media_type: str = "application/octet-stream",
+    ) -> Descriptor:
+        """Store content. Returning means: it is stored at this digest, whoever put it there.
+
+        IntegrityError when it is not ``expected``; then nothing became visible.
+        Reads ``source`` to its end a piece at a time.
+        """
+        stream = io.BytesIO(source) if isinstance(source, bytes) else source
+        with self.hold():
+            handle, name = tempfile.mkstemp(dir=self.path / "tmp")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    digest, size = _copy(stream, file)
+                    if expected is not None and digest != expected:
+                        raise IntegrityError(f"content that should be {expected} is {digest}")
+                    if not self.has(digest):
+                        file.flush()
+                        os.fsync(file.fileno())
+                if not self.has(digest):
+                    Path(name).chmod(0o444)
+                    Path(name).replace(self._blob(digest))
+            finally:
+                Path(name).unlink(missing_ok=True)
+        return Descriptor(media_type, digest, size)
+
+    def put_json(self, document: object, media_type: str) -> Descriptor:
+        """Store a document; the same document has the same digest."""
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return self.put(text.encode(), media_type=media_type)
+
+    def has(self, digest: Digest) -> bool:
+        return self._blob(digest).is_file()
+
+    def open_blob(self, digest: Digest, size: int | None = None) -> io.BufferedReader:
+        """A reader that verifies itself: IntegrityError at the end of what is not ``digest``'s.
+
+        NotFound when it is not stored; a blob that is no regular file is Invalid.
+        """
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            handle = os.open(self._blob(digest), flags)
+        except FileNotFoundError:
+            raise NotFound(f"no content {digest} here", "load or pull the image again") from None
+        except OSError as error:
+            raise Invalid(f"cannot read {digest}: {error.strerror}") from error
+        file = io.FileIO(handle)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            file.close()
+            raise Invalid(f"{digest} is stored as something else than a file")
+        return verified(file, digest, size)
+
+    def open_layer(self, layer: Layer) -> io.BufferedReader:
+        """The tar of a layer, decompressed; at its end both its digests have been verified."""
+        stored = self.open_blob(layer.descriptor.digest, layer.descriptor.size)
+        try:
+            return verified(decompressed(stored), layer.diff_id)
+        except BaseException:
+            stored.close()
+            raise
+
+    def document(self, descriptor: Descriptor) -> object:
+        """A stored JSON document. Invalid when it is too large or no JSON."""
+        if descriptor.size > LARGEST_DOCUMENT:
+            raise Invalid(f"{descriptor.digest} has {descriptor.size} bytes, too many to be one")
+        with self.open_blob(descriptor.digest, descriptor.size) as stream:
+            return parse_json(stream.read(), str(descriptor.digest))
+
+    # --- images --------------------------------------------------------------------------
+
+    def image(self, manifest: Descriptor) -> Image:
+        """The image of a stored manifest; NotFound, Invalid, IntegrityError."""
+        if manifest.digest not in self._parsed:
+            document = self.document(manifest)
+            config = document.get("config") if isinstance(document, dict) else None
+            plain = replace(manifest, annotations={}, platform=None)
+            image = Image.of(plain, document, self.document(Descriptor.of(config)))
+            self._parsed[manifest.digest] = image
+        return self._parsed[manifest.digest]
+
+    def add(self, manifest: Descriptor) -> Image:
+        """Keep an image, under no name unless it has one. Idempotent.
+
+        NotFound when content of it is missing: an index never points at nothing.
+        """
+        image = self._whole(manifest)
+        with self._locked():
+            entries = self._entries()
+            if all(entry.digest != manifest.digest for entry in entries):
+                self._write_index([*entries, image.manifest])
+        return image
+
+    def tag(self, name: str | Reference, manifest: Descriptor) -> Image:
+        """Let ``name`` mean this image, atomically.
+
+        The image that had the name keeps its others, or stays without one. Invalid
+        for a name with a digest; NotFound when content of the image is missing.
+        """
+        reference = Reference.parse(name) if isinstance(name, str) else name
+        if reference.digest is not None:
+            raise Invalid(f"{reference} has a digest and cannot be given to an image")
+        image = self._whole(manifest)
+        named = replace(image.manifest, annotations={NAME: reference.full})
+        with self._locked():
+            kept = self._without(reference)
+            unnamed = [e for e in kept if e.annotations or e.digest != manifest.digest]
+            self._write_index([*unnamed, named])
+        return image
+
+    def untag(self, name: str | Reference) -> Image:
+        """Take a name away; the image stays, without a name if this was its last. NotFound."""
+        reference = Reference.parse(name) if isinstance(name, str) else name
+        with self._locked():
+            found = self._named(reference, self._entries())
+            if found is None:
+                raise NotFound(f"No such image: {reference}")
+            self._write_index(self._without(reference))
+        return self.image(found)
+
+    def remove(self, image: Image) -> None:
+        """Forget an image and all its names; its content goes with the next gc. Idempotent."""
+        with self._locked():
+            kept = [e for e in self._entries() if e.digest != image.manifest.digest]
+            self._write_index(kept)
+
+    def images(self) -> list[tuple[tuple[str, ...], Image]]:
+        """Every image with its names as docker prints them, in the order they came."""
+        names: dict[Digest, list[str]] = {}
+        manifests: dict[Digest, Descriptor] = {}
+        for entry in self._entries():
+            manifests.setdefault(entry.digest, entry)
+            listed = names.setdefault(entry.digest, [])
+            if NAME in entry.annotations:
+                listed.append(str(Reference.parse(entry.annotations[NAME])))
+        return [(tuple(names[d]), self.image(entry)) for d, entry in manifests.items()]
+
+    def names(self, image: Image) -> tuple[str, ...]:
+        """The names of one image, as docker prints them."""
+        digest = image.manifest.digest
+        return next(
+            (names for names, other in self.images() if other.manifest.digest == digest), ()
+        )
+
+    def resolve(self, name: str) -> Image:
+        """The image of a name, an id, or the beginning of an id that only one image has.
+
+        A name goes before the beginning of an id. NotFound.
+        """
+        entries = self._entries()
+        wanted = name.removeprefix("sha256:")
+        if not name.startswith("sha256:"):
+            with suppress(Invalid):
+                found = self._named(Reference.parse(name), entries)
+                if found is not None:
+                    return self.image(found)
+        if wanted and len(wanted) <= 64 and set(wanted) <= _ID_DIGITS:
+            images = {image.id: image for image in map(self.image, entries)}
+            matching = [image for key, image in images.items() if key.hex.startswith(wanted)]
+            if len(matching) == 1:
+                return matching[0]
+        shown = name
+        with suppress(Invalid):
+            shown = str(Reference.parse(name))
+        raise NotFound(f"No such image: {shown}")
+
+    # --- space ---------------------------------------------------------------------------
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """While this is entered, gc anywhere removes nothing: for put before tag."""
+        with (self.path / "use").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            yield
+
+    def gc(self) -> int:
+        """Remove content that no image needs; returns the bytes freed.
+
+        Does nothing, and returns 0, while somebody holds the layout.
+        """
+        with (self.path / "use").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return 0
+            with self._locked():
+                needed = {d.hex for e in self._entries() for d in self.image(e).blobs}
+                blobs = (self.path / "blobs/sha256").iterdir()
+                unused = [path for path in blobs if path.name not in needed]
+                freed = 0
+                for path in [*unused, *(self.path / "tmp").iterdir()]:
+                    freed += path.lstat().st_size
+                    path.unlink()
+                return freed
+
+    # --- the files -----------------------------------------------------------------------
+
+    def _blob(self, digest: Digest) -> Path:
+        return self.path / "blobs/sha256" / digest.hex
+
+    def _whole(self, manifest: Descriptor) -> Image:
+        image = self.image(manifest)
+        missing = [digest for digest in image.blobs if not self.has(digest)]
+        if missing:
+            raise NotFound(f"image without its content {missing[0]}", "load or pull it again")
+        return image
+
+    def _entries(self) -> list[Descriptor]:
+        index = parse_json((self.path / "index.json").read_bytes(), "index.json")
+        listed = index.get("manifests") if isinstance(index, dict) else None
+        if not isinstance(listed, Sequence):
+            raise Invalid(f"{self.path}/index.json is no index of images")
+        return [Descriptor.of(entry) for entry in listed]
+
+    def _named(self, name: Reference, entries: Iterable[Descriptor]) -> Descriptor | None:
+        for entry in entries:
+            own = entry.annotations.get(NAME, "")
+            if name.digest is not None:
+                same = Reference.parse(own).name == name.name if own else False
+                if same and name.digest == entry.digest:
+                    return entry
+            elif own == name.full:
+                return entry
+        return None
+
+    def _without(self, name: Reference) -> list[Descriptor]:
+        """The index without that name; its image stays in it."""
+        entries = self._entries()
+        found = self._named(name, entries)
+        if found is None:
+            return entries
+        kept = [entry for entry in entries if entry.annotations.get(NAME) != name.full]
+        if all(entry.digest != found.digest for entry in kept):
+            kept.append(replace(found, annotations={}))
+        return kept
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self.path / "lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _write_index(self, entries: Iterable[Descriptor]) -> None:
+        manifests = [entry.to_json() for entry in entries]
+        index = {"schemaVersion": 2, "mediaType": kinds.INDEX, "manifests": manifests}
+        self._replace(self.path / "index.json", index)
+
+    def _replace(self, path: Path, document: object) -> None:
+        handle, name = tempfile.mkstemp(dir=self.path / "tmp")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(document, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+
+
+def parse_json(text: bytes, what: str) -> object:
+    """JSON from elsewhere; Invalid also when it is nested too deeply."""
+    try:
+        parsed: object = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"{what} is no JSON: {error}") from error
+    return parsed
+
+
+def _copy(source: Readable, target: io.BufferedWriter) -> tuple[Digest, int]:
+    digest, size = hashlib.sha256(), 0
+    while piece := source.read(PIECE):
+        digest.update(piece)
+        size += len(piece)
+        target.write(piece)
+    return Digest(digest.hexdigest()), size

@@ -1,0 +1,334 @@
+"""Layers become folders: one for overlayfs, or all merged into one plain root.
+
+    layer(stream, folder, overlay=True)     .wh.NAME is kept as overlayfs has it, a character
+                                            device 0:0 NAME; an opaque folder is the xattr
+                                            user.overlay.opaque=y (mounts with userxattr)
+    layer(stream, folder, overlay=False)    .wh.NAME removes NAME from what is there already
+    root(layout, image, folder)             every layer so, oldest first
+
+Works without root. What a user cannot give a file is recorded instead: owners, the
+bits setuid and setgid (never set on disk), and the modes of what its owner could not
+read back (0000 becomes 0400, for folders 0700). Device nodes are left out and listed;
+extended attributes are dropped. Hostile layers are expected: every path is walked
+inside the folder (``Inside``), files are only ever new, never written through.
+
+https://github.com/opencontainers/image-spec/blob/main/layer.md
+
+Knows: tar entries, whiteouts. Does not know: engines, mounts.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+import tarfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from ipycontainers.errors import Invalid, UnsafeLayer, Unsupported
+
+from .blob import PIECE, Readable, buffered, decompressed, drain, reading
+from .entries import entries
+from .image import Image
+from .inside import Inside
+from .layout import Layout
+
+_WHITEOUT = ".wh."
+_OPAQUE = ".wh..wh..opq"
+_SPECIAL = stat.S_ISUID | stat.S_ISGID
+# What a layer can bring about; other errors (no space, no permission) are the machine's.
+_OF_THE_LAYER = {
+    errno.EEXIST: "is there in another form",
+    errno.EISDIR: "is a folder",
+    errno.EILSEQ: "has a name that cannot be",
+    errno.EINVAL: "has a name that cannot be",
+    errno.ELOOP: "is behind a loop of links",
+    errno.EMLINK: "has too many names",
+    errno.ENAMETOOLONG: "has too long a name",
+    errno.ENOENT: "links to what is not there",
+    errno.ENOTDIR: "is below what is no folder",
+    errno.EPERM: "links to what cannot have a second name",
+}
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose an entry is in the image, and its mode there."""
+
+    uid: int
+    gid: int
+    mode: int
+
+
+@dataclass
+class Unpacked:
+    """What a folder cannot say about itself.
+
+    ``owners`` has each path that is not root's or whose mode is another on disk;
+    ``skipped`` the device nodes; ``size`` the bytes of all files.
+    """
+
+    owners: dict[str, Owner] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    size: int = 0
+
+    def to_json(self) -> dict[str, object]:
+        owners = {path: [o.uid, o.gid, o.mode] for path, o in self.owners.items()}
+        return {"owners": owners, "skipped": self.skipped, "size": self.size}
+
+    @classmethod
+    def of(cls, document: dict[str, object]) -> Unpacked:
+        """From what ``to_json`` gave, as this program stored it."""
+        owners, skipped, size = document["owners"], document["skipped"], document["size"]
+        if not (isinstance(owners, dict) and isinstance(skipped, list) and isinstance(size, int)):
+            raise Invalid("this is no record of unpacked layers")
+        return cls({path: Owner(*values) for path, values in owners.items()}, skipped, size)
+
+
+def layer(
+    stream: Readable,
+    folder: str | os.PathLike[str],
+    *,
+    overlay: bool,
+    record: Unpacked | None = None,
+) -> Unpacked:
+    """Unpack one layer into ``folder``, which exists; reads ``stream`` to its end.
+
+    ``record`` is of the layers below and is updated. Raises UnsafeLayer, Invalid, what
+    ``stream`` raises (IntegrityError at the end of a verified one), and Unsupported
+    where the file system cannot mark whiteouts. After an error the state of the folder
+    is undefined, but nothing outside it was touched.
+    """
+    record = record if record is not None else Unpacked()
+    tar = decompressed(buffered(stream))
+    with closing(Inside(folder)) as inside, reading("the layer"):
+        unpacking = _Layer(inside, record, overlay)
+        for entry, content in entries(tar, "the layer"):
+            with _blaming(entry.name):
+                unpacking.add(entry, content)
+        drain(tar)
+        unpacking.finish()
+    return record
+
+
+def root(layout: Layout, image: Image, folder: str | os.PathLike[str]) -> Unpacked:
+    """Merge all layers of an image into ``folder``, made if need be; as ``layer`` otherwise."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    record = Unpacked()
+    for part in image.layers:
+        with layout.open_layer(part) as stream:
+            layer(stream, folder, overlay=False, record=record)
+    return record
+
+
+class _Layer:
+    """One layer on its way into a folder."""
+
+    def __init__(self, inside: Inside, record: Unpacked, overlay: bool) -> None:
+        self._inside, self._record, self._overlay = inside, record, overlay
+        self._own: set[str] = set()  # real paths from this layer, which its whiteouts spare
+        self._folders: dict[str, tuple[int, float]] = {}  # mode and time that they get at last
+
+    def add(self, entry: tarfile.TarInfo, content: IO[bytes] | None) -> None:
+        _refuse_climbing(entry.name, entry.name)
+        if entry.islnk():
+            _refuse_climbing(entry.linkname, entry.name)
+        with self._inside.parent(entry.name, make=True) as (folder, name, real):
+            self._remember(folder, real.rpartition("/")[0])
+            if name.startswith(_WHITEOUT):
+                self._whiteout(folder, name, real)
+                return
+            if name == ".":
+                if not entry.isdir():
+                    raise UnsafeLayer(f"{entry.name!r} wants to replace the root")
+                self._folders[real] = (_readable(entry), entry.mtime)
+                self._own_up(entry, real)
+                return
+            if not self._make(entry, content, folder, name, real):
+                self._record.skipped.append(real)
+                return
+            if not entry.islnk():
+                self._own_up(entry, real)
+        while real and real not in self._own:
+            self._own.add(real)
+            real = real.rpartition("/")[0]
+
+    def finish(self) -> None:
+        """Give folders their modes and times, which writing into them would have changed."""
+        for path in sorted(self._folders, key=lambda path: path.count("/"), reverse=True):
+            mode, mtime = self._folders[path]
+            try:
+                with self._inside.parent(path) as (folder, name, _):
+                    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+                    handle = os.open(name, flags, dir_fd=folder)
+            except OSError:
+                continue  # replaced or removed by a later entry
+            try:
+                os.fchmod(handle, mode)
+                os.utime(handle, (mtime, mtime))
+            finally:
+                os.close(handle)
+
+    def _make(
+        self, entry: tarfile.TarInfo, content: IO[bytes] | None, folder: int, name: str, real: str
+    ) -> bool:
+        """Make the entry in place of what is there; False when a user cannot make such a one."""
+        if entry.isdir():
+            self._make_folder(folder, name, real)
+            self._folders[real] = (_readable(entry), entry.mtime)
+            return True
+        if not (content or entry.issym() or entry.islnk() or entry.isfifo()):
+            return False
+        if entry.islnk():
+            self._link(entry, folder, name, real)
+            return True
+        self._clear(folder, name, real)
+        if content:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            with os.fdopen(os.open(name, flags, 0o600, dir_fd=folder), "wb") as file:
+                shutil.copyfileobj(content, file, PIECE)
+                os.fchmod(file.fileno(), _readable(entry))
+            self._record.size += entry.size
+        elif entry.issym():
+            os.symlink(entry.linkname, name, dir_fd=folder)
+        else:
+            os.mkfifo(name, _readable(entry), dir_fd=folder)
+        os.utime(name, (entry.mtime, entry.mtime), dir_fd=folder, follow_symlinks=False)
+        return True
+
+    def _make_folder(self, folder: int, name: str, real: str) -> None:
+        there = _mode(folder, name)
+        if there is not None and stat.S_ISDIR(there):
+            return
+        hides = self._overlay and there is not None and stat.S_ISCHR(there)
+        self._clear(folder, name, real)
+        os.mkdir(name, 0o700, dir_fd=folder)
+        if hides:  # a whiteout came before it: what is below stays hidden
+            self._mark_opaque(folder, name)
+
+    def _link(self, entry: tarfile.TarInfo, folder: int, name: str, real: str) -> None:
+        with self._inside.parent(entry.linkname) as (source, source_name, source_real):
+            if source_real == real:
+                return
+            found = _mode(source, source_name)
+            if found is None or stat.S_ISDIR(found) or source_name == ".":
+                raise Invalid(f"{entry.name!r} in a layer links to no file: {entry.linkname!r}")
+            self._clear(folder, name, real)
+            os.link(source_name, name, src_dir_fd=source, dst_dir_fd=folder, follow_symlinks=False)
+            if source_real in self._record.owners:
+                self._record.owners[real] = self._record.owners[source_real]
+
+    def _whiteout(self, folder: int, name: str, real: str) -> None:
+        above = real.rpartition("/")[0]
+        hidden = name.removeprefix(_WHITEOUT)
+        if hidden in {"", ".", ".."}:
+            raise UnsafeLayer(f"{real!r} in a layer hides no file")
+        if name == _OPAQUE:
+            if self._overlay:
+                self._mark_opaque(folder, ".")
+            else:
+                self._clear_below(folder, above, spare=True)
+        elif hidden.startswith(_WHITEOUT):
+            return  # a mark of aufs, which means nothing here
+        elif self._overlay:
+            self._mark_whiteout(folder, hidden)
+        else:
+            self._clear(folder, hidden, f"{above}/{hidden}" if above else hidden, spare=True)
+
+    def _mark_whiteout(self, folder: int, name: str) -> None:
+        there = _mode(folder, name)
+        if there is None:
+            try:
+                os.mknod(name, stat.S_IFCHR | 0o600, 0, dir_fd=folder)
+            except PermissionError as error:
+                raise Unsupported("no whiteout can be made here", "copy the layers") from error
+        elif stat.S_ISDIR(there):  # of this layer, so only what is below it is hidden
+            self._mark_opaque(folder, name)
+
+    def _mark_opaque(self, folder: int, name: str) -> None:
+        handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+        try:
+            os.setxattr(handle, "user.overlay.opaque", b"y")
+        except OSError as error:
+            if error.errno not in {errno.ENOTSUP, errno.EPERM}:
+                raise
+            raise Unsupported("no folder can be made opaque here", "copy the layers") from error
+        finally:
+            os.close(handle)
+
+    def _clear(self, folder: int, name: str, real: str, *, spare: bool = False) -> None:
+        """Remove what is there; with ``spare``, but for what this layer brought."""
+        there = _mode(folder, name)
+        if there is None or (spare and real in self._own and not stat.S_ISDIR(there)):
+            return
+        if stat.S_ISDIR(there):
+            handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            try:
+                self._clear_below(handle, real, spare=spare)
+            finally:
+                os.close(handle)
+            if spare and real in self._own:
+                return
+            os.rmdir(name, dir_fd=folder)
+            self._folders.pop(real, None)
+        else:
+            os.unlink(name, dir_fd=folder)
+        self._record.owners.pop(real, None)
+        self._own.discard(real)
+
+    def _clear_below(self, folder: int, real: str, *, spare: bool) -> None:
+        for name in os.listdir(folder):
+            self._clear(folder, name, f"{real}/{name}" if real else name, spare=spare)
+
+    def _remember(self, folder: int, real: str) -> None:
+        if real not in self._folders:
+            found = os.fstat(folder)
+            self._folders[real] = (stat.S_IMODE(found.st_mode), found.st_mtime)
+
+    def _own_up(self, entry: tarfile.TarInfo, real: str) -> None:
+        mode = stat.S_IMODE(entry.mode)
+        changed = mode != _readable(entry) and not entry.issym()
+        if entry.uid or entry.gid or changed:
+            self._record.owners[real] = Owner(entry.uid, entry.gid, mode)
+        else:
+            self._record.owners.pop(real, None)
+
+
+def _readable(entry: tarfile.TarInfo) -> int:
+    """The mode on disk: without setuid and setgid, and so that its owner can copy it."""
+    kept = stat.S_IMODE(entry.mode) & ~_SPECIAL
+    return kept | (0o700 if entry.isdir() else 0o400)
+
+
+def _mode(folder: int, name: str) -> int | None:
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _refuse_climbing(path: str, name: str) -> None:
+    """A name that leaves the root by itself; what links do is ``Inside``'s to see to."""
+    depth = 0
+    for part in path.split("/"):
+        depth += {"": 0, ".": 0, "..": -1}.get(part, 1)
+        if depth < 0:
+            raise UnsafeLayer(f"{name!r:.300} in a layer leads outside: {path!r:.300}")
+
+
+@contextmanager
+def _blaming(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = _OF_THE_LAYER.get(error.errno or 0)
+        if why is None:
+            raise
+        raise Invalid(f"{name!r:.300} in a layer {why}") from error
+    except (OverflowError, UnicodeError) as error:  # times, sizes and names out of range
+        raise Invalid(f"{name!r:.300} in a layer: {error}") from error
