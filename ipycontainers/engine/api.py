@@ -1,0 +1,158 @@
+"""The Docker Engine API: every endpoint that is served, in one table, and every error's status.
+
+    ROUTES     method, path, endpoint; {} is one part of the path, {*} may hold slashes
+    STATUS     category of error → HTTP status
+
+What is not in the table is answered with 501 and a sentence that names it.
+
+Knows: which paths there are, versions. Does not know: HTTP's bytes, what endpoints do.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import ipycontainers
+from ipycontainers import errors
+
+from . import wire
+from .endpoints import archives, containers, images, streams, system
+from .engine import Engine
+from .server import Answer, Reply, Request
+
+logger = logging.getLogger(__name__)
+
+Endpoint = Callable[..., Awaitable[Answer]]
+
+HEADERS = {
+    "Api-Version": wire.API_VERSION,
+    "Docker-Experimental": "false",
+    "Ostype": "linux",
+    "Server": f"ipycontainers/{ipycontainers.__version__} (linux)",
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str
+    endpoint: Endpoint
+    archive: bool = False  # the body is one, and goes to a file
+
+    def match(self, method: str, path: str) -> tuple[str, ...] | None:
+        pattern = re.escape(self.path).replace(r"\{\*\}", "(.+)").replace(r"\{\}", "([^/]+)")
+        found = re.fullmatch(pattern, path) if method == self.method else None
+        return found.groups() if found else None
+
+
+ROUTES = (
+    Route("GET", "/_ping", system.ping),
+    Route("HEAD", "/_ping", system.ping),
+    Route("GET", "/version", system.version),
+    Route("GET", "/info", system.info),
+    Route("GET", "/events", system.events),
+    Route("GET", "/networks", system.networks),
+    Route("POST", "/swarm/leave", system.swarm_leave),
+    Route("GET", "/images/json", images.listed),
+    Route("POST", "/images/load", images.load, archive=True),
+    Route("POST", "/images/create", images.create),
+    Route("GET", "/images/{*}/json", images.inspected),
+    Route("POST", "/images/{*}/tag", images.tag),
+    Route("DELETE", "/images/{*}", images.remove),
+    Route("POST", "/containers/create", containers.create),
+    Route("GET", "/containers/json", containers.listed),
+    Route("POST", "/containers/prune", containers.prune),
+    Route("GET", "/containers/{}/json", containers.inspected),
+    Route("POST", "/containers/{}/start", containers.start),
+    Route("POST", "/containers/{}/kill", containers.kill),
+    Route("POST", "/containers/{}/stop", containers.stop),
+    Route("POST", "/containers/{}/restart", containers.restart),
+    Route("POST", "/containers/{}/rename", containers.rename),
+    Route("POST", "/containers/{}/resize", containers.resize),
+    Route("DELETE", "/containers/{}", containers.remove),
+    Route("POST", "/containers/{}/attach", streams.attach),
+    Route("GET", "/containers/{}/logs", streams.logs),
+    Route("POST", "/containers/{}/wait", streams.wait),
+    Route("GET", "/containers/{}/changes", archives.changes),
+    Route("HEAD", "/containers/{}/archive", archives.status),
+    Route("GET", "/containers/{}/archive", archives.get),
+    Route("PUT", "/containers/{}/archive", archives.put, archive=True),
+    Route("POST", "/containers/{}/exec", containers.exec_create),
+    Route("POST", "/exec/{}/start", streams.exec_start),
+    Route("POST", "/exec/{}/resize", containers.exec_resize),
+    Route("GET", "/exec/{}/json", containers.exec_inspected),
+)
+
+# The first that fits, along the class and its bases.
+STATUS: dict[type[errors.ContainerError], int] = {
+    errors.Invalid: 400,
+    errors.NotFound: 404,
+    errors.Unauthorized: 401,
+    errors.Conflict: 409,
+    errors.Unsupported: 501,
+    errors.IntegrityError: 400,
+    errors.UnsafeLayer: 400,
+    errors.LaunchError: 500,
+    errors.EngineError: 500,
+    errors.ContainerError: 500,
+}
+NO_PROGRAM = (126, 127)
+
+
+class Api:
+    """Answers requests; ``answer`` raises nothing."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def takes_archive(self, method: str, path: str) -> bool:
+        return any(route.archive and route.match(method, path) is not None for route in ROUTES)
+
+    async def answer(self, request: Request) -> Answer:
+        refused = _refused_version(request.version)
+        if refused:
+            return refused
+        for route in ROUTES:
+            parts = route.match(request.method, request.path)
+            if parts is not None:
+                return await self._asked(route, request, parts)
+        return Reply(501, {"message": f"this engine has no {request.method} {request.path} yet"})
+
+    async def _asked(self, route: Route, request: Request, parts: tuple[str, ...]) -> Answer:
+        try:
+            return await route.endpoint(self.engine, request, *parts)
+        except errors.ContainerError as error:
+            return Reply(status_of(error), {"message": error.message})
+        except Exception as error:
+            logger.exception("%s %s", request.method, request.path)
+            return Reply(500, {"message": f"{type(error).__name__}: {error}"})
+
+
+def status_of(error: errors.ContainerError) -> int:
+    if isinstance(error, errors.EngineError) and error.exit_code in NO_PROGRAM:
+        return 400
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def _refused_version(text: str) -> Reply | None:
+    if not text:
+        return None
+    asked, newest, oldest = (
+        tuple(int(part) for part in version.split("."))
+        for version in (text, wire.API_VERSION, wire.OLDEST_API)
+    )
+    if asked > newest:
+        message = (
+            f"client version {text} is too new. Maximum supported API version is {wire.API_VERSION}"
+        )
+        return Reply(400, {"message": message})
+    if asked < oldest:
+        sentence = (
+            f"client version {text} is too old. Minimum supported API version is "
+            f"{wire.OLDEST_API}, please upgrade your client to a newer version"
+        )
+        return Reply(400, sentence.encode(), {"Content-Type": "text/plain; charset=utf-8"})
+    return None

@@ -1,0 +1,287 @@
+"""From the body of POST /containers/create to what is to run, and what of it cannot be.
+
+What the launcher cannot enforce comes back as a warning. One that begins with
+``UNENFORCED`` is about a protection: who asked for it relies on it, and a client may take
+it for an error, as %%container does.
+
+Knows: Docker's words for a container, which words a launcher has for what it isolates.
+Does not know: processes, the disk, but for whether a path to share is there.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ipycontainers.errors import Invalid, Unsupported
+
+from . import wire
+from .container import Mount, Network, Spec
+from .record import MountPoint
+
+UNENFORCED = "not enforced: "
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+NETWORKS: Mapping[str, Network] = {
+    "": "default",
+    "default": "default",
+    "bridge": "default",
+    "host": "host",
+    "none": "none",
+}
+# Limits: what docker run calls them. Nobody's safety rests on them, so they only warn.
+LIMITS = {
+    "Memory": "--memory",
+    "MemoryReservation": "--memory-reservation",
+    "NanoCpus": "--cpus",
+    "CpuShares": "--cpu-shares",
+    "CpuQuota": "--cpu-quota",
+    "CpusetCpus": "--cpuset-cpus",
+    "PidsLimit": "--pids-limit",
+    "Ulimits": "--ulimit",
+    "BlkioWeight": "--blkio-weight",
+}
+IGNORED = {
+    "PortBindings": "-p (the container has the host's network)",
+    "PublishAllPorts": "-P (the container has the host's network)",
+    "Devices": "--device",
+    "Sysctls": "--sysctl",
+    "Links": "--link",
+    "ExtraHosts": "--add-host",
+    "Dns": "--dns",
+    "GroupAdd": "--group-add",
+}
+SMALLEST_MEMORY = 6 << 20
+ADJECTIVES = "agile bold calm clever cosy eager fair gentle happy jolly keen kind lively lucid \
+merry neat nimble proud quiet quick ready sharp silent smart solid sunny swift tidy vivid wise"
+NOUNS = "badger beaver bison crane dolphin eagle falcon finch fox gecko hare hawk heron ibis koala \
+lark lemur llama lynx marten mole otter owl panda puffin robin seal sparrow stork swan tern wren"
+
+
+def host_config(given: Mapping[str, Any]) -> wire.Json:
+    """As sent, completed by what dockerd adds."""
+    from .shapes import HOST_CONFIG
+
+    kept = {key: value for key, value in given.items() if value is not None or key in HOST_CONFIG}
+    made = {**HOST_CONFIG, **kept}
+    log = made["LogConfig"] or {}
+    made["LogConfig"] = {"Type": log.get("Type") or "json-file", "Config": log.get("Config") or {}}
+    made["NetworkMode"] = made["NetworkMode"] or "default"
+    return made
+
+
+def check_name(name: str) -> str:
+    """Without its slash. Raises Invalid."""
+    name = name.removeprefix("/")
+    if not NAME.fullmatch(name):
+        raise Invalid(
+            f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+        )
+    return name
+
+
+def new_name(is_taken: Callable[[str], bool]) -> str:
+    """Two words that nobody has yet."""
+    while True:
+        name = f"{secrets.choice(ADJECTIVES.split())}_{secrets.choice(NOUNS.split())}"
+        if is_taken(name):
+            name += str(secrets.randbelow(10000))
+        if not is_taken(name):
+            return name
+
+
+# --- mounts --------------------------------------------------------------------------------------
+
+
+def mounts(
+    config: Mapping[str, Any], host: Mapping[str, Any], volumes: Path
+) -> tuple[MountPoint, ...]:
+    """Of -v, --mount, --tmpfs and the image's volumes; each target once, the user's first.
+
+    ``volumes`` is the folder of named and anonymous volumes, which are not made here.
+    """
+    if host.get("VolumesFrom"):
+        raise Unsupported("--volumes-from is not supported by this engine")
+    found: dict[str, MountPoint] = {}
+    for point in (
+        *(_of_mount(mount, volumes) for mount in host.get("Mounts") or ()),
+        *(_of_bind(text, volumes) for text in host.get("Binds") or ()),
+        *(_of_tmpfs(target, options) for target, options in (host.get("Tmpfs") or {}).items()),
+    ):
+        if point.mount.target in found:
+            raise Invalid(f"Duplicate mount point: {point.mount.target}")
+        found[point.mount.target] = point
+    for target in map(_target, config.get("Volumes") or {}):
+        if target not in found:
+            found[target] = _volume("", target, volumes)
+    return tuple(found.values())
+
+
+def _target(path: str) -> str:
+    if not path.startswith("/"):
+        raise Invalid(f"invalid mount path: '{path}' mount path must be absolute")
+    clean = posixpath.normpath(path)
+    if clean.strip("/") == "":
+        raise Invalid("invalid specification: destination can't be '/'")
+    return "/" + clean.lstrip("/")
+
+
+def _volume(
+    name: str, target: str, volumes: Path, *, read_only: bool = False, mode: str = ""
+) -> MountPoint:
+    if name and not NAME.fullmatch(name):
+        raise Invalid(
+            f"{name!r} includes invalid characters for a local volume name, "
+            "only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+        )
+    own = name or secrets.token_hex(32)
+    mount = Mount("volume", target, str(volumes / own / "_data"), read_only)
+    return MountPoint(mount, name=own, mode=mode, anonymous=not name)
+
+
+def _of_bind(text: str, volumes: Path) -> MountPoint:
+    """SOURCE:TARGET[:MODES]; a source without a slash at its beginning is a volume."""
+    source, *rest = str(text).split(":")
+    if not rest or len(rest) > 2:
+        raise Invalid(f"invalid volume specification: '{text}'")
+    target, mode = _target(rest[0]), rest[1] if len(rest) > 1 else ""
+    read_only = "ro" in mode.split(",")
+    if not source.startswith("/"):
+        return _volume(source, target, volumes, read_only=read_only, mode=mode)
+    return MountPoint(Mount("bind", target, source, read_only), mode=mode)
+
+
+def _of_mount(given: Mapping[str, Any], volumes: Path) -> MountPoint:
+    kind, source = given.get("Type"), str(given.get("Source") or "")
+    target, read_only = _target(str(given.get("Target") or "")), bool(given.get("ReadOnly"))
+    if kind == "volume":
+        return _volume(source, target, volumes, read_only=read_only)
+    if kind == "tmpfs":
+        options = given.get("TmpfsOptions") or {}
+        size, mode = int(options.get("SizeBytes") or 0), int(options.get("Mode") or 0o1777)
+        return MountPoint(Mount("tmpfs", target, size=size, mode=mode, read_only=read_only))
+    if kind != "bind":
+        raise Invalid(f"mount type unknown: {kind!r}")
+    if not Path(source).exists():
+        raise Invalid(
+            f'invalid mount config for type "bind": bind source path does not exist: {source}'
+        )
+    return MountPoint(Mount("bind", target, source, read_only))
+
+
+def _of_tmpfs(target: str, options: str) -> MountPoint:
+    words = dict(word.partition("=")[::2] for word in options.split(",") if word)
+    size = _bytes(words.get("size", "0"))
+    mode = int(words.get("mode") or "1777", 8)
+    return MountPoint(
+        Mount("tmpfs", _target(target), size=size, mode=mode, read_only="ro" in words)
+    )
+
+
+def _bytes(text: str) -> int:
+    number = text.lower().rstrip("kmgb")
+    unit = text.lower()[len(number) :].rstrip("b")
+    return int(number or 0) * {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[unit]
+
+
+# --- what is to run ------------------------------------------------------------------------------
+
+
+def spec(
+    container_id: str,
+    config: Mapping[str, Any],
+    host: Mapping[str, Any],
+    points: tuple[MountPoint, ...],
+) -> Spec:
+    """Raises Invalid, and Unsupported for a network that this engine has not."""
+    security = [str(option) for option in host.get("SecurityOpt") or ()]
+    words = [*(config["Entrypoint"] or ()), *(config["Cmd"] or ())]
+    if not words:
+        raise Invalid("No command specified")
+    return Spec(
+        args=tuple(map(str, words)),
+        env=tuple(environment(config, container_id)),
+        cwd=config.get("WorkingDir") or "/",
+        user=str(config.get("User") or ""),
+        hostname=str(config["Hostname"]),
+        mounts=tuple(point.mount for point in points),
+        read_only=bool(host.get("ReadonlyRootfs")),
+        network=network(str(host.get("NetworkMode") or "")),
+        tty=bool(config.get("Tty")),
+        stdin=bool(config.get("OpenStdin")),
+        stdin_once=bool(config.get("StdinOnce")),
+        init=bool(host.get("Init")),
+        log=host["LogConfig"]["Type"] != "none",
+        cap_add=tuple(host.get("CapAdd") or ()),
+        cap_drop=tuple(host.get("CapDrop") or ()),
+        seccomp=not any(re.fullmatch("seccomp[=:]unconfined", text) for text in security),
+    )
+
+
+def environment(config: Mapping[str, Any], container_id: str) -> list[str]:
+    """As dockerd: PATH, HOSTNAME and with a terminal TERM, which yield to the user's own."""
+    own = [f"PATH={wire.PATH}", f"HOSTNAME={config['Hostname'] or container_id[:12]}"]
+    if config.get("Tty"):
+        own.append("TERM=xterm")
+    from .shapes import environment as merged
+
+    return merged(own, config.get("Env") or ())
+
+
+def network(mode: str) -> Network:
+    if mode not in NETWORKS:
+        raise Unsupported(
+            f"network {mode} not found: this engine has none, host and default, which is the host's"
+        )
+    return NETWORKS[mode]
+
+
+def check_limits(host: Mapping[str, Any]) -> None:
+    if 0 < int(host.get("Memory") or 0) < SMALLEST_MEMORY:
+        raise Invalid("Minimum memory limit allowed is 6MB")
+    try:
+        json.dumps(host)
+    except ValueError as error:
+        raise Invalid(f"the HostConfig cannot be kept: {error}") from error
+
+
+def warnings(
+    config: Mapping[str, Any], host: Mapping[str, Any], isolates: frozenset[str], launcher: str
+) -> Iterator[str]:
+    """What was asked and will not be so, one line each."""
+    asked = {
+        "--read-only": ("read-only", bool(host.get("ReadonlyRootfs"))),
+        "a mount's :ro": ("read-only", _has_read_only(host)),
+        "--network none": ("network-none", host.get("NetworkMode") == "none"),
+        "--cap-drop": ("capabilities", bool(host.get("CapDrop"))),
+        "--security-opt": ("seccomp", _has_profile(host)),
+    }
+    for option, (needed, is_asked) in asked.items():
+        if is_asked and needed not in isolates:
+            yield f"{UNENFORCED}{option} (the launcher {launcher} cannot)"
+    if config.get("Hostname") and "hostname" not in isolates:
+        yield f"--hostname is ignored: the launcher {launcher} cannot set it"
+    if host.get("Privileged"):
+        yield "--privileged is ignored: this engine has no privileges to give"
+    for key, option in LIMITS.items():
+        if host.get(key) and key not in isolates:
+            yield f"{option} is ignored: the launcher {launcher} cannot set limits"
+    for key, option in IGNORED.items():
+        if host.get(key):
+            yield f"{option} is ignored by this engine"
+
+
+def _has_read_only(host: Mapping[str, Any]) -> bool:
+    binds = [str(text).split(":") for text in host.get("Binds") or ()]
+    return any(bool(mount.get("ReadOnly")) for mount in host.get("Mounts") or ()) or any(
+        len(words) == 3 and "ro" in words[2].split(",") for words in binds
+    )
+
+
+def _has_profile(host: Mapping[str, Any]) -> bool:
+    options = [str(text) for text in host.get("SecurityOpt") or ()]
+    return any(not re.search("unconfined|no-new-privileges|disable", text) for text in options)

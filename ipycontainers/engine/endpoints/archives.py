@@ -1,0 +1,66 @@
+"""Files of a container: put, get, stat, and what differs from its image.
+
+Knows: Docker's header for a path. Does not know: where a root is; ``files`` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from typing import IO
+
+from ipycontainers.engine import files, wire
+from ipycontainers.engine.engine import Engine
+from ipycontainers.engine.server import Answer, Chunks, Reply, Request
+from ipycontainers.errors import Invalid
+
+STATUS = "X-Docker-Container-Path-Stat"
+PIECE = 1 << 18
+
+
+async def changes(engine: Engine, request: Request, name: str) -> Answer:
+    found = await asyncio.to_thread(engine.changes, engine.find(name))
+    listed = [{"Path": path, "Kind": kind} for path, kind in found.items()]
+    return Reply(200, listed or b"null\n", {"Content-Type": "application/json"})
+
+
+def _path(request: Request) -> str:
+    path = request.query.get("path", "")
+    if not path:
+        raise Invalid("bad parameter: path cannot be empty")
+    return path
+
+
+async def status(engine: Engine, request: Request, name: str) -> Answer:
+    return Reply(200, None, await _status(engine, request, name))
+
+
+async def _status(engine: Engine, request: Request, name: str) -> dict[str, str]:
+    found = await asyncio.to_thread(files.look, engine.find(name), _path(request))
+    shown = wire.path_status(found.name, found.size, found.mode, found.modified, found.target)
+    return {STATUS: shown}
+
+
+async def get(engine: Engine, request: Request, name: str) -> Answer:
+    headers = await _status(engine, request, name)
+    file = tempfile.TemporaryFile(dir=engine.data / "tmp")  # noqa: SIM115  # _pieces closes it
+    try:
+        await asyncio.to_thread(files.get, engine.find(name), _path(request), file)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return Chunks(_pieces(file), "application/x-tar", headers)
+
+
+async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
+    with file:
+        while piece := file.read(PIECE):
+            yield piece
+
+
+async def put(engine: Engine, request: Request, name: str) -> Answer:
+    assert request.file
+    await asyncio.to_thread(files.put, engine.find(name), _path(request), request.file)
+    return Reply(200, b"")

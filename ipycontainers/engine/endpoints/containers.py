@@ -1,0 +1,185 @@
+"""Containers, the requests that are answered at once: create, list, inspect, start, kill, …
+
+Knows: dockerd's queries, filters and statuses. Does not know: how anything is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+from ipycontainers.engine import shapes, wire
+from ipycontainers.engine.engine import Engine
+from ipycontainers.engine.events import Queue
+from ipycontainers.engine.record import Record
+from ipycontainers.engine.server import Answer, Reply, Request
+from ipycontainers.errors import Conflict, Invalid
+
+GRACE = 10  # seconds that stop gives a program, as docker's
+
+
+def _json(request: Request) -> wire.Json:
+    kind = request.headers.get("Content-Type", "").partition(";")[0].strip()
+    if request.body and kind != "application/json":
+        raise Invalid(f"Content-Type specified ({kind}) must be 'application/json'")
+    try:
+        return request.json()
+    except ValueError as error:
+        raise Invalid(f"invalid JSON: {error}") from error
+
+
+def filters_of(request: Request, known: tuple[str, ...]) -> dict[str, list[str]]:
+    try:
+        wanted = wire.filters(request.query.get("filters", ""))
+    except ValueError as error:
+        raise Invalid(f"invalid filter: {error}") from error
+    for name in wanted:
+        if name not in known:
+            raise Invalid(f"Invalid filter '{name}'")
+    return wanted
+
+
+async def create(engine: Engine, request: Request) -> Answer:
+    body, name = _json(request), request.query.get("name", "")
+    record, warnings = await asyncio.to_thread(engine.create, body, name)
+    return Reply(201, {"Id": record.id, "Warnings": warnings})
+
+
+async def listed(engine: Engine, request: Request) -> Answer:
+    known = ("label", "status", "name", "id", "ancestor", "exited", "before", "since")
+    wanted = filters_of(request, known)
+    limit = int(request.query.get("limit") or -1)
+    everything = request.flag("all") or "status" in wanted or "exited" in wanted or limit > 0
+    found = [
+        record
+        for record in engine.containers()
+        if (everything or record.is_running) and _passes(engine, record, wanted)
+    ]
+    now = time.time()
+    chosen = found[:limit] if limit > 0 else found
+    return Reply(200, [shapes.container_summary(record.describe(), now) for record in chosen])
+
+
+def _passes(engine: Engine, record: Record, wanted: dict[str, list[str]]) -> bool:
+    own: dict[str, Callable[[str], bool]] = {
+        "status": lambda value: record.status == value,
+        "name": lambda value: value.removeprefix("/") in record.name,
+        "id": record.id.startswith,
+        "ancestor": lambda value: (
+            value in (record.config["Image"], record.image)
+            or record.image.removeprefix("sha256:").startswith(value)
+        ),
+        "exited": lambda value: record.status == "exited" and str(record.exit_code) == value,
+        "before": lambda value: record.created < engine.find(value).created,
+        "since": lambda value: record.created > engine.find(value).created,
+    }
+    if not wire.has_labels(record.labels, wanted.get("label", ())):
+        return False
+    return all(
+        any(own[name](value) for value in values) for name, values in wanted.items() if name in own
+    )
+
+
+async def inspected(engine: Engine, request: Request, name: str) -> Answer:
+    return Reply(200, shapes.container(engine.find(name).describe()))
+
+
+async def start(engine: Engine, request: Request, name: str) -> Answer:
+    record = engine.find(name)
+    return Reply(204 if await asyncio.to_thread(engine.start, record) else 304)
+
+
+async def kill(engine: Engine, request: Request, name: str) -> Answer:
+    record = engine.find(name)
+    await asyncio.to_thread(engine.kill, record, request.query.get("signal") or "KILL")
+    return Reply(204)
+
+
+async def stop(engine: Engine, request: Request, name: str) -> Answer:
+    record = engine.find(name)
+    if not record.is_running:
+        return Reply(304)
+    await _stop(engine, record, request)
+    return Reply(204)
+
+
+async def restart(engine: Engine, request: Request, name: str) -> Answer:
+    record = engine.find(name)
+    await _stop(engine, record, request)
+    await asyncio.to_thread(engine.start, record)
+    return Reply(204)
+
+
+async def _stop(engine: Engine, record: Record, request: Request) -> None:
+    """SIGTERM or the image's signal, and after ``t`` seconds SIGKILL. Returns at the end."""
+    grace = float(request.query.get("t") or record.config.get("StopTimeout") or GRACE)
+    signal = request.query.get("signal") or record.config.get("StopSignal") or "TERM"
+    with contextlib.suppress(Conflict):  # it has ended by itself
+        if not await _ends(engine, record, signal, time.time() + grace if grace >= 0 else None):
+            await _ends(engine, record, "KILL", None)
+        engine.events.publish("container", "stop", record.id, record.attributes)
+
+
+async def _ends(engine: Engine, record: Record, signal: str, until: float | None) -> bool:
+    """Whether the signal has ended it in time."""
+    with Queue(engine.events) as queue:
+        await asyncio.to_thread(engine.kill, record, signal)
+        async for event in queue.until(until):
+            if event["Actor"]["ID"] == record.id and event["Action"] == "die":
+                return True
+    return False
+
+
+async def remove(engine: Engine, request: Request, name: str) -> Answer:
+    record = engine.find(name)
+    force, volumes = request.flag("force"), request.flag("v")
+    await asyncio.to_thread(engine.remove, record, force=force, volumes=volumes)
+    return Reply(204)
+
+
+async def rename(engine: Engine, request: Request, name: str) -> Answer:
+    record = engine.find(name)
+    await asyncio.to_thread(engine.rename, record, request.query.get("name", ""))
+    return Reply(204)
+
+
+async def prune(engine: Engine, request: Request) -> Answer:
+    wanted = filters_of(request, ("label", "until"))
+    gone = await asyncio.to_thread(engine.prune, wanted.get("label", []))
+    return Reply(200, {"ContainersDeleted": gone or None, "SpaceReclaimed": 0})
+
+
+async def resize(engine: Engine, request: Request, name: str) -> Answer:
+    record = engine.find(name)
+    await _resize(engine, record, request, {})
+    return Reply(200)
+
+
+async def exec_resize(engine: Engine, request: Request, exec_id: str) -> Answer:
+    made = engine.execs.find(exec_id)
+    await _resize(engine, made.container, request, {"exec": made.id})
+    return Reply(200)
+
+
+async def _resize(engine: Engine, record: Record, request: Request, more: wire.Json) -> None:
+    try:
+        size = {key[0]: int(request.query[key]) for key in ("h", "w")}
+    except (KeyError, ValueError) as error:
+        raise Invalid(f"invalid size of a terminal: {error}") from error
+    if not record.is_running:
+        raise Conflict(f"Container {record.id} is not running")
+    asked = {"do": "resize", "height": size["h"], "width": size["w"], **more}
+    await asyncio.to_thread(engine.tell, record, asked)
+
+
+async def exec_create(engine: Engine, request: Request, name: str) -> Answer:
+    made = engine.execs.new(engine.find(name), _json(request))
+    return Reply(201, {"Id": made.id})
+
+
+async def exec_inspected(engine: Engine, request: Request, exec_id: str) -> Answer:
+    made = engine.execs.find(exec_id)
+    engine.execs.refresh(made)
+    return Reply(200, shapes.exec_(made.describe()))

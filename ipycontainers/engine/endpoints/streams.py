@@ -1,0 +1,341 @@
+"""What lasts: attach, logs, wait, exec; and the engine's own wait for every container's end.
+
+Each speaks to the container's supervisor over a connection of its own and hands bytes on,
+in both directions, as they come: the engine keeps nothing of them.
+
+Knows: frames, half-closes, the supervisor's requests. Does not know: who runs a process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ipycontainers.engine import logs as kept
+from ipycontainers.engine import supervise, wire
+from ipycontainers.engine.engine import Engine
+from ipycontainers.engine.events import Queue
+from ipycontainers.engine.record import Exec, Record
+from ipycontainers.engine.server import Answer, Chunks, Hijack, Reply, Request
+from ipycontainers.errors import Conflict, EngineError, Invalid, NotFound, Unsupported
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Shape = Callable[[asyncio.StreamReader], AsyncIterator[bytes]]
+PIECE = 1 << 16
+DETACH = b"\x10\x11"  # ctrl-p, ctrl-q
+CONDITIONS = ("", "not-running", "next-exit", "removed")
+NOT_EXECUTED = "OCI runtime exec failed: exec failed: unable to start container process: "
+
+
+class Line:
+    """A connection to a supervisor, of which the first answer has come."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Mapping[str, Any]
+    ) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.answer = answer
+
+    @classmethod
+    async def open(cls, record: Record, request: Mapping[str, Any]) -> Line:
+        """Raises OSError where there is no supervisor, or it left before it answered."""
+        sock = supervise.connect(record.directory)
+        sock.setblocking(False)
+        reader, writer = await asyncio.open_unix_connection(sock=sock)
+        line = cls(reader, writer, {})
+        try:
+            writer.write(json.dumps(request).encode() + b"\n")
+            answer = await reader.readline()
+            if not answer.endswith(b"\n"):
+                raise ConnectionResetError("the supervisor left")
+            line.answer = json.loads(answer)
+        except BaseException:
+            line.close()
+            raise
+        return line
+
+    def close(self) -> None:
+        self.writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+async def watch(engine: Engine, record: Record) -> None:
+    """Returns when the container has ended and the engine knows it."""
+    try:
+        with await Line.open(record, {"do": "wait"}):
+            pass
+    except (OSError, ValueError):
+        pass  # it has ended: exit.json tells, or that nobody was left to write it
+    await asyncio.to_thread(engine.ended, record)
+
+
+# --- attach --------------------------------------------------------------------------------------
+
+
+async def attach(engine: Engine, request: Request, name: str) -> Answer:
+    record = engine.find(name)
+    wants = {key: request.flag(key) for key in ("stdin", "stdout", "stderr", "logs", "stream")}
+    if not (wants["stream"] or wants["logs"]):
+        raise Invalid("Either the stream or logs parameter must be true")
+    stdin = wants["stdin"] and wants["stream"] and bool(record.config.get("OpenStdin"))
+    if record.is_going:
+        raise NotFound(f"No such container: {name}")
+    await asyncio.to_thread(engine.supervise, record)
+    asked = {"do": "attach", "stdin": stdin, "logs": wants["logs"], "stream": wants["stream"]}
+    try:
+        line = await Line.open(record, asked)
+    except OSError as error:
+        raise Conflict(f"container {record.id} has just ended") from error
+    if "error" in line.answer:
+        line.close()
+        raise EngineError(str(line.answer["error"]))
+    streams = {wire.STDOUT: wants["stdout"], wire.STDERR: wants["stderr"]}
+    selected = {number for number, wanted in streams.items() if wanted}
+    relay = Relay(
+        line,
+        stdin=stdin,
+        ends_input=bool(record.config.get("StdinOnce")) or record.tty,
+        detachable=record.tty,
+        shape=raw if record.tty or len(selected) == 2 else only(selected),
+    )
+    return Hijack(relay.serve)
+
+
+class Relay:
+    """Bytes between a client and a supervisor, until the output ends or the client leaves."""
+
+    def __init__(
+        self, line: Line, *, stdin: bool, ends_input: bool, detachable: bool, shape: Shape
+    ) -> None:
+        """``ends_input``: the end of the client's input is the program's; else it is the end
+        of the attachment, and the program waits on."""
+        self._line = line
+        self._stdin = stdin
+        self._ends_input = ends_input
+        self._detachable = detachable
+        self._shape = shape
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with self._line:
+            output: asyncio.Task[bool] = asyncio.create_task(self._send_output(writer))
+            tasks = {output}
+            if self._stdin:
+                tasks.add(asyncio.create_task(self._send_input(reader)))
+            try:
+                while tasks and not output.done():
+                    done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                    if any(task is not output and task.result() for task in done):
+                        break
+            finally:
+                for task in (*tasks, output):
+                    task.cancel()
+                await asyncio.gather(*tasks, output, return_exceptions=True)
+
+    async def _send_output(self, writer: asyncio.StreamWriter) -> bool:
+        with contextlib.suppress(ConnectionError):
+            async for piece in self._shape(self._line.reader):
+                writer.write(piece)
+                await writer.drain()
+        return True
+
+    async def _send_input(self, reader: asyncio.StreamReader) -> bool:
+        """Whether the client has detached."""
+        to = self._line.writer
+        with contextlib.suppress(ConnectionError):
+            async for piece in _until_detached(reader) if self._detachable else raw(reader):
+                to.write(piece)
+                await to.drain()
+            if reader.at_eof() and self._ends_input:
+                to.write_eof()
+                return False
+        return True
+
+
+async def raw(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while piece := await reader.read(PIECE):
+        yield piece
+
+
+async def _until_detached(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """Input of a terminal up to the two keys that detach; the first alone is held back."""
+    held = b""
+    async for piece in raw(reader):
+        text = held + piece
+        before, keys, _ = text.partition(DETACH)
+        held = b"" if keys or not text.endswith(DETACH[:1]) else DETACH[:1]
+        if shown := before.removesuffix(held) if held else before:
+            yield shown
+        if keys:
+            return
+
+
+def only(selected: set[int]) -> Shape:
+    """Of frames those of these streams."""
+
+    async def shape(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readexactly(8)
+                size = int.from_bytes(head[4:], "big")
+                data = await reader.readexactly(size)
+                if head[0] in selected:
+                    yield head + data
+
+    return shape
+
+
+async def framed(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """A terminal's output for a client that expects frames."""
+    async for piece in raw(reader):
+        yield wire.frame(wire.STDOUT, piece)
+
+
+async def unframed(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """Frames for a client that expects a terminal's output."""
+    async for piece in only({wire.STDOUT, wire.STDERR})(reader):
+        yield piece[8:]
+
+
+# --- logs and wait -------------------------------------------------------------------------------
+
+
+async def logs(engine: Engine, request: Request, name: str) -> Answer:
+    record = engine.find(name)
+    wanted = {
+        number
+        for number, key in ((wire.STDOUT, "stdout"), (wire.STDERR, "stderr"))
+        if request.flag(key)
+    }
+    if not wanted:
+        raise Invalid("Bad parameters: you must choose at least one stream")
+    if not record.keeps_log:
+        raise Unsupported("configured logging driver does not support reading")
+    selection = kept.Selection.of(request.query, wanted, tty=record.tty)
+    return Chunks(_logs(record, selection, follow=request.flag("follow")), content_type="")
+
+
+async def _logs(record: Record, selection: kept.Selection, *, follow: bool) -> AsyncIterator[bytes]:
+    """With ``follow`` the supervisor's stream says when there is more to read in the file."""
+    log = kept.Log(record.directory, selection)
+    if not (follow and (record.is_running or record.status == "created")):
+        for piece in log.new():
+            yield piece
+        return
+    try:
+        line = await Line.open(
+            record, {"do": "attach", "stdin": False, "logs": False, "stream": True}
+        )
+    except OSError:
+        line = None
+    for piece in log.new():
+        yield piece
+    if line:
+        with line:
+            while await line.reader.read(PIECE):
+                for piece in log.new():
+                    yield piece
+        for piece in log.new():
+            yield piece
+
+
+async def wait(engine: Engine, request: Request, name: str) -> Answer:
+    record = engine.find(name)
+    condition = request.query.get("condition", "")
+    if condition not in CONDITIONS:
+        raise Invalid(f'invalid condition: "{condition}"')
+    return Chunks(_wait(engine, record, condition))
+
+
+async def _wait(engine: Engine, record: Record, condition: str) -> AsyncIterator[bytes]:
+    with Queue(engine.events) as queue:
+        over = "destroy" if condition == "removed" else "die"
+        known = condition in ("", "not-running") and not record.is_running
+        code = record.exit_code
+        if not known:
+            async for event in queue.until():
+                if event["Actor"]["ID"] != record.id:
+                    continue
+                if event["Action"] == "die":
+                    code = int(event["Actor"]["Attributes"]["exitCode"])
+                if event["Action"] in (over, "destroy"):
+                    break
+    yield wire.line({"Error": None, "StatusCode": code})
+
+
+# --- exec ----------------------------------------------------------------------------------------
+
+
+async def exec_start(engine: Engine, request: Request, exec_id: str) -> Answer:
+    made = engine.execs.find(exec_id)
+    body = request.json()
+    detach, tty = bool(body.get("Detach")), bool(body.get("Tty"))
+    asked = engine.execs.request(made, detach=detach)
+    try:
+        line = await Line.open(made.container, asked)
+    except OSError as error:
+        raise Conflict(f"Container {made.container.id} is not running") from error
+    if "error" in line.answer:
+        line.close()
+        return _not_executed(engine, made, line.answer, detach=detach)
+    engine.execs.started(made, int(line.answer["pid"]))
+    if detach:
+        line.close()
+        return Reply(200, b"")
+    return Hijack(_Execution(engine, made, line, tty=tty).serve)
+
+
+class _Execution:
+    """The stream of one exec, and what is to be known at its end."""
+
+    def __init__(self, engine: Engine, made: Exec, line: Line, *, tty: bool) -> None:
+        own = bool(made.asked.get("Tty"))
+        shape: Shape = raw if own == tty else framed if own else unframed
+        self._engine, self._made = engine, made
+        self._relay = Relay(
+            line,
+            stdin=bool(made.asked.get("AttachStdin")),
+            ends_input=True,
+            detachable=own,
+            shape=shape if own else _attached(made, shape),
+        )
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._relay.serve(reader, writer)
+        self._engine.execs.refresh(self._made)
+
+
+def _attached(made: Exec, shape: Shape) -> Shape:
+    """``shape``, unless only one of the streams was asked for."""
+    asked = {
+        number
+        for number, key in ((wire.STDOUT, "AttachStdout"), (wire.STDERR, "AttachStderr"))
+        if made.asked.get(key)
+    }
+    return shape if len(asked) == 2 or shape is not raw else only(asked)
+
+
+def _not_executed(engine: Engine, made: Exec, answer: Mapping[str, Any], *, detach: bool) -> Answer:
+    """As dockerd: a text in the stream where there is one, and an exit code in any case."""
+    code = int(answer.get("code") or 126)
+    message = f"{NOT_EXECUTED if answer.get('code') else ''}{answer['error']}"
+    engine.execs.failed(made, code)
+    if detach:
+        return Reply(400, {"message": message})
+
+    async def tell(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        data = f"{message}\r\n".encode()
+        writer.write(data if made.asked.get("Tty") else wire.frame(wire.STDOUT, data))
+        await writer.drain()
+
+    return Hijack(tell)

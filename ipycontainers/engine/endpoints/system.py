@@ -1,0 +1,149 @@
+"""The engine itself: ping, version, info, events; and the three networks that it has.
+
+Knows: what dockerd tells of itself. Does not know: containers, but for their number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import ipycontainers
+from ipycontainers.engine import events as happenings
+from ipycontainers.engine import wire
+from ipycontainers.engine.engine import Engine
+from ipycontainers.engine.server import Answer, Chunks, Reply, Request
+from ipycontainers.errors import Invalid
+
+
+async def ping(engine: Engine, request: Request) -> Answer:
+    headers = {"Cache-Control": "no-cache, no-store, must-revalidate", "Pragma": "no-cache"}
+    return Reply(200, b"OK", {**headers, "Content-Type": "text/plain; charset=utf-8"})
+
+
+async def version(engine: Engine, request: Request) -> Answer:
+    from ipycontainers.engine.shapes import version as shape
+
+    own = ipycontainers.__version__
+    return Reply(200, shape(own, platform.release(), platform.machine(), engine.launcher.name))
+
+
+async def info(engine: Engine, request: Request) -> Answer:
+    found = engine.containers()
+    states = [record.status for record in found]
+    images = await asyncio.to_thread(engine.layout.images)
+    isolates = engine.launcher.isolates
+    return Reply(
+        200,
+        {
+            "ID": f"ipycontainers-{os.getuid()}",
+            "Containers": len(found),
+            "ContainersRunning": states.count("running"),
+            "ContainersPaused": states.count("paused"),
+            "ContainersStopped": len(found) - states.count("running"),
+            "Images": len(images),
+            "Driver": "copy" if engine.launcher.needs_copy else "overlay",
+            "DriverStatus": [
+                ["Launcher", engine.launcher.name],
+                ["Isolates", " ".join(sorted(isolates))],
+            ],
+            "Plugins": {
+                "Volume": ["local"],
+                "Network": ["host", "null"],
+                "Log": ["json-file", "none"],
+            },
+            **dict.fromkeys(("MemoryLimit", "SwapLimit", "CpuCfsQuota", "PidsLimit"), False),
+            "IPv4Forwarding": True,
+            "SystemTime": wire.time_text(time.time()),
+            "LoggingDriver": "json-file",
+            "CgroupDriver": "none",
+            "CgroupVersion": "1",
+            "KernelVersion": platform.release(),
+            "OperatingSystem": _system(),
+            "OSType": "linux",
+            "Architecture": platform.machine(),
+            "IndexServerAddress": "https://index.docker.io/v1/",
+            "RegistryConfig": {"IndexConfigs": {}, "Mirrors": []},
+            "NCPU": os.cpu_count(),
+            "MemTotal": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+            "DockerRootDir": str(engine.data),
+            "Name": platform.node(),
+            "Labels": [],
+            "ExperimentalBuild": False,
+            "ServerVersion": ipycontainers.__version__,
+            "Runtimes": {engine.launcher.name: {"path": engine.launcher.name}},
+            "DefaultRuntime": engine.launcher.name,
+            "Swarm": {"NodeID": "", "LocalNodeState": "inactive"},
+            "SecurityOptions": _security(isolates),
+            "Warnings": None,
+        },
+    )
+
+
+def _system() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return "Linux"
+
+
+def _security(isolates: frozenset[str]) -> list[str]:
+    seccomp = ["name=seccomp,profile=default"] if "seccomp" in isolates else []
+    return [*seccomp, "name=rootless"]
+
+
+async def events(engine: Engine, request: Request) -> Answer:
+    try:
+        wanted = wire.filters(request.query.get("filters", ""))
+        since, until = (_moment(request.query.get(name, "")) for name in ("since", "until"))
+    except ValueError as error:
+        raise Invalid(f"invalid filter or time: {error}") from error
+    return Chunks(_follow(engine, wanted, since, until))
+
+
+def _moment(text: str) -> float | None:
+    """Seconds since 1970, perhaps with a fraction, or RFC 3339."""
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return float(wire.seconds_of(text))
+
+
+async def _follow(
+    engine: Engine,
+    wanted: Mapping[str, Sequence[str]],
+    since: float | None,
+    until: float | None,
+) -> AsyncIterator[bytes]:
+    """Subscribes when it is first asked, which the server does with the head."""
+    with happenings.Queue(engine.events) as queue:
+        old = engine.events.since(since) if since is not None else []
+        for event in old:
+            if happenings.matches(event, wanted) and not (until and event["time"] > until):
+                yield wire.line(event)
+        async for event in queue.until(until):
+            if event not in old and happenings.matches(event, wanted):
+                yield wire.line(event)
+
+
+NETWORKS = (("bridge", "bridge"), ("host", "host"), ("none", "null"))
+
+
+async def networks(engine: Engine, request: Request) -> Answer:
+    made = {"Scope": "local", "EnableIPv6": False, "Internal": False, "Containers": {}}
+    return Reply(
+        200,
+        [
+            {**made, "Name": name, "Id": name.encode().hex().ljust(64, "0"), "Driver": driver}
+            for name, driver in NETWORKS
+        ],
+    )
+
+
+async def swarm_leave(engine: Engine, request: Request) -> Answer:
+    return Reply(503, {"message": "This node is not part of a swarm"})

@@ -1,0 +1,355 @@
+"""The verbs: create, start, kill, remove, exec … of containers, as functions that return.
+
+    DIR/lock                  flock'd by the one engine of this user and directory
+    DIR/oci/                  an OCI image layout
+    DIR/layers/ DIR/roots/    unpacked layers, see ``rootfs``
+    DIR/containers/ID/        see ``record``, ``rootfs`` and ``supervise``
+    DIR/volumes/NAME/_data    named and anonymous volumes
+    DIR/tmp/                  bodies of requests; emptied at every start
+
+A container's processes belong to its supervisor, so they outlive this one; ``adopt`` finds
+them again.
+
+Knows: records, the layout, rootfs, supervisors. Does not know: HTTP, asyncio, a launcher's
+flags. Safe to use from several threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal as signals
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ipycontainers.errors import Conflict, EngineError, Invalid, NotFound
+from ipycontainers.oci.image import Image
+from ipycontainers.oci.layout import Layout
+
+from . import changes, creation, files, rootfs, shapes, supervise, wire
+from .container import Bundle
+from .events import Events
+from .execs import Execs
+from .launch import Launcher
+from .record import KILLED, Record, write
+
+STOPPING = 20.0  # seconds that a killed container may take to end
+NO_PROGRAM = "OCI runtime create failed: unable to start container process: "
+
+
+class Engine:
+    """``on_start`` is called with every record that has begun to run, in any thread."""
+
+    def __init__(
+        self, data: Path, layout: Layout, launcher: Launcher, nursery: supervise.Nursery
+    ) -> None:
+        self.data = data
+        self.layout = layout
+        self.launcher = launcher
+        self.nursery = nursery
+        self.events = Events()
+        self.on_start: Callable[[Record], object] = _ignore
+        self._records: dict[str, Record] = {}
+        self.execs = Execs(self.events)
+        self._lock = threading.Lock()
+        self._ended = threading.Condition()
+
+    # --- finding ---------------------------------------------------------------------------
+
+    def adopt(self) -> list[Record]:
+        """Reads every record on the disk; those that seem to run come back, to be watched.
+
+        What has no whole record was never told to anybody, and is removed.
+        """
+        running = []
+        (self.data / "containers").mkdir(mode=0o700, exist_ok=True)
+        for directory in sorted((self.data / "containers").iterdir()):
+            try:
+                record = Record.load(directory)
+            except (OSError, ValueError, KeyError, TypeError):
+                rootfs.remove(directory)
+                continue
+            if record.is_going:
+                rootfs.remove(directory)
+                continue
+            self._records[record.id] = record
+            if record.is_running:
+                running.append(record)
+        return running
+
+    def containers(self) -> list[Record]:
+        """The newest first."""
+        with self._lock:
+            found = list(self._records.values())
+        return sorted(found, key=lambda record: -record.created)
+
+    def find(self, name: str) -> Record:
+        """By id, name, or the beginning of an id. Raises NotFound."""
+        with self._lock:
+            if name in self._records:
+                return self._records[name]
+            plain = name.removeprefix("/")
+            for record in self._records.values():
+                if record.name == plain:
+                    return record
+            starting = [key for key in self._records if plain and key.startswith(plain)]
+            if len(starting) == 1:
+                return self._records[starting[0]]
+        raise NotFound(f"No such container: {name}")
+
+    def image_of(self, name: str) -> Image:
+        """Raises NotFound, in dockerd's words."""
+        return self.layout.resolve(name)
+
+    def is_busy(self) -> bool:
+        return any(record.is_running for record in self.containers())
+
+    # --- the life of a container -----------------------------------------------------------
+
+    def create(self, body: Mapping[str, Any], name: str) -> tuple[Record, list[str]]:
+        """The record, on the disk, and what of the request will not be so.
+
+        Raises NotFound (image), Conflict (name), Invalid, Unsupported.
+        """
+        image = self.image_of(str(body.get("Image") or ""))
+        container_id = secrets.token_hex(32)
+        config = shapes.config(body, image.config.container, container_id[:12])
+        config["Image"] = str(body.get("Image"))
+        host = creation.host_config(body.get("HostConfig") or {})
+        creation.check_limits(host)
+        mounts = creation.mounts(config, host, self.data / "volumes")
+        creation.spec(container_id, config, host, mounts)  # whether it can be
+        launcher = self.launcher
+        told = creation.warnings(body, host, launcher.isolates, launcher.name)
+        record = Record(
+            container_id,
+            creation.check_name(name) if name else "",
+            str(image.id),
+            config,
+            host,
+            mounts,
+            time.time(),
+            self.data / "containers" / container_id,
+        )
+        self._add(record)
+        try:
+            record.directory.mkdir(mode=0o700)
+            self._make_volumes(record)
+            self._prepare(record)
+            record.save()
+        except BaseException:
+            self._forget(record)
+            rootfs.remove(record.directory)
+            raise
+        self.events.publish("container", "create", record.id, record.attributes)
+        return record, list(told)
+
+    def _add(self, record: Record) -> None:
+        with self._lock:
+            owners = {other.name: other.id for other in self._records.values()}
+            if record.name in owners:
+                raise Conflict(
+                    f'Conflict. The container name "/{record.name}" is already in use by container '
+                    f'"{owners[record.name]}". You have to remove (or rename) that container to be '
+                    "able to reuse that name."
+                )
+            record.name = record.name or creation.new_name(owners.__contains__)
+            self._records[record.id] = record
+
+    def _forget(self, record: Record) -> None:
+        with self._lock:
+            self._records.pop(record.id, None)
+        self.execs.forget(record)
+
+    def _make_volumes(self, record: Record) -> None:
+        for point in record.mounts:
+            if point.mount.type != "tmpfs":
+                made = Path(point.mount.source)
+                if not made.exists():
+                    made.mkdir(parents=True)
+
+    def _prepare(self, record: Record) -> Bundle:
+        spec = creation.spec(record.id, record.config, record.host_config, record.mounts)
+        image = self.layout.resolve(record.image)
+        bundle = rootfs.prepare(
+            self.layout, image, self.data, record.directory, self.launcher, record.id, spec
+        )
+        run = {"bundle": bundle.to_dict(), "launcher": self.launcher.to_dict()}
+        write(record.directory / "run.json", json.dumps(run).encode())
+        return bundle
+
+    def supervise(self, record: Record) -> None:
+        """There is a supervisor when this returns; also before the start, for an attach."""
+        with record.lock:
+            if record.is_going:
+                raise NotFound(f"No such container: {record.id}")
+            try:
+                supervise.connect(record.directory).close()
+            except OSError:
+                self.nursery.spawn(record.directory)
+
+    def start(self, record: Record) -> bool:
+        """False: it ran already. Raises EngineError, whose exit code is 126 or 127 where the
+        program is the reason."""
+        with record.lock:
+            if record.is_running:
+                return False
+            self.supervise(record)
+            answer = self.tell(record, {"do": "start"})
+            if "error" in answer:
+                raise self._not_started(record, answer)
+            record.move(
+                "running", pid=answer["pid"], started=time.time(), exit_code=0, error="", finished=0
+            )
+        self.events.publish("container", "start", record.id, record.attributes)
+        self.on_start(record)
+        return True
+
+    def tell(self, record: Record, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The supervisor's answer, which is ``{"error": …}`` where there is none."""
+        try:
+            return supervise.ask(record.directory, request)
+        except (OSError, ValueError) as error:
+            return {"error": f"its supervisor is gone: {error}"}
+
+    def _not_started(self, record: Record, answer: Mapping[str, Any]) -> EngineError:
+        code = answer.get("code") or 128
+        message = NO_PROGRAM + str(answer["error"]) if code in (126, 127) else str(answer["error"])
+        record.change(exit_code=code, error=message)
+        return EngineError(message, exit_code=code)
+
+    def kill(self, record: Record, signal: str) -> None:
+        """Signals the container's first process. Raises Conflict where none runs."""
+        number = signal_number(signal)
+        with record.lock:
+            if not record.is_running:
+                raise Conflict(
+                    f"Cannot kill container: {record.id}: Container {record.id} is not running"
+                )
+            self.tell(record, {"do": "kill", "signal": number})
+        told = {**record.attributes, "signal": str(number)}
+        self.events.publish("container", "kill", record.id, told)
+
+    def ended(self, record: Record) -> None:
+        """Called when the supervisor said so, or is gone. Idempotent."""
+        with record.lock:
+            if not record.is_running:
+                return
+            code, error, finished = _read_exit(record.directory)
+            record.move("exited", exit_code=code, error=error, finished=finished, pid=0)
+        told = {**record.attributes, "exitCode": str(code)}
+        self.events.publish("container", "die", record.id, told)
+        with self._ended:
+            self._ended.notify_all()
+        if record.host_config.get("AutoRemove"):
+            with contextlib.suppress(Conflict, NotFound):
+                self.remove(record, force=False, volumes=True)
+
+    def remove(self, record: Record, *, force: bool, volumes: bool) -> None:
+        """Raises Conflict for one that runs, unless ``force``, and for one that is going."""
+        if record.is_running:
+            if not force:
+                raise Conflict(
+                    f"You cannot remove a running container {record.id}. "
+                    "Stop the container before attempting removal or force remove"
+                )
+            with contextlib.suppress(Conflict):
+                self.kill(record, "KILL")
+            with self._ended:
+                self._ended.wait_for(lambda: not record.is_running, STOPPING)
+        with record.lock:
+            if record.is_going:
+                raise Conflict(f"removal of container {record.id} is already in progress")
+            if record.is_running:
+                raise EngineError(f"container {record.id} does not end")
+            record.move("removing")
+        rootfs.remove(record.directory)
+        if volumes:
+            self._remove_volumes(record)
+        self._forget(record)
+        self.events.publish("container", "destroy", record.id, record.attributes)
+        with self._ended:
+            self._ended.notify_all()
+
+    def _remove_volumes(self, record: Record) -> None:
+        for point in record.mounts:
+            if point.anonymous:
+                shutil.rmtree(self.data / "volumes" / point.name, ignore_errors=True)
+
+    def prune(self, labels: list[str]) -> list[str]:
+        """Removes what does not run; the ids."""
+        gone = []
+        for record in self.containers():
+            if not record.is_running and wire.has_labels(record.labels, labels):
+                with contextlib.suppress(Conflict):
+                    self.remove(record, force=False, volumes=False)
+                    gone.append(record.id)
+        return gone
+
+    def changes(self, record: Record) -> dict[str, int]:
+        """What differs from the image, by path."""
+        made = files.bundle(record)
+        own = [point.mount.target for point in record.mounts]
+        if made.root is None:
+            return changes.of_layers(record.directory / "upper", made.layers, own)
+        return changes.of_copy(made.root, rootfs.image_root(self.data, record.image), own)
+
+    def rename(self, record: Record, name: str) -> None:
+        """Raises Conflict, Invalid."""
+        name = creation.check_name(name)
+        with record.lock, self._lock:
+            if any(other.name == name for other in self._records.values()):
+                raise Conflict(f'Conflict. The container name "/{name}" is already in use')
+            record.change(name=name)
+
+
+def _ignore(_: Record) -> None:
+    """Nobody waits for starts."""
+
+
+def _read_exit(directory: Path) -> tuple[int, str, float]:
+    """Code, error and time of the end; 137 and now where the supervisor was killed."""
+    try:
+        told = json.loads((directory / "exit.json").read_text(encoding="utf-8"))
+        return int(told["code"]), str(told.get("error") or ""), float(told["finished"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return KILLED, "its supervisor was killed", time.time()
+
+
+def signal_number(text: str) -> int:
+    """ "KILL", "SIGKILL" or "9". Raises Invalid, in dockerd's words."""
+    name = text.upper().removeprefix("SIG")
+    try:
+        number = int(name) if name.isdigit() else int(signals.Signals[f"SIG{name}"])
+    except KeyError:
+        number = 0
+    if not 0 < number <= signals.SIGRTMAX:
+        raise Invalid(f"Invalid signal: {text}")
+    return number
+
+
+def prepare_data(data: Path) -> int:
+    """Makes the folder and takes its lock, whose descriptor is returned.
+
+    Raises Conflict while another engine has it.
+    """
+    import fcntl
+
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    data.chmod(0o700)
+    lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise Conflict(f"another engine has {data}", "ipycontainers engine status") from error
+    shutil.rmtree(data / "tmp", ignore_errors=True)
+    for name in ("tmp", "containers", "volumes"):
+        (data / name).mkdir(mode=0o700, exist_ok=True)
+    return lock

@@ -1,0 +1,112 @@
+"""What happened, told to everybody who listens.
+
+    undo = events.subscribe(print)
+    events.publish("container", "die", container_id, {"exitCode": "0"})
+
+The last ``KEPT`` are remembered for who asks for ``since``, as dockerd does.
+
+Knows: who listens. Does not know: what an event means, threads other than the caller's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from . import wire
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+KEPT = 256
+
+
+class Events:
+    """Safe to use from several threads; listeners are called in the publisher's."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: deque[wire.Json] = deque(maxlen=KEPT)
+        self._listeners: list[Callable[[wire.Json], object]] = []
+
+    def publish(self, kind: str, action: str, subject: str, attributes: Mapping[str, str]) -> None:
+        """Every listener has been called when this returns."""
+        event = wire.event(kind, action, subject, attributes, time.time())
+        with self._lock:
+            self._kept.append(event)
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener(event)
+
+    def subscribe(self, listener: Callable[[wire.Json], object]) -> Callable[[], None]:
+        """Returns what ends the subscription; the listener must not wait."""
+        with self._lock:
+            self._listeners.append(listener)
+
+        def undo() -> None:
+            with self._lock:
+                self._listeners.remove(listener)
+
+        return undo
+
+    def since(self, seconds: float) -> list[wire.Json]:
+        with self._lock:
+            return [event for event in self._kept if event["timeNano"] >= seconds * 1e9]
+
+
+def matches(event: wire.Json, wanted: Mapping[str, Sequence[str]]) -> bool:
+    """Whether the event passes ``filters``, of which the unknown ones let nothing pass."""
+    actor = event["Actor"]
+    attributes = actor["Attributes"]
+    own = {
+        "event": [event["Action"]],
+        "type": [event["Type"]],
+        "container": [actor["ID"], actor["ID"][:12], attributes.get("name", "")]
+        if event["Type"] == "container"
+        else [],
+        "image": [actor["ID"], attributes.get("name", ""), attributes.get("image", "")],
+        "scope": ["local"],
+    }
+    for name, values in wanted.items():
+        if name == "label":
+            if not wire.has_labels(attributes, values):
+                return False
+        elif values and not set(own.get(name, ())) & set(values):
+            return False
+    return True
+
+
+class Queue:
+    """A subscription for a coroutine; made and used on the loop's thread, a ``with`` block."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[wire.Json] = asyncio.Queue()
+        self._undo: Callable[[], None] | None = None
+
+    def __enter__(self) -> Self:
+        self._undo = self._events.subscribe(self._put)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._undo:
+            self._undo()
+
+    def _put(self, event: wire.Json) -> None:
+        self._loop.call_soon_threadsafe(self._queue.put_nowait, event)
+
+    async def until(self, moment: float | None = None) -> AsyncIterator[wire.Json]:
+        """The events as they come, and without ``moment`` for ever."""
+        while True:
+            left = None if moment is None else moment - time.time()
+            if left is not None and left <= 0:
+                return
+            try:
+                yield await asyncio.wait_for(self._queue.get(), left)
+            except asyncio.TimeoutError:
+                return

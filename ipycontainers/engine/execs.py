@@ -1,0 +1,97 @@
+"""Programs beside a container's own: from the request to the exit code.
+
+They live in memory: who asked for one is told of its end on the connection that carries
+its output, and an engine that starts anew knows none of the old.
+
+Knows: records, what a supervisor is asked. Does not know: connections.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from typing import Any
+
+from ipycontainers.errors import Conflict, Invalid, NotFound
+
+from .container import ExecSpec
+from .events import Events
+from .record import KILLED, Exec, Record
+
+
+class Execs:
+    """All of an engine. Safe to use from several threads."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self._known: dict[str, Exec] = {}
+        self._lock = threading.Lock()
+
+    def new(self, record: Record, body: dict[str, Any]) -> Exec:
+        """Raises Conflict where the container does not run, Invalid without a command."""
+        if not record.is_running:
+            raise Conflict(f"Container {record.id} is not running")
+        command = [str(word) for word in body.get("Cmd") or ()]
+        if not command:
+            raise Invalid("No exec command specified")
+        made = Exec(secrets.token_hex(32), record, command, body)
+        with self._lock:
+            self._known[made.id] = record.execs[made.id] = made
+        return made
+
+    def find(self, exec_id: str) -> Exec:
+        with self._lock:
+            if exec_id in self._known:
+                return self._known[exec_id]
+        raise NotFound(f"No such exec instance: {exec_id}")
+
+    def request(self, made: Exec, *, detach: bool) -> dict[str, Any]:
+        """What the supervisor is asked. Raises Conflict for one that has run."""
+        with made.container.lock:
+            if made.started:
+                raise Conflict(f"Error: Exec command {made.id} has already run")
+            if not made.container.is_running:
+                raise Conflict(f"Container {made.container.id} is not running")
+            made.started = True
+        asked = made.asked
+        spec = ExecSpec(
+            args=tuple(made.command),
+            env=tuple(asked.get("Env") or ()),
+            cwd=str(asked.get("WorkingDir") or ""),
+            user=str(asked.get("User") or ""),
+            tty=bool(asked.get("Tty")),
+            stdin=bool(asked.get("AttachStdin")),
+            privileged=bool(asked.get("Privileged")),
+        )
+        stdin = spec.stdin and not detach
+        request = {"do": "exec", "id": made.id, "spec": spec.to_dict(), "stdin": stdin}
+        return {**request, "detach": detach}
+
+    def started(self, made: Exec, pid: int) -> None:
+        made.pid = pid
+        told = {**made.container.attributes, "execID": made.id}
+        self._events.publish("container", "exec_start", made.container.id, told)
+
+    def failed(self, made: Exec, code: int) -> None:
+        """It could not be started."""
+        made.exit_code = code
+
+    def refresh(self, made: Exec) -> None:
+        """Reads how it ended, if it has; 137 where the container ended before it."""
+        if not made.started or made.exit_code is not None:
+            return
+        path = made.container.directory / "execs" / f"{made.id}.json"
+        try:
+            made.exit_code = int(json.loads(path.read_text(encoding="utf-8"))["exit"])
+        except (OSError, ValueError, KeyError):
+            if made.container.is_running:
+                return
+            made.exit_code = KILLED
+        told = {**made.container.attributes, "execID": made.id, "exitCode": str(made.exit_code)}
+        self._events.publish("container", "exec_die", made.container.id, told)
+
+    def forget(self, record: Record) -> None:
+        with self._lock:
+            for key in record.execs:
+                self._known.pop(key, None)

@@ -1,0 +1,172 @@
+"""What the engine keeps of one container, in memory and in its file on the disk.
+
+    containers/ID/state.json    this record; written, fsynced and renamed before an answer
+                                says that it is so
+
+Knows: the record. Does not know: processes, HTTP; the engine moves it along TRANSITIONS.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ipycontainers.errors import Conflict
+
+from .container import REMOVING, RUNNING, TRANSITIONS, Mount, State
+
+FILE = "state.json"
+LOG = "output.log"
+KILLED = 137  # 128 + SIGKILL, of what nobody saw the end of
+
+
+@dataclass(frozen=True)
+class MountPoint:
+    """A ``Mount`` and what of it is only for showing and for removal."""
+
+    mount: Mount
+    name: str = ""  # of a volume
+    mode: str = ""
+    anonymous: bool = False
+
+    @classmethod
+    def of(cls, plain: dict[str, Any]) -> MountPoint:
+        return cls(**{**plain, "mount": Mount(**plain["mount"])})
+
+
+@dataclass
+class Record:
+    """Only the engine changes it, under ``lock``."""
+
+    id: str
+    name: str
+    image: str  # the image's id
+    config: dict[str, Any]  # Docker's Config, completed
+    host_config: dict[str, Any]
+    mounts: tuple[MountPoint, ...]
+    created: float
+    directory: Path
+    status: State = "created"
+    pid: int = 0
+    exit_code: int = 0
+    error: str = ""
+    started: float = 0
+    finished: float = 0
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    execs: dict[str, Exec] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_running(self) -> bool:
+        return self.status == RUNNING
+
+    @property
+    def is_going(self) -> bool:
+        return self.status == REMOVING
+
+    @property
+    def tty(self) -> bool:
+        return bool(self.config.get("Tty"))
+
+    @property
+    def keeps_log(self) -> bool:
+        return str(self.host_config["LogConfig"]["Type"]) != "none"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return dict(self.config.get("Labels") or {})
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What events tell of it."""
+        return {**self.labels, "image": self.config["Image"], "name": self.name}
+
+    @property
+    def socket(self) -> Path:
+        """Where its supervisor listens, while there is one."""
+        return self.directory / "control.sock"
+
+    def move(self, status: State, **changes: object) -> None:
+        """To ``status``, on the disk too. Raises Conflict where no such way leads."""
+        if status not in TRANSITIONS[self.status]:
+            raise Conflict(f"Container {self.id} is {self.status} and cannot become {status}")
+        self.status = status
+        self.change(**changes)
+
+    def change(self, **changes: object) -> None:
+        """Sets fields and writes the record."""
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self.save()
+
+    def describe(self) -> dict[str, Any]:
+        """Plain data, which ``shapes`` turns into Docker's JSON."""
+        live = [key for key, exec_ in self.execs.items() if exec_.exit_code is None]
+        log = str(self.directory / LOG) if self.keeps_log else ""
+        return {**self._plain(), "execs": live, "log": log}
+
+    def _plain(self) -> dict[str, Any]:
+        left_out = ("lock", "execs", "directory", "mounts")
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        plain = {name: value for name, value in plain.items() if name not in left_out}
+        return {**plain, "mounts": [asdict(mount) for mount in self.mounts]}
+
+    def save(self) -> None:
+        write(self.directory / FILE, json.dumps(self._plain()).encode())
+
+    @classmethod
+    def load(cls, directory: Path) -> Record:
+        """Raises OSError, ValueError, KeyError, TypeError where there is no whole record."""
+        plain = json.loads((directory / FILE).read_text(encoding="utf-8"))
+        mounts = tuple(MountPoint.of(mount) for mount in plain.pop("mounts"))
+        return cls(**plain, mounts=mounts, directory=directory)
+
+
+@dataclass
+class Exec:
+    """A further program in a running container; forgotten with it."""
+
+    id: str
+    container: Record
+    command: list[str]
+    asked: dict[str, Any]  # the body of POST /containers/ID/exec
+    pid: int = 0
+    exit_code: int | None = None
+    started: bool = False
+
+    def describe(self) -> dict[str, Any]:
+        asked = self.asked
+        return {
+            "id": self.id,
+            "container": self.container.id,
+            "command": self.command,
+            "running": self.started and self.exit_code is None,
+            "exit_code": self.exit_code,
+            "pid": self.pid,
+            "tty": bool(asked.get("Tty")),
+            "privileged": bool(asked.get("Privileged")),
+            "user": str(asked.get("User") or ""),
+            "stdin": bool(asked.get("AttachStdin")),
+            "stdout": bool(asked.get("AttachStdout")),
+            "stderr": bool(asked.get("AttachStderr")),
+        }
+
+
+def write(path: Path, data: bytes) -> None:
+    """All of it or nothing, and on the disk when this returns."""
+    unique = f"{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}"
+    temporary = path.with_name(f"{path.name}.{unique}")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,339 @@
+"""The JSON objects of the API: version, image, container, exec, as dockerd 20.10 gives them.
+
+    container(record)     the answer of GET /containers/ID/json
+    config(given, image)  a container's Config, completed from its image
+
+Knows: the Docker Engine API 1.41 (https://docs.docker.com/engine/api/v1.41). Does not
+know: how anything is done. Everything here is a pure function of plain records.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .wire import API_VERSION, OLDEST_API, ZERO_TIME, Json, seconds_of, time_text
+
+# --- the engine ----------------------------------------------------------------------------------
+
+
+def version(own: str, kernel: str, machine: str, launcher: str) -> Json:
+    details = {"ApiVersion": API_VERSION, "MinAPIVersion": OLDEST_API, "Os": "linux"}
+    return {
+        "Platform": {"Name": "ipycontainers"},
+        "Components": [
+            {"Name": "ipycontainers", "Version": own, "Details": {**details, "Launcher": launcher}}
+        ],
+        "Version": own,
+        "ApiVersion": API_VERSION,
+        "MinAPIVersion": OLDEST_API,
+        "GitCommit": "",
+        "GoVersion": "",
+        "Os": "linux",
+        "Arch": architecture(machine),
+        "KernelVersion": kernel,
+        "BuildTime": "",
+    }
+
+
+def architecture(machine: str) -> str:
+    """uname's word in Go's vocabulary."""
+    return {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}.get(
+        machine, machine
+    )
+
+
+# --- images --------------------------------------------------------------------------------------
+
+_CONFIG: Json = {
+    "Hostname": "",
+    "Domainname": "",
+    "User": "",
+    "AttachStdin": False,
+    "AttachStdout": False,
+    "AttachStderr": False,
+    "Tty": False,
+    "OpenStdin": False,
+    "StdinOnce": False,
+    "Env": None,
+    "Cmd": None,
+    "Image": "",
+    "Volumes": None,
+    "WorkingDir": "",
+    "Entrypoint": None,
+    "OnBuild": None,
+    "Labels": None,
+}
+
+
+def image(raw: Mapping[str, Any], image_id: str, names: Sequence[str], size: int) -> Json:
+    """``raw`` is the image's configuration as it was read."""
+    config = {**_CONFIG, **(raw.get("config") or {})}
+    return {
+        "Id": image_id,
+        "RepoTags": list(names),
+        "RepoDigests": [],
+        "Parent": "",
+        "Comment": raw.get("comment", ""),
+        "Created": raw.get("created") or ZERO_TIME,
+        "Container": raw.get("container", ""),
+        "ContainerConfig": {**_CONFIG, **(raw.get("container_config") or {})},
+        "DockerVersion": raw.get("docker_version", ""),
+        "Author": raw.get("author", ""),
+        "Config": config,
+        "Architecture": raw.get("architecture", ""),
+        "Os": raw.get("os", "linux"),
+        **({"Variant": raw["variant"]} if raw.get("variant") else {}),
+        "Size": size,
+        "VirtualSize": size,
+        "GraphDriver": {"Data": None, "Name": "ipycontainers"},
+        "RootFS": {"Type": "layers", "Layers": list((raw.get("rootfs") or {}).get("diff_ids", ()))},
+        "Metadata": {"LastTagTime": ZERO_TIME},
+    }
+
+
+def image_summary(raw: Mapping[str, Any], image_id: str, names: Sequence[str], size: int) -> Json:
+    return {
+        "Containers": -1,
+        "Created": seconds_of(raw.get("created") or ZERO_TIME),
+        "Id": image_id,
+        "Labels": (raw.get("config") or {}).get("Labels"),
+        "ParentId": "",
+        "RepoDigests": None,
+        "RepoTags": list(names) or ["<none>:<none>"],
+        "SharedSize": -1,
+        "Size": size,
+        "VirtualSize": size,
+    }
+
+
+# --- containers ----------------------------------------------------------------------------------
+
+HOST_CONFIG: Json = {
+    "Binds": None,
+    "ContainerIDFile": "",
+    "LogConfig": {"Type": "json-file", "Config": {}},
+    "NetworkMode": "default",
+    "PortBindings": None,
+    "RestartPolicy": {"Name": "", "MaximumRetryCount": 0},
+    "AutoRemove": False,
+    "VolumeDriver": "",
+    "VolumesFrom": None,
+    "CapAdd": None,
+    "CapDrop": None,
+    "CgroupnsMode": "private",
+    "Dns": None,
+    "DnsOptions": None,
+    "DnsSearch": None,
+    "ExtraHosts": None,
+    "GroupAdd": None,
+    "IpcMode": "private",
+    "Cgroup": "",
+    "Links": None,
+    "OomScoreAdj": 0,
+    "PidMode": "",
+    "Privileged": False,
+    "PublishAllPorts": False,
+    "ReadonlyRootfs": False,
+    "SecurityOpt": None,
+    "UTSMode": "",
+    "UsernsMode": "",
+    "ShmSize": 64 << 20,
+    "Runtime": "ipycontainers",
+    "Isolation": "",
+    "CpuShares": 0,
+    "Memory": 0,
+    "NanoCpus": 0,
+    "CgroupParent": "",
+    "Devices": None,
+    "MemorySwap": 0,
+    "PidsLimit": None,
+    "Ulimits": None,
+}
+_NO_NETWORK: Json = {
+    "IPAMConfig": None,
+    "Links": None,
+    "Aliases": None,
+    "NetworkID": "",
+    "EndpointID": "",
+    "Gateway": "",
+    "IPAddress": "",
+    "IPPrefixLen": 0,
+    "IPv6Gateway": "",
+    "GlobalIPv6Address": "",
+    "GlobalIPv6PrefixLen": 0,
+    "MacAddress": "",
+    "DriverOpts": None,
+}
+
+
+def config(given: Mapping[str, Any], of_image: Mapping[str, Any], hostname: str) -> Json:
+    """A container's Config: what was asked, completed from its image as dockerd does.
+
+    Who gives an entrypoint takes none of the image's command; variables, volumes and
+    labels are merged, the user's win.
+    """
+    asked = {key: given[key] for key in (*_CONFIG, "StopSignal", "Healthcheck") if key in given}
+    merged: Json = {**_CONFIG, **{key: value for key, value in asked.items() if value is not None}}
+    if not merged["Entrypoint"]:
+        merged["Entrypoint"] = of_image.get("Entrypoint") if given.get("Entrypoint") is None else []
+        merged["Cmd"] = merged["Cmd"] or of_image.get("Cmd")
+    merged["Env"] = environment(of_image.get("Env") or (), merged["Env"] or ()) or None
+    for key in ("User", "WorkingDir", "StopSignal"):
+        if value := merged.get(key) or of_image.get(key):
+            merged[key] = value
+    merged["Labels"] = {**(of_image.get("Labels") or {}), **(merged["Labels"] or {})}
+    merged["Volumes"] = {**(of_image.get("Volumes") or {}), **(merged["Volumes"] or {})} or None
+    merged["Hostname"] = merged["Hostname"] or hostname
+    merged["Entrypoint"] = merged["Entrypoint"] or None
+    return merged
+
+
+def environment(of_image: Sequence[str], given: Sequence[str]) -> list[str]:
+    """The image's variables and then the user's; a bare name takes the image's away.
+
+    >>> environment(["A=1", "B=2"], ["A=3", "B", "C=4"])
+    ['A=3', 'C=4']
+    """
+    found = {text.partition("=")[0]: text for text in of_image}
+    for text in given:
+        name, has_value, _ = text.partition("=")
+        if has_value:
+            found[name] = text
+        else:
+            found.pop(name, None)
+    return list(found.values())
+
+
+def container(record: Mapping[str, Any]) -> Json:
+    """``record`` is what ``Record.describe`` tells."""
+    words = [*(record["config"]["Entrypoint"] or ()), *(record["config"]["Cmd"] or ())]
+    status = record["status"]
+    return {
+        "Id": record["id"],
+        "Created": time_text(record["created"]),
+        "Path": words[0] if words else "",
+        "Args": words[1:],
+        "State": {
+            "Status": status,
+            "Running": status == "running",
+            "Paused": False,
+            "Restarting": False,
+            "OOMKilled": False,
+            "Dead": status == "dead",
+            "Pid": record["pid"],
+            "ExitCode": record["exit_code"],
+            "Error": record["error"],
+            "StartedAt": time_text(record["started"]),
+            "FinishedAt": time_text(record["finished"]),
+        },
+        "Image": record["image"],
+        "ResolvConfPath": "",
+        "HostnamePath": "",
+        "HostsPath": "",
+        "LogPath": record["log"],
+        "Name": f"/{record['name']}",
+        "RestartCount": 0,
+        "Driver": "ipycontainers",
+        "Platform": "linux",
+        "MountLabel": "",
+        "ProcessLabel": "",
+        "AppArmorProfile": "",
+        "ExecIDs": record["execs"] or None,
+        "HostConfig": record["host_config"],
+        "GraphDriver": {"Data": None, "Name": "ipycontainers"},
+        "Mounts": [mount_point(mount) for mount in record["mounts"]],
+        "Config": record["config"],
+        "NetworkSettings": {"Ports": {}, "Networks": _networks(record), "IPAddress": ""},
+    }
+
+
+def _networks(record: Mapping[str, Any]) -> Json:
+    mode = record["host_config"]["NetworkMode"]
+    return {"bridge" if mode == "default" else mode: dict(_NO_NETWORK)}
+
+
+def mount_point(point: Mapping[str, Any]) -> Json:
+    """``point`` is a MountPoint as plain data."""
+    mount = point["mount"]
+    named = {"Name": point["name"], "Driver": "local"} if mount["type"] == "volume" else {}
+    return {
+        "Type": mount["type"],
+        **named,
+        "Source": mount["source"],
+        "Destination": mount["target"],
+        "Mode": point["mode"],
+        "RW": not mount["read_only"],
+        "Propagation": "rprivate" if mount["type"] == "bind" else "",
+    }
+
+
+def container_summary(record: Mapping[str, Any], now: float) -> Json:
+    words = [*(record["config"]["Entrypoint"] or ()), *(record["config"]["Cmd"] or ())]
+    return {
+        "Id": record["id"],
+        "Names": [f"/{record['name']}"],
+        "Image": record["config"]["Image"],
+        "ImageID": record["image"],
+        "Command": _command(words),
+        "Created": int(record["created"]),
+        "Ports": [],
+        "Labels": record["config"]["Labels"],
+        "State": record["status"],
+        "Status": _status(record, now),
+        "HostConfig": {"NetworkMode": record["host_config"]["NetworkMode"]},
+        "NetworkSettings": {"Networks": _networks(record)},
+        "Mounts": [mount_point(mount) for mount in record["mounts"]],
+    }
+
+
+def _command(words: Sequence[str]) -> str:
+    """The first word as it is, those with blanks or quotes quoted: as dockerd lists it."""
+    quoted = [word if shlex.quote(word) == word else "'" + word + "'" for word in words[1:]]
+    return " ".join([*words[:1], *quoted])
+
+
+def _status(record: Mapping[str, Any], now: float) -> str:
+    if record["status"] == "running":
+        return f"Up {_ago(now - record['started'])}"
+    if record["status"] == "exited":
+        return f"Exited ({record['exit_code']}) {_ago(now - record['finished'])} ago"
+    return str(record["status"]).capitalize()
+
+
+def _ago(seconds: float) -> str:
+    """As docker ps says it, by the units package of docker."""
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' * (count > 1)}"
+    return (
+        f"{int(seconds)} second{'s' * (int(seconds) != 1)}"
+        if seconds >= 1
+        else ("Less than a second")
+    )
+
+
+def exec_(record: Mapping[str, Any]) -> Json:
+    """``record`` is what an Exec tells of itself."""
+    command = record["command"]
+    return {
+        "ID": record["id"],
+        "Running": record["running"],
+        "ExitCode": record["exit_code"],
+        "ProcessConfig": {
+            "tty": record["tty"],
+            "entrypoint": command[0],
+            "arguments": command[1:],
+            "privileged": record["privileged"],
+            **({"user": record["user"]} if record["user"] else {}),
+        },
+        "OpenStdin": record["stdin"],
+        "OpenStderr": record["stderr"],
+        "OpenStdout": record["stdout"],
+        "CanRemove": False,
+        "ContainerID": record["container"],
+        "DetachKeys": "",
+        "Pid": record["pid"],
+    }
