@@ -116,6 +116,7 @@ class _Walk:
                 raise
             os.mkdir(part, 0o755, dir_fd=self.folder)
             handle = os.open(part, _FOLDER, dir_fd=self.folder)
+            os.fchmod(handle, 0o755)  # whatever the umask
         except OSError as error:
             if error.errno not in {errno.ELOOP, errno.ENOTDIR}:
                 raise

@@ -69,11 +69,12 @@ class Reference:
 
     @property
     def familiar_name(self) -> str:
-        """The name as docker prints it: without docker.io/ and library/."""
+        """The name as docker prints it: without docker.io/ and library/ where none is meant."""
         if self.domain != _DEFAULT_DOMAIN:
             return self.name
         official = self.path.removeprefix("library/")
-        return self.path if "/" in official else official
+        short = self.path if "/" in official else official
+        return short if _split_domain(short) == (self.domain, self.path) else self.name
 
     @property
     def full(self) -> str:

@@ -25,7 +25,7 @@ import shutil
 import stat
 import tarfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -118,8 +118,9 @@ def layer(
 
 def root(layout: Layout, image: Image, folder: str | os.PathLike[str]) -> Unpacked:
     """Merge all layers of an image into ``folder``, made if need be; as ``layer`` otherwise."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    record = Unpacked()
+    target, record = Path(folder), Unpacked()
+    target.mkdir(parents=True, exist_ok=True)
+    target.chmod(0o755)
     for part in image.layers:
         with layout.open_layer(part) as stream:
             layer(stream, folder, overlay=False, record=record)
@@ -133,6 +134,7 @@ class _Layer:
         self._inside, self._record, self._overlay = inside, record, overlay
         self._own: set[str] = set()  # real paths from this layer, which its whiteouts spare
         self._folders: dict[str, tuple[int, float]] = {}  # mode and time that they get at last
+        self._hidden: list[tuple[str, str]] = []  # for overlay: folder and name, made at last
 
     def add(self, entry: tarfile.TarInfo, content: IO[bytes] | None) -> None:
         _refuse_climbing(entry.name, entry.name)
@@ -159,7 +161,10 @@ class _Layer:
             real = real.rpartition("/")[0]
 
     def finish(self) -> None:
-        """Give folders their modes and times, which writing into them would have changed."""
+        """Make whiteouts, then give folders the modes and times that writing would change."""
+        for above, name in self._hidden:
+            with suppress(FileNotFoundError, NotADirectoryError), self._inside.folder(above) as at:
+                self._mark_whiteout(at, name)
         for path in sorted(self._folders, key=lambda path: path.count("/"), reverse=True):
             mode, mtime = self._folders[path]
             try:
@@ -197,7 +202,8 @@ class _Layer:
         elif entry.issym():
             os.symlink(entry.linkname, name, dir_fd=folder)
         else:
-            os.mkfifo(name, _readable(entry), dir_fd=folder)
+            os.mkfifo(name, 0o600, dir_fd=folder)
+            os.chmod(name, _readable(entry), dir_fd=folder)
         os.utime(name, (entry.mtime, entry.mtime), dir_fd=folder, follow_symlinks=False)
         return True
 
@@ -205,11 +211,8 @@ class _Layer:
         there = _mode(folder, name)
         if there is not None and stat.S_ISDIR(there):
             return
-        hides = self._overlay and there is not None and stat.S_ISCHR(there)
         self._clear(folder, name, real)
         os.mkdir(name, 0o700, dir_fd=folder)
-        if hides:  # a whiteout came before it: what is below stays hidden
-            self._mark_opaque(folder, name)
 
     def _link(self, entry: tarfile.TarInfo, folder: int, name: str, real: str) -> None:
         with self._inside.parent(entry.linkname) as (source, source_name, source_real):
@@ -236,7 +239,7 @@ class _Layer:
         elif hidden.startswith(_WHITEOUT):
             return  # a mark of aufs, which means nothing here
         elif self._overlay:
-            self._mark_whiteout(folder, hidden)
+            self._hidden.append((above, hidden))
         else:
             self._clear(folder, hidden, f"{above}/{hidden}" if above else hidden, spare=True)
 
