@@ -1,0 +1,14 @@
+"""How a container's processes are kept apart: which program is asked, with which words.
+
+A launcher turns a ``Bundle`` into a ``Command``; somebody else (``supervise``) runs it.
+``choose`` tries the launchers in the data directory and takes the first that works there.
+
+Knows: bubblewrap's and PRoot's flags. Does not know: images, Docker's JSON, who waits.
+"""
+
+from __future__ import annotations
+
+from .choice import choose, of
+from .command import Command, Launcher
+
+__all__ = ["Command", "Launcher", "choose", "of"]

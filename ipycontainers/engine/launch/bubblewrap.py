@@ -1,0 +1,192 @@
+"""bubblewrap: namespaces of the container's own, layers by overlayfs.
+
+Knows: bwrap's flags. Does not know: whether they work here (``probe`` does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ipycontainers.engine import seccomp
+from ipycontainers.engine.container import Bundle, ExecSpec, Mount, Spec, environment
+from ipycontainers.engine.syscalls import CAPABILITIES
+
+from .command import ARGUMENTS, SECCOMP, STATUS, Command
+
+DEFAULT_CAPABILITIES = frozenset(
+    "CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP "
+    "NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE".split()
+)
+"""Docker's. All of them count within the container's user namespace only."""
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class Bubblewrap:
+    """Starts containers by the program ``bwrap`` at ``program``.
+
+    ``masked`` are files and ``masked_directories`` directories below /proc that this kernel
+    has and a container is not to read.
+    """
+
+    program: str
+    isolates: frozenset[str] = frozenset()
+    needs_copy: bool = False
+    masked: tuple[str, ...] = ()
+    masked_directories: tuple[str, ...] = ()
+    name: str = field(default="bubblewrap", init=False)
+
+    def argv(self, bundle: Bundle) -> Command:
+        """``bwrap`` with every namespace; the program is pid 1 unless ``init`` is asked for."""
+        spec = bundle.spec
+        options = [
+            *_namespaces(spec),
+            *_identity(bundle),
+            *_root(bundle),
+            *self._proc(),
+            *_generated(bundle),
+            *_mounts(spec.mounts),
+            *(("--remount-ro", "/") if spec.read_only else ()),
+            *_process(spec),
+        ]
+        descriptors = {ARGUMENTS: "".join(f"{word}\0" for word in options).encode()}
+        if spec.seccomp:
+            descriptors[SECCOMP] = seccomp.default()
+        return Command(
+            # By a descriptor, so that the values of variables stay out of `ps`.
+            argv=(self.program, "--args", str(ARGUMENTS), "--", *spec.args),
+            env={"PATH": DEFAULT_PATH},
+            program="reported",
+            reaped=spec.init,
+            descriptors=descriptors,
+            asked=spec.args[0],
+            error_prefix="bwrap: ",
+        )
+
+    def exec_argv(self, bundle: Bundle, spec: ExecSpec, pid: int) -> Command:
+        """No bwrap: the namespaces are joined, rights and filter are made those of ``argv``."""
+        uid, gid = numbers(spec.user or bundle.spec.user)
+        env = environment((f"PATH={DEFAULT_PATH}", *bundle.spec.env, *spec.env))
+        return Command(
+            argv=spec.args,
+            env=env,
+            enter=pid,
+            cwd=spec.cwd or bundle.spec.cwd or "/",
+            uid=uid,
+            gid=gid,
+            capabilities=frozenset(
+                CAPABILITIES.index(name) for name in capabilities(bundle.spec, uid)
+            ),
+            filter=seccomp.default() if bundle.spec.seccomp and not spec.privileged else b"",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for ``launch.of``."""
+        return {
+            "name": self.name,
+            "program": self.program,
+            "isolates": sorted(self.isolates),
+            "needs_copy": self.needs_copy,
+            "masked": self.masked,
+            "masked_directories": self.masked_directories,
+        }
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Bubblewrap:
+        """From ``to_dict``'s form."""
+        return cls(
+            program=plain["program"],
+            isolates=frozenset(plain["isolates"]),
+            needs_copy=plain["needs_copy"],
+            masked=tuple(plain["masked"]),
+            masked_directories=tuple(plain["masked_directories"]),
+        )
+
+    def _proc(self) -> Iterator[str]:
+        yield from ("--proc", "/proc", "--dev", "/dev")
+        for path in self.masked:
+            yield from ("--ro-bind", "/dev/null", path)
+        for path in self.masked_directories:
+            yield from ("--tmpfs", path, "--remount-ro", path)
+        yield from ("--tmpfs", "/sys")
+        for path in ("/sys/devices/system/cpu", "/sys/devices/system/node"):
+            yield from ("--ro-bind-try", path, path)
+        yield from ("--remount-ro", "/sys")
+
+
+def numbers(user: str) -> tuple[int, int]:
+    """uid and gid of a ``user`` whose names were replaced by numbers (``rootfs.prepare``)."""
+    uid, _, gid = user.partition(":")
+    return int(uid or 0), int(gid or 0)
+
+
+def capabilities(spec: Spec, uid: int) -> list[str]:
+    """What a container's process may do in its user namespace, without ``CAP_``, sorted.
+
+    As in Docker only root has any, unless ``cap_add`` names them.
+    """
+    added = {name.upper().removeprefix("CAP_") for name in spec.cap_add}
+    dropped = {name.upper().removeprefix("CAP_") for name in spec.cap_drop}
+    held = set(DEFAULT_CAPABILITIES) if uid == 0 else set[str]()
+    held = set[str]() if "ALL" in dropped else held - (dropped - added)
+    held |= set(CAPABILITIES) if "ALL" in added else added & set(CAPABILITIES)
+    return sorted(held - dropped if "ALL" in added else held)
+
+
+def _namespaces(spec: Spec) -> Iterator[str]:
+    yield "--unshare-all"
+    if spec.network != "none":
+        yield "--share-net"
+    yield "--die-with-parent"
+    if not spec.tty:
+        yield "--new-session"
+    if not spec.init:
+        yield "--as-pid-1"
+    yield from ("--json-status-fd", str(STATUS))
+    if spec.seccomp:
+        yield from ("--seccomp", str(SECCOMP))
+
+
+def _identity(bundle: Bundle) -> Iterator[str]:
+    uid, gid = numbers(bundle.spec.user)
+    yield from ("--uid", str(uid), "--gid", str(gid))
+    yield from ("--hostname", bundle.spec.hostname or bundle.id[:12])
+    for name in capabilities(bundle.spec, uid):
+        yield from ("--cap-add", f"CAP_{name}")
+
+
+def _root(bundle: Bundle) -> Iterator[str]:
+    if bundle.root:
+        yield from ("--bind", str(bundle.root), "/")
+        return
+    for layer in bundle.layers:
+        yield from ("--overlay-src", str(layer))
+    yield from ("--overlay", str(bundle.directory / "upper"), str(bundle.directory / "work"), "/")
+
+
+def _generated(bundle: Bundle) -> Iterator[str]:
+    for name in ("hostname", "hosts", "resolv.conf"):
+        source = bundle.directory / "etc" / name
+        yield from ("--bind-try", str(source), f"/etc/{name}")
+
+
+def _mounts(mounts: tuple[Mount, ...]) -> Iterator[str]:
+    for mount in sorted(mounts, key=lambda mount: mount.target.count("/")):
+        if mount.type == "tmpfs":
+            yield from ("--perms", f"{mount.mode:o}")
+            yield from ("--size", str(mount.size)) if mount.size else ()
+            yield from ("--tmpfs", mount.target)
+            yield from ("--remount-ro", mount.target) if mount.read_only else ()
+        else:
+            yield "--ro-bind" if mount.read_only else "--bind"
+            yield from (mount.source, mount.target)
+
+
+def _process(spec: Spec) -> Iterator[str]:
+    yield "--clearenv"
+    for name, value in environment((f"PATH={DEFAULT_PATH}", *spec.env)).items():
+        yield from ("--setenv", name, value)
+    yield from ("--chdir", spec.cwd or "/")

@@ -1,0 +1,62 @@
+"""The seam between what is to run and how it is kept apart.
+
+Knows: what a launcher must be able to say. Does not know: any launcher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from ipycontainers.engine.container import Bundle, ExecSpec
+
+STATUS = 3
+SECCOMP = 4
+ARGUMENTS = 5
+"""Descriptors that a command's words may name: bubblewrap's report, its filter, more words."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A process to start: words, environment, and what is done between fork and execve.
+
+    ``program`` says how the container's own first program is found from the outside:
+    "itself", it is what is started; "reported", its pid comes on ``STATUS`` (of the reaper,
+    whose child it is, when ``reaped``); "child", it is the first child of what is started.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    program: Literal["itself", "reported", "child"] = "itself"
+    reaped: bool = False
+    descriptors: Mapping[int, bytes] = field(default_factory=dict)  # files to be read there
+    filter: bytes = b""  # loaded before execve
+    scope_signals: bool = False  # where the kernel's Landlock can
+    enter: int = 0  # join the namespaces of this process first
+    cwd: str = ""  # after entering
+    uid: int = 0  # after entering; the one uid that is mapped gets this number
+    gid: int = 0
+    capabilities: frozenset[int] = field(default=frozenset())  # after entering: what is left
+    asked: str = ""  # the container's program as it was named, for messages
+    error_prefix: str = ""  # how the launcher's own messages begin
+
+
+class Launcher(Protocol):
+    """One way to start containers. Its methods are pure; ``choice`` makes it from what it found."""
+
+    name: str
+    isolates: frozenset[str]
+    """What it enforces, as measured here: pid mount net ipc uts user cgroup hostname read-only
+    network-none capabilities seccomp tmpfs signals."""
+    needs_copy: bool
+    """Whether a container needs a root of its own, not layers."""
+
+    def argv(self, bundle: Bundle) -> Command:
+        """What starts the container. Called by its supervisor."""
+
+    def exec_argv(self, bundle: Bundle, spec: ExecSpec, pid: int) -> Command:
+        """What runs beside the container's program ``pid``. Called by its supervisor."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, from which ``launch.of`` makes this launcher in another process."""

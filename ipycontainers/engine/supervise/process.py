@@ -1,0 +1,286 @@
+"""Start a command, and know whether the container's program really began.
+
+Knows: fork, descriptors, what launchers leave in /proc. Does not know: containers, clients.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import signal
+import termios
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ipycontainers.engine import syscalls
+from ipycontainers.engine.launch.command import STATUS, Command
+from ipycontainers.engine.launch.failure import REFUSED, StartError, of_errno, of_words
+
+_BEGIN_WITHIN = 20.0  # seconds; a launcher takes 5 ms, on a busy machine a hundred times that
+_ABOVE = 20  # descriptors are moved here before they are given their numbers
+_NS_GET_USERNS = 0xB701  # ioctl_nsfs(2)
+_RESET = (signal.SIGPIPE, signal.SIGINT, signal.SIGCHLD, signal.SIGXFSZ)
+
+
+@dataclass(frozen=True)
+class Streams:
+    """A program's descriptors, to be closed here once it has them; ``terminal`` if they are one."""
+
+    stdin: int
+    stdout: int
+    stderr: int
+    terminal: bool = False
+
+
+@dataclass
+class Started:
+    """``monitor`` is our child, whose end is the end; ``program`` gets the signals.
+
+    ``early`` is what was read of its standard error on the way. ``status`` is to be closed
+    after the end and not before: bwrap still reports there.
+    """
+
+    monitor: int
+    program: int
+    status: int
+    early: bytes = b""
+
+
+def start(command: Command, streams: Streams, said: int) -> Started:
+    """Start ``command``; return when its program runs (or has ended already).
+
+    ``said`` is the reading end of its standard error: when the program never began, the
+    launcher's reason is read from there. ``StartError`` then; nothing is left to reap.
+    """
+    status, status_write = os.pipe()
+    failure, failure_write = os.pipe()
+    files = {number: _file(content) for number, content in command.descriptors.items()}
+    pid = os.fork()
+    if pid == 0:
+        numbers = {0: streams.stdin, 1: streams.stdout, 2: streams.stderr, STATUS: status_write}
+        _become(command, numbers | files, failure_write, streams.terminal)
+    for descriptor in (status_write, failure_write, *files.values()):
+        os.close(descriptor)
+    try:
+        pid = _sibling(pid, status) if command.enter else pid
+        _raise_failure(command, failure, pid)
+        os.set_blocking(status, False)
+        return _await(command, pid, status, said)
+    except BaseException:
+        os.close(status)
+        raise
+    finally:
+        os.close(failure)
+
+
+def _file(content: bytes) -> int:
+    descriptor = os.memfd_create("words")
+    with os.fdopen(os.dup(descriptor), "wb") as file:
+        file.write(content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+# --- in the child, between fork and execve ---------------------------------------------------
+
+
+def _become(command: Command, numbers: dict[int, int], failure: int, terminal: bool) -> None:
+    try:
+        failure = fcntl.fcntl(failure, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
+        for number in _RESET:
+            signal.signal(number, signal.SIG_DFL)
+        os.setsid()
+        moved = {to: fcntl.fcntl(it, fcntl.F_DUPFD_CLOEXEC, _ABOVE) for to, it in numbers.items()}
+        for to, it in moved.items():
+            os.dup2(it, to, inheritable=True)
+        if terminal:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        os.umask(0o022)
+        syscalls.die_with_parent(signal.SIGKILL)
+        if command.enter:
+            _enter(command)
+        syscalls.no_new_privileges()
+        if command.scope_signals and syscalls.has_signal_scope():
+            syscalls.scope_signals()
+        if command.filter:
+            syscalls.load_filter(command.filter)
+        os.execvpe(command.argv[0], list(command.argv), dict(command.env))
+    except OSError as err:
+        with suppress(OSError):
+            os.write(failure, b"%d" % (err.errno or errno.EINVAL))
+    finally:
+        os._exit(REFUSED)
+
+
+def _enter(command: Command) -> None:
+    """Join the container; what returns from here is a new process inside it."""
+    spaces = [os.open(path, os.O_RDONLY) for path in _other_namespaces(command.enter)]
+    user = os.open(f"/proc/{command.enter}/ns/user", os.O_RDONLY)
+    root = os.open(f"/proc/{command.enter}/root", os.O_PATH)
+    proc = os.open("/proc", os.O_PATH)
+    # With --uid other than 0 bwrap makes two user namespaces; the outer one owns the others.
+    owner = fcntl.ioctl(spaces[0], _NS_GET_USERNS)
+    for handle in (owner, *spaces):
+        syscalls.enter(handle)
+    if not os.path.samestat(os.fstat(owner), os.fstat(user)):
+        syscalls.enter(user)
+    os.fchdir(root)
+    os.chroot(".")
+    _renumber(command.uid, command.gid, proc)
+    syscalls.hide_from_peers()
+    sibling = syscalls.fork_sibling(signal.SIGCHLD)
+    if sibling:
+        os.write(STATUS, b"%d" % sibling)
+        os._exit(0)
+    os.close(STATUS)
+    syscalls.die_with_parent(signal.SIGKILL)
+    os.setsid()
+    if os.isatty(0):
+        fcntl.ioctl(0, termios.TIOCSCTTY, 1)
+    syscalls.limit_capabilities(command.capabilities)
+    os.chdir(command.cwd)
+
+
+def _other_namespaces(pid: int) -> list[str]:
+    names = ("mnt", "cgroup", "ipc", "uts", "net", "pid")
+    paths = [f"/proc/{pid}/ns/{name}" for name in names]
+    return [path for path in paths if os.readlink(path) != os.readlink(path.replace(str(pid), "self"))]
+
+
+def _renumber(uid: int, gid: int, proc: int) -> None:
+    # One uid is mapped into the container. To be another one there, a further user namespace
+    # gives the same user another number.
+    if (os.geteuid(), os.getegid()) == (uid, gid):
+        return
+    here = os.geteuid(), os.getegid()
+    syscalls.unshare_user()
+    maps = {
+        "setgroups": "deny",
+        "uid_map": f"{uid} {here[0]} 1",
+        "gid_map": f"{gid} {here[1]} 1",
+    }
+    for name, text in maps.items():
+        handle = os.open(f"self/{name}", os.O_WRONLY, dir_fd=proc)
+        os.write(handle, text.encode())
+        os.close(handle)
+
+
+# --- in the parent -----------------------------------------------------------------------------
+
+
+def _sibling(pid: int, status: int) -> int:
+    """The pid of the process inside, which the one that entered left behind as our child."""
+    text = os.read(status, 32)
+    if text:
+        os.waitpid(pid, 0)
+        return int(text)
+    return pid
+
+
+def _raise_failure(command: Command, failure: int, pid: int) -> None:
+    number = os.read(failure, 32)  # ends at execve, which closes the other end
+    if number:
+        os.waitpid(pid, 0)
+        if command.program == "itself":
+            raise of_errno(command.argv[0], int(number))
+        raise StartError(f"{command.argv[0]}: {os.strerror(int(number)).lower()}", REFUSED)
+
+
+def _await(command: Command, monitor: int, status: int, said: int) -> Started:
+    """The container's program, once it is no longer the launcher's image."""
+    if command.program == "itself":
+        return Started(monitor, monitor, status)
+    launcher = _image(monitor)
+    report = b""
+    deadline = time.monotonic() + _BEGIN_WITHIN
+    pause = 0.0002
+    while time.monotonic() < deadline:
+        ended = _has_ended(monitor)
+        report += _read(status)
+        pid = _program(command, monitor, report)
+        image = _image(pid) if pid else None
+        if image and launcher and image != launcher:
+            return Started(monitor, pid, status)
+        if ended:
+            early = _judge(command, monitor, report, said)
+            return Started(monitor, pid or monitor, status, early)
+        time.sleep(pause)
+        pause = min(pause * 1.2, 0.02)
+    os.kill(monitor, signal.SIGKILL)
+    os.waitpid(monitor, 0)
+    raise StartError(f"{command.argv[0]} did not begin within {_BEGIN_WITHIN:.0f} s", REFUSED)
+
+
+def _read(status: int) -> bytes:
+    try:
+        return os.read(status, 65536)
+    except BlockingIOError:
+        return b""
+
+
+def _has_ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _program(command: Command, monitor: int, report: bytes) -> int:
+    if command.program == "child":
+        return first_child(monitor)
+    reported = next((doc["child-pid"] for doc in _documents(report) if "child-pid" in doc), 0)
+    return first_child(reported) if reported and command.reaped else reported
+
+
+def _documents(report: bytes) -> list[dict[str, int]]:
+    return [json.loads(line) for line in report.splitlines(keepends=True) if line[-1:] == b"\n"]
+
+
+def _judge(command: Command, monitor: int, report: bytes, said: int) -> bytes:
+    """The launcher has ended: what it said, unless that is why the program never began."""
+    if command.program == "reported" and b'"exit-code"' in report:
+        return b""
+    os.set_blocking(said, False)
+    text = b""
+    with suppress(OSError):
+        text = os.read(said, 65536)
+    if command.program == "child" and not text.startswith(command.error_prefix.encode()):
+        return text
+    os.waitpid(monitor, 0)
+    raise of_words(command.asked, text.decode(errors="replace"))
+
+
+def _image(pid: int) -> tuple[int, int] | None:
+    try:
+        found = os.stat(f"/proc/{pid}/exe")
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def first_child(pid: int) -> int:
+    """The oldest living child of ``pid``, or 0."""
+    return min(children().get(pid, ()), default=0)
+
+
+def children() -> dict[int, list[int]]:
+    """Parent → children, of every process that can be seen."""
+    found: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
+                parent = int(file.read().rpartition(b")")[2].split()[1])
+                found.setdefault(parent, []).append(int(name))
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """Children of ``pid``, their children, and so on."""
+    by_parent = children()
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        below = by_parent.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found

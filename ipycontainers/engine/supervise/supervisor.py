@@ -1,0 +1,318 @@
+"""The process beside one container: starts it, moves its output, records its end.
+
+It survives the engine. It is a child subreaper, so that nothing of the container survives it.
+
+Knows: the requests of ``control``. Does not know: launchers' flags, Docker's JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ipycontainers.engine import launch, syscalls
+from ipycontainers.engine.container import Bundle, ExecSpec
+from ipycontainers.engine.launch.failure import StartError
+
+from . import process
+from .client import Client
+from .control import PATIENCE, SOCKET, listen
+from .loop import READ, Loop
+from .output import LOG
+from .session import Session
+
+_LINGER = 60.0  # seconds that a client may leave its output unread after the end
+
+
+class Supervisor:
+    """Made and run in a process of its own, which it takes over."""
+
+    def __init__(self, directory: Path) -> None:
+        _detach()
+        run = json.loads((directory / "run.json").read_bytes())
+        self.directory = directory
+        self.bundle = Bundle.of(run["bundle"])
+        self.launcher = launch.of(run["launcher"])
+        spec = self.bundle.spec
+        log = directory / LOG if spec.log else None
+        self._loop = Loop()
+        self._session = Session(
+            self._loop, tty=spec.tty, stdin=spec.stdin, once=spec.stdin_once, log=log
+        )
+        self._started: process.Started | None = None
+        self._began = 0.0
+        self._exit: dict[str, Any] | None = None
+        self._execs: dict[str, Exec] = {}
+        self._clients: list[Client] = []
+        self._waiting: list[Client] = []
+        self._touched = time.monotonic()
+        self._server = listen(directory)
+        self._server.setblocking(False)
+        self._loop.watch(self._server.fileno(), READ, lambda _: self._accept())
+        self._watch_children()
+
+    def run(self) -> None:
+        """Until the container has ended and its clients have read, or nobody ever came."""
+        try:
+            while not self._is_done():
+                self._loop.turn(5.0 if self._started and self._exit is None else 0.5)
+                self._reap()
+                self._clients = [client for client in self._clients if not client.closed]
+        except BaseException:
+            (self.directory / "supervisor.log").write_text(traceback.format_exc())
+            raise
+        finally:
+            (self.directory / SOCKET).unlink(missing_ok=True)
+            self._sweep()
+
+    # --- requests --------------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        with suppress(BlockingIOError):
+            connection, _ = self._server.accept()
+            self._clients.append(Client(self._loop, connection, self._answer))
+
+    def _answer(self, client: Client, line: bytes) -> None:
+        self._touched = time.monotonic()
+        try:
+            request = json.loads(line)
+            verb = getattr(self, f"_do_{request['do']}")
+            verb(client, request)
+        except StartError as err:
+            client.reply({"error": str(err), "code": err.code})
+            client.finish()
+        except Exception as err:  # noqa: BLE001 - the asker must hear it, the container lives on
+            client.reply({"error": f"{type(err).__name__}: {err}"})
+
+    def _do_start(self, client: Client, _: dict[str, Any]) -> None:
+        if self._started or self._exit:
+            client.reply({"error": "already started", "code": 0})
+            return
+        command = self.launcher.argv(self.bundle)
+        try:
+            self._started = _begin(command, self._session)
+        except StartError as err:
+            self._record_exit(err.code, str(err))
+            raise
+        self._began = time.time()
+        if command.program == "child":
+            self._watch_end(self._started)
+        client.reply({"pid": self._started.program})
+
+    def _do_attach(self, client: Client, request: dict[str, Any]) -> None:
+        client.reply({"tty": self._session.tty})
+        self._session.join(
+            client,
+            stdin=bool(request.get("stdin")),
+            logs=bool(request.get("logs")),
+            stream=bool(request.get("stream", True)),
+        )
+
+    def _do_wait(self, client: Client, _: dict[str, Any]) -> None:
+        if self._exit:
+            client.reply({"exit": self._exit["code"]})
+        else:
+            client.awaits = True
+            self._waiting.append(client)
+
+    def _do_kill(self, client: Client, request: dict[str, Any]) -> None:
+        if not self._is_running():
+            client.reply({"error": "not running"})
+            return
+        assert self._started
+        os.kill(self._started.program, int(request["signal"]))
+        client.reply({})
+
+    def _do_resize(self, client: Client, request: dict[str, Any]) -> None:
+        name = request.get("exec")
+        session = self._execs[name].session if name else self._session
+        session.resize(int(request["height"]), int(request["width"]))
+        client.reply({})
+
+    def _do_state(self, client: Client, _: dict[str, Any]) -> None:
+        execs = {name: {"pid": it.started.program, "exit": it.exit} for name, it in self._execs.items()}
+        status = "exited" if self._exit else "running" if self._started else "created"
+        client.reply(
+            {
+                "status": status,
+                "pid": self._started.program if self._started and not self._exit else 0,
+                "started": self._began,
+                "execs": execs,
+                "exit": self._exit and self._exit["code"],
+            }
+        )
+
+    def _do_exec(self, client: Client, request: dict[str, Any]) -> None:
+        if not self._is_running() or not self._started:
+            client.reply({"error": "not running"})
+            return
+        spec = ExecSpec.of(request["spec"])
+        session = Session(self._loop, tty=spec.tty, stdin=spec.stdin, once=True, log=None)
+        command = self.launcher.exec_argv(self.bundle, spec, self._started.program)
+        try:
+            started = _begin(command, session, followed=False)
+        except StartError as err:
+            self._record_exec(request["id"], err.code)
+            raise
+        self._execs[request["id"]] = Exec(session, started)
+        client.reply({"pid": started.program})
+        if request.get("detach"):
+            session.began(started.early)
+            return
+        session.join(client, stdin=bool(request.get("stdin")), logs=False, stream=True)
+        session.began(started.early)
+
+    # --- ends ------------------------------------------------------------------------------------
+
+    def _is_running(self) -> bool:
+        return self._started is not None and self._exit is None
+
+    def _is_done(self) -> bool:
+        waited = time.monotonic() - self._touched
+        if self._exit:
+            return all(client.is_idle for client in self._clients) or waited > _LINGER
+        return not self._started and not self._clients and waited > PATIENCE
+
+    def _watch_children(self) -> None:
+        read, write = os.pipe()
+        os.set_blocking(read, False)
+        os.set_blocking(write, False)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._loop.watch(read, READ, lambda _: _drain(read))
+
+    def _watch_end(self, started: process.Started) -> None:
+        """The launcher waits for every process of the container; the container does not."""
+        try:
+            handle = os.pidfd_open(started.program)
+        except OSError:
+            self._sweep()
+            return
+
+        def ended(_: int) -> None:
+            self._loop.forget(handle)
+            os.close(handle)
+            _kill_below(started.monitor)
+
+        self._loop.watch(handle, READ, ended)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._note_end(pid, _code(status))
+
+    def _note_end(self, pid: int, code: int) -> None:
+        for name, it in self._execs.items():
+            if it.started.monitor == pid and it.exit is None:
+                it.exit = code
+                os.close(it.started.status)
+                self._record_exec(name, code)
+                it.session.ended()
+                return
+        if self._started and self._started.monitor == pid and self._exit is None:
+            os.close(self._started.status)
+            self._sweep()
+            self._record_exit(code, "")
+
+    def _sweep(self) -> None:
+        """Kill and reap every descendant: orphans of the container come to this process."""
+        while True:
+            for pid in process.descendants(os.getpid()):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            try:
+                pid, status = os.waitpid(-1, 0)
+            except ChildProcessError:
+                return
+            self._note_end(pid, _code(status))
+
+    def _record_exit(self, code: int, error: str) -> None:
+        self._session.ended()
+        self._exit = {
+            "code": code,
+            "error": error,
+            "started": self._began,
+            "finished": time.time(),
+        }
+        _write(self.directory / "exit.json", self._exit)
+        self._touched = time.monotonic()
+        for client in self._waiting:
+            client.awaits = False
+            client.reply({"exit": code})
+        self._waiting.clear()
+
+    def _record_exec(self, name: str, code: int) -> None:
+        folder = self.directory / "execs"
+        folder.mkdir(exist_ok=True)
+        _write(folder / f"{name}.json", {"exit": code})
+
+
+class Exec:
+    """A further program of the container."""
+
+    def __init__(self, session: Session, started: process.Started) -> None:
+        self.session = session
+        self.started = started
+        self.exit: int | None = None
+
+
+def _begin(command: launch.Command, session: Session, *, followed: bool = True) -> process.Started:
+    streams, said = session.open()
+    try:
+        started = process.start(command, streams, said)
+    finally:
+        for descriptor in {streams.stdin, streams.stdout, streams.stderr}:
+            os.close(descriptor)
+    if followed:
+        session.began(started.early)
+    return started
+
+
+def _detach() -> None:
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(null, number)
+    os.close(null)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    syscalls.become_subreaper()
+
+
+def _drain(read: int) -> None:
+    with suppress(BlockingIOError):
+        while os.read(read, 4096):
+            pass
+
+
+def _kill_below(pid: int) -> None:
+    for child in process.descendants(pid):
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+
+
+def _code(status: int) -> int:
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+def _write(path: Path, values: dict[str, Any]) -> None:
+    """Whole or not at all, also after a crash of the machine."""
+    temporary = path.with_suffix(".new")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(values, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

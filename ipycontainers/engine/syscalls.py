@@ -1,0 +1,129 @@
+"""System calls that Python 3.10 has no name for, and what they are used for here.
+
+Knows: numbers and structures of Linux. Does not know: containers.
+Each raises OSError as ``os`` does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import struct
+
+MACHINE = platform.machine()
+_SETNS = {"x86_64": 308, "aarch64": 268}
+_CLONE = {"x86_64": 56, "aarch64": 220}
+_LANDLOCK_CREATE = 444  # the same on every architecture, as all newer calls are
+_LANDLOCK_RESTRICT = 446
+
+CLONE_PARENT = 0x00008000
+CLONE_NEWUSER = 0x10000000
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_CAPBSET_DROP = 24
+_PR_SET_SECCOMP = 22
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAP_AMBIENT = 47
+_SCOPE_SIGNAL = 2
+_CAPABILITY_VERSION_3 = 0x20080522
+
+CAPABILITIES = (
+    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE "
+    "NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO "
+    "SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME "
+    "SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG "
+    "WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
+).split()
+"""Names by number, without CAP_."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def no_new_privileges() -> None:
+    """From now on no execve of this process or its children gives it more rights."""
+    _check(_prctl(_PR_SET_NO_NEW_PRIVS, 1))
+
+
+def become_subreaper() -> None:
+    """Orphans among this process's descendants become its children."""
+    _check(_prctl(_PR_SET_CHILD_SUBREAPER, 1))
+
+
+def die_with_parent(signal: int) -> None:
+    """Let the kernel send ``signal`` to this process when the thread that forked it ends."""
+    _check(_prctl(_PR_SET_PDEATHSIG, signal))
+
+
+def hide_from_peers() -> None:
+    """Until the next execve no other process of this user may look into this one or open its exe.
+
+    Else a container could write to our interpreter through /proc/PID/exe (CVE-2019-5736).
+    """
+    _check(_prctl(_PR_SET_DUMPABLE, 0))
+
+
+def load_filter(program: bytes) -> None:
+    """Add a seccomp filter for this process and its children. Needs ``no_new_privileges``."""
+    code = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
+    _check(_libc.prctl(_PR_SET_SECCOMP, 2, header, 0, 0))
+
+
+def has_signal_scope() -> bool:
+    """Whether this kernel's Landlock can keep signals within a domain (ABI 6, Linux 6.12)."""
+    return int(_libc.syscall(_LANDLOCK_CREATE, None, 0, 1)) >= 6
+
+
+def scope_signals() -> None:
+    """From now on this process and its children can signal only one another."""
+    attributes = struct.pack("QQQ", 0, 0, _SCOPE_SIGNAL)
+    ruleset = _check(_libc.syscall(_LANDLOCK_CREATE, attributes, len(attributes), 0))
+    try:
+        _check(_libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0))
+    finally:
+        os.close(ruleset)
+
+
+def enter(namespace: int) -> None:
+    """Join the namespace that the descriptor stands for (setns)."""
+    _check(_libc.syscall(_SETNS[MACHINE], namespace, 0))
+
+
+def unshare_user() -> None:
+    """Make a new user namespace for this process."""
+    _check(_libc.unshare(CLONE_NEWUSER))
+
+
+def fork_sibling(signal: int) -> int:
+    """Fork as a child of this process's parent, in the pid namespace joined last.
+
+    Python's own bookkeeping after a fork is left out: the child must soon execve.
+    """
+    return _check(_libc.syscall(_CLONE[MACHINE], CLONE_PARENT | signal, 0, 0, 0, 0))
+
+
+def limit_capabilities(keep: frozenset[int]) -> None:
+    """Have exactly ``keep``, as far as this process has them, also across an execve."""
+    for number in range(64):
+        if number not in keep and _prctl(_PR_CAPBSET_DROP, number) != 0:
+            break  # the first number that this kernel does not know
+    mask = sum(1 << number for number in keep)
+    low, high = mask & 0xFFFFFFFF, mask >> 32
+    header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
+    data = struct.pack("6I", low, low, low, high, high, high)
+    _check(_libc.capset(header, data))
+    for number in keep:
+        _libc.prctl(_PR_CAP_AMBIENT, 2, number, 0, 0)
+
+
+def _prctl(option: int, argument: int) -> int:
+    return int(_libc.prctl(option, ctypes.c_ulong(argument), 0, 0, 0))
+
+
+def _check(result: int) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result
