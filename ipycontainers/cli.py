@@ -1,10 +1,12 @@
 """The command ``ipycontainers``: what is asked on a terminal, not in a notebook.
 
     ipycontainers doctor [--json] [--engine SETTING]
+    ipycontainers engine start | stop | status | logs
+    ipycontainers image from-host PROGRAM… [--name NAME] [--cmd COMMAND]
 
 Each verb is one function that takes the parsed arguments and returns the exit status.
 
-Knows: arguments, columns of text. Does not know: engines.
+Knows: arguments, columns of text. Does not know: how an engine runs containers.
 """
 
 from __future__ import annotations
@@ -15,7 +17,12 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from ipycontainers.errors import ContainerError
+
+if TYPE_CHECKING:
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 INTERPRETER = (
     "the words after IMAGE; else the cell's #! line; else the image's own default command,",
@@ -31,7 +38,13 @@ TITLES = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Called by the installed command. The exit status is for the shell."""
     parsed = _parser().parse_args(arguments)
-    status: int = parsed.verb(parsed)
+    try:
+        status: int = parsed.verb(parsed)
+    except ContainerError as error:
+        print(error.message, file=sys.stderr)
+        if error.hint:
+            print(f"  hint: {error.hint}", file=sys.stderr)
+        return 1
     return status
 
 
@@ -52,7 +65,96 @@ def _parser() -> argparse.ArgumentParser:
         help="an address, the name of a docker context, docker, or podman",
     )
     doctor.set_defaults(verb=_doctor)
+    _add_engine(verbs)
+    _add_image(verbs)
     return parser
+
+
+def _add_engine(verbs: Verbs) -> None:
+    engine = verbs.add_parser("engine", help="our own engine, for where there is no Docker")
+    actions = engine.add_subparsers(required=True, metavar="ACTION")
+    for name, verb, what in (
+        ("start", _engine_start, "start it, if it does not run"),
+        ("stop", _engine_stop, "end it; containers go on, and the next one finds them"),
+        ("status", _engine_status, "say whether it runs; exits with 0 only if it does"),
+        ("logs", _engine_logs, "print what it has printed"),
+    ):
+        actions.add_parser(name, help=what, description=what).set_defaults(verb=verb)
+
+
+def _add_image(verbs: Verbs) -> None:
+    image = verbs.add_parser("image", help="images of our own engine")
+    actions = image.add_subparsers(required=True, metavar="ACTION")
+    what = "make an image of programs of this machine, with the libraries that they need"
+    made = actions.add_parser("from-host", help=what, description=what)
+    made.add_argument("programs", nargs="+", metavar="PROGRAM", help="a name, path or package")
+    made.add_argument("--name", default="host", help="of the image (default: host)")
+    made.add_argument("--cmd", default="", help="what a container runs when no command is given")
+    made.set_defaults(verb=_image_from_host)
+
+
+def _engine_start(_: argparse.Namespace) -> int:
+    from .client import embedded
+    from .engine import places
+
+    pid = embedded.start()
+    print(f"the engine listens at {places.socket()} (pid {pid})")
+    print(f"for docker and other clients: export DOCKER_HOST=unix://{places.socket()}")
+    return 0
+
+
+def _engine_stop(_: argparse.Namespace) -> int:
+    from .client import embedded
+
+    print("stopped" if embedded.stop() else "it does not run")
+    return 0
+
+
+def _engine_status(_: argparse.Namespace) -> int:
+    from .client import connect, embedded
+    from .engine import places
+
+    pid = embedded.pid_of(places.socket())
+    if pid is None:
+        print("it does not run: the first cell starts it where no other engine answers")
+        return 1
+    with connect(embedded.SOURCE, start=False) as connection:
+        info = connection.info()
+        rows = {
+            "socket": str(places.socket()),
+            "pid": str(pid),
+            "data": str(info["DockerRootDir"]),
+            "launcher": connection.launcher,
+            "containers": f"{info['Containers']}, of which {info['ContainersRunning']} run",
+            "images": str(info["Images"]),
+        }
+    _show("\n".join(_table(rows)))
+    return 0
+
+
+def _engine_logs(_: argparse.Namespace) -> int:
+    from .engine import places
+
+    try:
+        _show(places.log().read_text(encoding="utf-8", errors="replace").rstrip("\n"))
+    except FileNotFoundError:
+        print(f"there is no {places.log()}: it was never started", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _image_from_host(parsed: argparse.Namespace) -> int:
+    import shlex
+
+    from .engine import places
+    from .oci import Layout, from_host
+
+    places.data().mkdir(mode=0o700, parents=True, exist_ok=True)
+    layout = Layout.open(places.data() / "oci")
+    command = shlex.split(parsed.cmd)
+    image = from_host.build(layout, parsed.programs, name=parsed.name, cmd=command)
+    print(f"{parsed.name}: {image.size / 1e6:.1f} MB, {image.id}")
+    return 0
 
 
 def _doctor(parsed: argparse.Namespace) -> int:

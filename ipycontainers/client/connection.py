@@ -84,6 +84,12 @@ class Connection:
         platform = self._version.get("Platform") or {}
         return "Docker" if "Engine" in names else str(platform.get("Name") or "unknown")
 
+    @property
+    def launcher(self) -> str:
+        """How our own engine starts containers, "bubblewrap" or "ptrace"; "" of another."""
+        details = [part.get("Details") or {} for part in self._version.get("Components") or ()]
+        return next((str(one["Launcher"]) for one in details if "Launcher" in one), "")
+
     def info(self) -> Json:
         """The answer of ``/info``, asked once."""
         return self._info

@@ -15,6 +15,7 @@ import io
 import socket
 import ssl
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -156,7 +157,8 @@ class Dialler:
         return "localhost"
 
     def dial(self, timeout: float | None) -> AnySocket:
-        """Raises OSError (``ssl.SSLError`` is one). The time-out stays set on the socket."""
+        """Raises OSError (``ssl.SSLError`` is one), and EngineForbidden for a socket in our own
+        engine's place that is not this user's. The time-out stays set on the socket."""
         address = self.candidate.address
         parts = urlsplit(address)
         if self.ssh:
@@ -168,8 +170,7 @@ class Dialler:
         if parts.scheme == "unix":
             if not hasattr(socket, "AF_UNIX"):
                 raise OSError("Python on Windows has no unix sockets: use npipe:// or tcp://")
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            return _connected(sock, address.removeprefix("unix://"), timeout)
+            return self._dial_unix(address.removeprefix("unix://"), timeout)
         sock = socket.create_connection((parts.hostname or "", parts.port or 0), timeout)
         _keep_alive(sock)
         if self.candidate.tls is None:
@@ -180,6 +181,22 @@ class Dialler:
         except BaseException:
             sock.close()
             raise
+
+    def _dial_unix(self, path: str, timeout: float | None) -> socket.socket:
+        """Our own engine's socket is in no folder of the system's: see whose it is first."""
+        from . import embedded
+
+        mine = self.candidate.source == embedded.SOURCE
+        if mine:
+            embedded.check(Path(path))
+        sock = _connected(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), path, timeout)
+        try:
+            if mine:
+                embedded.check_peer(sock)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     def check_end(self, sock: AnySocket) -> None:
         """Raises OSError when what looks like the end of this stream was a cut. A cut of

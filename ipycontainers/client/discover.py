@@ -6,9 +6,12 @@ In this order, and the first that is named decides:
     2. DOCKER_HOST, with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH
     3. the docker command's current context, unless that is "default"
     4. the usual sockets of Docker, rootless Docker, Podman
+    5. our own engine, which is started when it does not run
 
 An engine named by 1, 2 or 3 is what the user means: when it does not answer, that is
-an error. Among the usual sockets the first that answers is taken.
+an error. Among the usual sockets the first that answers is taken. Our own is started
+where the others are not there, or not this user's to use; one that hangs, or is too
+old, is somebody's to mend.
 
 Knows: names and places. Does not know: how to speak to an engine.
 """
@@ -17,7 +20,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +54,7 @@ class Candidate:
     ``source`` says who named it: "setting" (the argument), IPYCONTAINERS_ENGINE, DOCKER_HOST,
     DOCKER_CONTEXT or "context NAME" (docker's config); where those name a context, its name
     follows, as in "setting, context NAME". For a usual socket it says whose it is: "Docker",
-    "rootless Docker", "Docker Desktop", "Podman".
+    "rootless Docker", "Docker Desktop", "Podman", "ipycontainers" for our own.
     ``chosen``: named by the user, so that nothing else is tried.
     """
 
@@ -87,7 +90,7 @@ def candidates(
     """In the order in which they are tried. Opens nothing.
 
     ``setting`` is an address, the path of a socket, the name of a docker context, or
-    "docker" or "podman" for the usual sockets of that engine only.
+    "docker", "podman" or "ipycontainers" for the usual sockets of that engine only.
     Raises Invalid for an address that is none, NoEngine for a context that is none.
     """
     for named, source in ((setting, "setting"), (environ.get(SETTING), SETTING)):
@@ -99,12 +102,18 @@ def candidates(
     if context != contexts.DEFAULT:
         by = "DOCKER_CONTEXT, " if environ.get("DOCKER_CONTEXT") else ""
         return (_of_context(context, environ, f"{by}context {context}"),)
-    return usual(environ) + embedded()
+    return usual(environ) + own(environ)
 
 
-def embedded() -> tuple[Candidate, ...]:
-    """The place for an engine that needs no installation, tried when no other answers."""
-    return ()
+def own(environ: Mapping[str, str]) -> tuple[Candidate, ...]:
+    """The place of the engine that needs no installation."""
+    from ipycontainers.engine import places
+
+    from . import embedded
+
+    if not embedded.is_possible():
+        return ()
+    return (_socket(embedded.SOURCE, places.socket(environ)),)
 
 
 def usual(environ: Mapping[str, str], platform: str = sys.platform) -> tuple[Candidate, ...]:
@@ -137,10 +146,17 @@ def usual(environ: Mapping[str, str], platform: str = sys.platform) -> tuple[Can
 
 
 def connect(
-    setting: str | None = None, *, timeout: float = 60, environ: Mapping[str, str] = os.environ
+    setting: str | None = None,
+    *,
+    timeout: float = 60,
+    environ: Mapping[str, str] = os.environ,
+    start: bool = True,
+    say: Callable[[str], object] | None = None,
 ) -> Connection:
     """The first engine that answers. ``timeout`` is for the answer to a short request.
 
+    With ``start`` our own engine is started where it comes to that, and ``say`` is called
+    with a sentence on it, once, from this thread; without it standard error is told.
     Raises an EngineUnavailable, whose ``attempts`` tell what was tried, and Invalid for
     a setting that makes no sense. With nothing named, the error is the one that the
     user can mend most easily: a socket that exists counts more than one that does not.
@@ -148,6 +164,8 @@ def connect(
     attempts: list[Attempt] = []
     for candidate in candidates(setting, environ):
         opened = _opened(candidate, timeout, tuple(attempts))
+        if start and isinstance(opened, errors.NoEngine) and _is_startable(candidate, attempts):
+            opened = _started(candidate, timeout, tuple(attempts), environ, say)
         if not isinstance(opened, errors.EngineUnavailable):
             return opened
         attempts.append(Attempt(candidate, opened))
@@ -161,6 +179,40 @@ def _opened(
         return open_candidate(candidate, timeout=timeout, before=before)
     except errors.EngineUnavailable as error:
         return error
+
+
+def _is_startable(candidate: Candidate, before: list[Attempt]) -> bool:
+    from . import embedded
+
+    absent = (errors.NoEngine, errors.EngineForbidden)
+    return candidate.source == embedded.SOURCE and all(
+        isinstance(attempt.error, absent) for attempt in before
+    )
+
+
+def _started(
+    candidate: Candidate,
+    timeout: float,
+    before: tuple[Attempt, ...],
+    environ: Mapping[str, str],
+    say: Callable[[str], object] | None,
+) -> Connection | errors.EngineUnavailable:
+    from . import embedded
+
+    try:
+        embedded.start(environ)
+        connection = open_candidate(candidate, timeout=timeout, before=before)
+    except errors.EngineUnavailable as error:
+        return error
+    forbidden = [a.error.message for a in before if isinstance(a.error, errors.EngineForbidden)]
+    why = forbidden[0] if forbidden else "no Docker or Podman answers here"
+    sentence = f"{why}: started ipycontainers' own engine ({connection.launcher})"
+    (say or _say)(sentence)
+    return connection
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
 
 
 def open_candidate(
@@ -178,14 +230,19 @@ def _verdict(attempts: tuple[Attempt, ...]) -> errors.EngineUnavailable:
     failed = [attempt.error for attempt in attempts if attempt.error]
     present = [error for error in failed if not isinstance(error, errors.NoEngine)]
     dead = [error for error in failed if isinstance(error.__cause__, ConnectionRefusedError)]
-    if present or dead or attempts[-1].candidate.chosen:
-        verdict = (present + dead + failed)[0]
+    if present or dead or attempts[-1].candidate.chosen or _is_explained(failed[-1]):
+        verdict = (present + dead + failed[-1:])[0]
     else:
         verdict = errors.NoEngine(
             "no container engine answers on this machine", hints.install_or_start()
         )
     verdict.attempts = attempts
     return verdict
+
+
+def _is_explained(error: errors.EngineUnavailable) -> bool:
+    """Our own engine was to start, and has said why it cannot."""
+    return "does not start" in error.message or "cannot start" in error.message
 
 
 def _of_setting(setting: str, source: str, environ: Mapping[str, str]) -> tuple[Candidate, ...]:
@@ -196,6 +253,8 @@ def _of_setting(setting: str, source: str, environ: Mapping[str, str]) -> tuple[
         family = [found for found in usual(environ) if setting.lower() in found.source.lower()]
         if setting.lower() in ("docker", "podman"):
             return tuple(family)
+        if own(environ) and setting.lower() == own(environ)[0].source:
+            return own(environ)
         if setting == contexts.DEFAULT:
             return usual(environ)
     return (_of_context(setting, environ, f"{source}, context {setting}"),)

@@ -83,6 +83,8 @@ def _command(candidate: Candidate, verb: str) -> str:
     kind = _usual_kind(candidate) if candidate.chosen else candidate.source
     if not kind:
         return ""
+    if kind == "ipycontainers":
+        return f"ipycontainers engine {'start' if verb == 'start' else 'stop'}"
     if sys.platform in DESKTOP:
         return f"podman machine {verb}" if kind == "Podman" else f"{verb} Docker Desktop"
     if kind == "Podman":

@@ -62,6 +62,8 @@ def _version(dialler: Dialler) -> Json:
         ) as stream:
             version = stream.json()
             api = tuple(int(part) for part in str(version["ApiVersion"]).split("."))
+    except errors.EngineUnavailable:
+        raise
     except (
         errors.ContainerError,
         OSError,
