@@ -68,18 +68,17 @@ class Bubblewrap:
 
     def exec_argv(self, bundle: Bundle, spec: ExecSpec, pid: int) -> Command:
         """No bwrap: the namespaces are joined, rights and filter are made those of ``argv``."""
-        uid, gid = numbers(spec.user or bundle.spec.user)
         env = environment((f"PATH={DEFAULT_PATH}", *bundle.spec.env, *spec.env))
         return Command(
             argv=spec.args,
             env=env,
             enter=pid,
             cwd=spec.cwd or bundle.spec.cwd or "/",
-            uid=uid,
-            gid=gid,
-            capabilities=frozenset(
-                CAPABILITIES.index(name) for name in capabilities(bundle.spec, uid)
-            ),
+            user=spec.user or bundle.spec.user,
+            capabilities={
+                is_root: frozenset(map(CAPABILITIES.index, capabilities(bundle.spec, uid)))
+                for is_root, uid in ((True, 0), (False, 1))
+            },
             filter=seccomp.default() if bundle.spec.seccomp and not spec.privileged else b"",
         )
 

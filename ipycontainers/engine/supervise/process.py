@@ -5,7 +5,6 @@ Knows: fork, descriptors, what launchers leave in /proc. Does not know: containe
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -15,9 +14,16 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ipycontainers.engine import syscalls
+from ipycontainers.engine import syscalls, users
 from ipycontainers.engine.launch.command import STATUS, Command
-from ipycontainers.engine.launch.failure import REFUSED, StartError, of_errno, of_words
+from ipycontainers.engine.launch.failure import (
+    NOT_EXECUTABLE,
+    REFUSED,
+    StartError,
+    of_errno,
+    of_words,
+)
+from ipycontainers.errors import ContainerError
 
 _BEGIN_WITHIN = 20.0  # seconds; a launcher takes 5 ms, on a busy machine a hundred times that
 _ABOVE = 20  # descriptors are moved here before they are given their numbers
@@ -40,13 +46,15 @@ class Started:
     """``monitor`` is our child, whose end is the end; ``program`` gets the signals.
 
     ``early`` is what was read of its standard error on the way. ``status`` is to be closed
-    after the end and not before: bwrap still reports there.
+    after the end and not before: bwrap still reports there. ``handle`` is a pidfd of a
+    ``program`` that is no child of ours, -1 where the kernel has none.
     """
 
     monitor: int
     program: int
     status: int
     early: bytes = b""
+    handle: int = -1
 
 
 def start(command: Command, streams: Streams, said: int) -> Started:
@@ -108,9 +116,10 @@ def _become(command: Command, numbers: dict[int, int], failure: int, terminal: b
         if command.filter:
             syscalls.load_filter(command.filter)
         os.execvpe(command.argv[0], list(command.argv), dict(command.env))
-    except OSError as err:
+    except (OSError, ContainerError) as err:
+        words = str(err.errno) if isinstance(err, OSError) else str(err)
         with suppress(OSError):
-            os.write(failure, b"%d" % (err.errno or errno.EINVAL))
+            os.write(failure, words.encode())
     finally:
         os._exit(REFUSED)
 
@@ -129,7 +138,8 @@ def _enter(command: Command) -> None:
         syscalls.enter(user)
     os.fchdir(root)
     os.chroot(".")
-    _renumber(command.uid, command.gid, proc)
+    user = users.find(command.user, _text)
+    _renumber(user.uid, user.gid, proc)
     syscalls.hide_from_peers()
     sibling = syscalls.fork_sibling(signal.SIGCHLD)
     if sibling:
@@ -140,8 +150,16 @@ def _enter(command: Command) -> None:
     os.setsid()
     if os.isatty(0):
         fcntl.ioctl(0, termios.TIOCSCTTY, 1)
-    syscalls.limit_capabilities(command.capabilities)
+    syscalls.limit_capabilities(command.capabilities[user.uid == 0])
     os.chdir(command.cwd)
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(1 << 20)
+    except OSError:
+        return ""
 
 
 def _other_namespaces(pid: int) -> list[str]:
@@ -181,12 +199,14 @@ def _sibling(pid: int, status: int) -> int:
 
 
 def _raise_failure(command: Command, failure: int, pid: int) -> None:
-    number = os.read(failure, 32)  # ends at execve, which closes the other end
-    if number:
+    words = os.read(failure, 4096).decode()  # ends at execve, which closes the other end
+    if words:
         os.waitpid(pid, 0)
+        if not words.isdigit():
+            raise StartError(words, NOT_EXECUTABLE)
         if command.program == "itself":
-            raise of_errno(command.argv[0], int(number))
-        raise StartError(f"{command.argv[0]}: {os.strerror(int(number)).lower()}", REFUSED)
+            raise of_errno(command.argv[0], int(words))
+        raise StartError(f"{command.argv[0]}: {os.strerror(int(words)).lower()}", REFUSED)
 
 
 def _await(command: Command, monitor: int, status: int, said: int) -> Started:
@@ -203,7 +223,8 @@ def _await(command: Command, monitor: int, status: int, said: int) -> Started:
         pid = _program(command, monitor, report)
         image = _image(pid) if pid else None
         if image and launcher and image != launcher:
-            return Started(monitor, pid, status)
+            handle = _handle(pid) if command.program == "child" else -1
+            return Started(monitor, pid, status, handle=handle)
         if ended:
             early = _judge(command, monitor, report, said)
             return Started(monitor, pid or monitor, status, early)
@@ -248,6 +269,13 @@ def _judge(command: Command, monitor: int, report: bytes, said: int) -> bytes:
         return text
     os.waitpid(monitor, 0)
     raise of_words(command.asked, text.decode(errors="replace"))
+
+
+def _handle(pid: int) -> int:
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return -1
 
 
 def _image(pid: int) -> tuple[int, int] | None:

@@ -50,6 +50,8 @@ class Supervisor:
         self._started: process.Started | None = None
         self._began = 0.0
         self._exit: dict[str, Any] | None = None
+        self._told: int | None = None
+        self._killed = False
         self._execs: dict[str, Exec] = {}
         self._clients: list[Client] = []
         self._waiting: list[Client] = []
@@ -103,8 +105,7 @@ class Supervisor:
             self._record_exit(err.code, str(err))
             raise
         self._began = time.time()
-        if command.program == "child":
-            self._watch_end(self._started)
+        self._watch_end(self._started, self._end_program)
         client.reply({"pid": self._started.program})
 
     def _do_attach(self, client: Client, request: dict[str, Any]) -> None:
@@ -128,6 +129,7 @@ class Supervisor:
             client.reply({"error": "not running"})
             return
         assert self._started
+        self._killed = self._killed or int(request["signal"]) == signal.SIGKILL
         os.kill(self._started.program, int(request["signal"]))
         client.reply({})
 
@@ -162,7 +164,11 @@ class Supervisor:
         except StartError as err:
             self._record_exec(request["id"], err.code)
             raise
-        self._execs[request["id"]] = Exec(session, started)
+        name = request["id"]
+        self._execs[name] = Exec(session, started)
+        self._watch_end(
+            started, lambda code: None if code is None else self._end_exec(name, code)
+        )
         client.reply({"pid": started.program})
         if request.get("detach"):
             session.began(started.early)
@@ -189,20 +195,24 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._loop.watch(read, READ, lambda _: _drain(read))
 
-    def _watch_end(self, started: process.Started) -> None:
-        """The launcher waits for every process of the container; the container does not."""
-        try:
-            handle = os.pidfd_open(started.program)
-        except OSError:
-            self._sweep()
+    def _watch_end(self, started: process.Started, then: Callable[[int | None], None]) -> None:
+        """Where the launcher waits for every process of the container: see its first one end."""
+        handle = started.handle
+        if handle < 0:
             return
 
         def ended(_: int) -> None:
             self._loop.forget(handle)
+            status = _status_of(handle)
             os.close(handle)
-            _kill_below(started.monitor)
+            then(None if status is None else _code(status))
 
         self._loop.watch(handle, READ, ended)
+
+    def _end_program(self, code: int | None) -> None:
+        assert self._started
+        self._told = code
+        _kill_below(self._started.monitor)
 
     def _reap(self) -> None:
         while True:
@@ -216,16 +226,30 @@ class Supervisor:
 
     def _note_end(self, pid: int, code: int) -> None:
         for name, it in self._execs.items():
-            if it.started.monitor == pid and it.exit is None:
-                it.exit = code
+            if it.started.monitor == pid:
                 os.close(it.started.status)
-                self._record_exec(name, code)
-                it.session.ended()
+                self._end_exec(name, code)
                 return
         if self._started and self._started.monitor == pid and self._exit is None:
             os.close(self._started.status)
             self._sweep()
-            self._record_exit(code, "")
+            self._record_exit(self._own_code(code), "")
+
+    def _own_code(self, code: int) -> int:
+        """PRoot answers a signal with the code of whatever ended last; better ask the kernel."""
+        assert self._started
+        if self._told is not None:
+            return self._told
+        if self._started.handle >= 0 and self._killed:
+            return 128 + signal.SIGKILL
+        return code
+
+    def _end_exec(self, name: str, code: int) -> None:
+        it = self._execs[name]
+        if it.exit is None:
+            it.exit = code
+            self._record_exec(name, code)
+            it.session.ended()
 
     def _sweep(self) -> None:
         """Kill and reap every descendant: orphans of the container come to this process."""
@@ -295,6 +319,15 @@ def _drain(read: int) -> None:
     with suppress(BlockingIOError):
         while os.read(read, 4096):
             pass
+
+
+def _status_of(handle: int) -> int | None:
+    """Its parent, the launcher, reaps it within a moment; before that the kernel does not say."""
+    for _ in range(200):
+        if (status := syscalls.exit_status(handle)) is not None:
+            return status
+        time.sleep(0.0005)
+    return None
 
 
 def _kill_below(pid: int) -> None:

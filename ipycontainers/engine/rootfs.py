@@ -1,0 +1,224 @@
+"""The files of containers on disk: layers unpacked once, roots copied, and all of it removed.
+
+    DATA/layers/HEX12/            a layer for overlayfs, shared, never written to
+    DATA/layers/init/             the oldest layer of all: mount points that images may lack
+    DATA/roots/HEX12/             an image merged, to be copied for launchers without overlay
+    CONTAINER/upper/ work/        overlayfs writes there …
+    CONTAINER/root/               … or this is the container's own copy
+    CONTAINER/etc/                hostname, hosts, resolv.conf, bound over the image's
+    CONTAINER/tmp/ shm/ tmpfs/    for launchers that cannot mount
+
+Each of the shared ones is made beside its place and renamed, so a name means it is whole.
+
+Knows: the layout's images, overlayfs's folders. Does not know: processes, Docker's JSON.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from ipycontainers.oci import Image, Layer, Layout, unpack
+from ipycontainers.oci.inside import Inside
+
+from . import users
+from .container import Bundle, Mount, Spec
+from .launch import Launcher
+from .tree import Tree
+
+_FICLONE = 0x40049409  # ioctl_ficlonerange(2)
+_LONGEST_OPTIONS = 3500  # mount(2) takes one page, the container's own folders among it
+_HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+
+
+def prepare(
+    layout: Layout,
+    image: Image,
+    data: Path,
+    directory: Path,
+    launcher: Launcher,
+    id: str,  # noqa: A002
+    spec: Spec,
+) -> Bundle:
+    """Make a container's files in ``directory``, which exists. Not idempotent.
+
+    In the bundle's spec the user is numbers, mount targets and the working directory have no
+    links in them, and ``HOME`` is set. ``Invalid`` for a user that the image does not know;
+    what ``unpack`` raises for the image.
+    """
+    layers = tuple(_layer(layout, layer, data) for layer in image.layers)
+    layers = (_init(data), *layers)
+    root = None
+    if launcher.needs_copy or len(":".join(map(str, layers))) > _LONGEST_OPTIONS:
+        root = directory / "root"
+        copy(_merged(layout, image, data), root)
+        layers = ()
+    for name in ("upper", "work", "tmp", "shm", "tmpfs"):
+        (directory / name).mkdir()
+    tree = Tree((root,) if root else layers)
+    spec = _settle(spec, tree)
+    _write_etc(directory / "etc", spec.hostname or id[:12])
+    if root:
+        _make_places(root, spec)
+    for number, mount in enumerate(spec.mounts):
+        if mount.type == "tmpfs":
+            (directory / "tmpfs" / str(number)).mkdir()
+    return Bundle(id, directory, spec, layers, root)
+
+
+def image_root(data: Path, image_id: str) -> Path:
+    """Where an image's merged root is, if it was ever needed."""
+    return data / "roots" / image_id.partition(":")[2][:12]
+
+
+def remove(directory: Path) -> None:
+    """Delete a container's files, whatever modes they have. Idempotent, follows no link."""
+    with suppress(FileNotFoundError):
+        _open_up(directory)
+        shutil.rmtree(directory)
+
+
+def copy(source: Path, target: Path) -> None:
+    """A tree, by reflinks where the file system has them; names of one file stay one file."""
+    _Copying().folder(source, target)
+
+
+# --- shared -----------------------------------------------------------------------------------
+
+
+def _layer(layout: Layout, layer: Layer, data: Path) -> Path:
+    def make(folder: Path) -> None:
+        with layout.open_layer(layer) as stream:
+            unpack.layer(stream, folder, overlay=True)
+
+    return _once(data / "layers" / str(layer.diff_id).partition(":")[2][:12], make)
+
+
+def _merged(layout: Layout, image: Image, data: Path) -> Path:
+    def make(folder: Path) -> None:
+        unpack.root(layout, image, folder)
+
+    return _once(image_root(data, str(image.id)), make)
+
+
+def _init(data: Path) -> Path:
+    def make(folder: Path) -> None:
+        for name in ("dev", "proc", "sys", "etc"):
+            (folder / name).mkdir(mode=0o755)
+        for name in ("hostname", "hosts", "resolv.conf"):
+            (folder / "etc" / name).touch()
+
+    return _once(data / "layers" / "init", make)
+
+
+def _once(place: Path, make: Callable[[Path], None]) -> Path:
+    """``place``, made by the first who needs it; whoever is second takes what is there."""
+    if place.is_dir():
+        return place
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}-"))
+    try:
+        temporary.chmod(0o755)
+        make(temporary)
+        try:
+            temporary.rename(place)
+        except OSError as err:  # somebody was faster
+            if err.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+    finally:
+        remove(temporary)
+    return place
+
+
+# --- one container's --------------------------------------------------------------------------
+
+
+def _settle(spec: Spec, tree: Tree) -> Spec:
+    user = users.find(spec.user, tree.text)
+    has_home = any(word.startswith("HOME=") for word in spec.env)
+    return replace(
+        spec,
+        user=user.numbers,
+        env=spec.env if has_home else (*spec.env, f"HOME={user.home}"),
+        cwd=tree.real(spec.cwd or "/"),
+        mounts=tuple(_settled(mount, tree) for mount in spec.mounts),
+    )
+
+
+def _settled(mount: Mount, tree: Tree) -> Mount:
+    # bwrap would follow a link of the image to a place of the host.
+    return replace(mount, target=tree.real(mount.target))
+
+
+def _make_places(root: Path, spec: Spec) -> None:
+    """What is bound or entered must be there; in layers bwrap makes it, in a copy we do."""
+    with closing(Inside(root)) as inside:
+        for path in ("/dev", "/proc", "/sys", "/etc", spec.cwd):
+            with suppress(NotADirectoryError), inside.folder(path, make=True):
+                pass
+
+
+def _write_etc(folder: Path, hostname: str) -> None:
+    folder.mkdir()
+    (folder / "hostname").write_text(f"{hostname}\n")
+    (folder / "hosts").write_text(f"{_HOSTS}127.0.1.1\t{hostname}\n")
+    names = ""
+    with suppress(OSError):
+        names = Path("/etc/resolv.conf").read_text(errors="replace")
+    (folder / "resolv.conf").write_text(names)
+
+
+def _open_up(directory: Path) -> None:
+    # overlayfs leaves work/work with mode 000, and images have folders that none may enter.
+    for folder, names, _ in os.walk(directory):
+        for name in names:
+            path = Path(folder, name)
+            if not path.is_symlink():
+                path.chmod(0o700)
+
+
+class _Copying:
+    def __init__(self) -> None:
+        self._seen: dict[tuple[int, int], Path] = {}
+        self._can_clone = True
+
+    def folder(self, source: Path, target: Path) -> None:
+        target.mkdir(mode=0o700)
+        for entry in os.scandir(source):
+            self._entry(Path(entry.path), target / entry.name)
+        shutil.copystat(source, target, follow_symlinks=False)
+
+    def _entry(self, source: Path, target: Path) -> None:
+        found = source.lstat()
+        if stat.S_ISDIR(found.st_mode):
+            self.folder(source, target)
+        elif stat.S_ISLNK(found.st_mode):
+            target.symlink_to(os.readlink(source))
+        elif stat.S_ISREG(found.st_mode):
+            key = (found.st_dev, found.st_ino)
+            if found.st_nlink > 1 and key in self._seen:
+                os.link(self._seen[key], target)
+                return
+            self._seen[key] = target
+            self._file(source, target)
+        elif stat.S_ISFIFO(found.st_mode):
+            os.mkfifo(target, stat.S_IMODE(found.st_mode))
+
+    def _file(self, source: Path, target: Path) -> None:
+        with source.open("rb") as old, target.open("xb") as new:
+            if self._can_clone:
+                try:
+                    fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
+                except OSError:
+                    self._can_clone = False
+            if not self._can_clone:
+                shutil.copyfileobj(old, new, 1 << 20)
+        shutil.copystat(source, target)

@@ -1,0 +1,104 @@
+"""Layers seen as the one root that overlayfs makes of them, while it is not mounted.
+
+For what must be known of a root before its container runs: where a path leads when links are
+followed inside it, and what a small file says. Nothing here opens a path of more than one
+unseen part: every step is looked at with lstat. Who can change a layer meanwhile is the user
+that owns it, no container: one runs only after this.
+
+Knows: whiteouts (character devices 0:0), opaque folders, links. Does not know: containers.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from ipycontainers.errors import Invalid
+
+_MOST_LINKS = 40  # as Linux has it
+_LARGEST = 1 << 20
+_OPAQUE = "user.overlay.opaque"
+
+
+class Tree:
+    """``layers`` are the oldest first; a plain root is one layer."""
+
+    def __init__(self, layers: Sequence[Path]) -> None:
+        self._layers = tuple(reversed(layers))
+
+    def real(self, path: str) -> str:
+        """The path without links, as it will be in the container; its end need not exist.
+
+        ``Invalid`` where links go round in a circle, or a part on the way is a file.
+        """
+        waiting = posixpath.join("/", path).split("/")[::-1]
+        done: list[str] = []
+        links = 0
+        while waiting:
+            part = waiting.pop()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                del done[-1:]
+                continue
+            found = self.find("/".join([*done, part]))
+            if found and found.is_symlink():
+                if (links := links + 1) > _MOST_LINKS:
+                    raise Invalid(f"{path}: too many levels of symbolic links")
+                target = os.readlink(found)
+                done = [] if target.startswith("/") else done
+                waiting += target.split("/")[::-1]
+                continue
+            if found and waiting and any(waiting) and not found.is_dir():
+                raise Invalid(f"{path}: /{'/'.join([*done, part])} is not a directory")
+            done.append(part)
+        return "/" + "/".join(done)
+
+    def find(self, path: str) -> Path | None:
+        """Where the newest layer has the path, whose folders are no links; None when nobody has."""
+        parts = path.strip("/").split("/")
+        for layer in self._layers:
+            said, found = _look(layer, parts)
+            if said:
+                return found
+        return None
+
+    def text(self, path: str) -> str:
+        """A small file's; "" when there is none."""
+        try:
+            found = self.find(self.real(path))
+        except Invalid:
+            return ""
+        if found is None or not found.is_file():
+            return ""
+        with found.open(encoding="utf-8", errors="replace") as file:
+            return file.read(_LARGEST)
+
+
+def _look(layer: Path, parts: Sequence[str]) -> tuple[bool, Path | None]:
+    """Whether the layer decides about the path, and where it has it."""
+    at, hides = layer, False
+    for number, part in enumerate(parts):
+        at /= part
+        try:
+            mode = at.lstat()
+        except OSError:
+            return hides, None
+        if stat.S_ISCHR(mode.st_mode) and mode.st_rdev == 0:
+            return True, None
+        if number == len(parts) - 1:
+            return True, at
+        if not stat.S_ISDIR(mode.st_mode):
+            return True, None
+        hides = hides or _is_opaque(at)
+    return True, layer
+
+
+def _is_opaque(path: Path) -> bool:
+    try:
+        return os.getxattr(path, _OPAQUE, follow_symlinks=False) == b"y"
+    except OSError:
+        return False
