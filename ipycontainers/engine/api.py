@@ -19,7 +19,7 @@ import ipycontainers
 from ipycontainers import errors
 
 from . import wire
-from .endpoints import archives, containers, images, streams, system
+from .endpoints import archives, containers, images, streams, system, volumes
 from .engine import Engine
 from .server import Answer, Reply, Request
 
@@ -56,6 +56,10 @@ ROUTES = (
     Route("GET", "/events", system.events),
     Route("GET", "/networks", system.networks),
     Route("POST", "/swarm/leave", system.swarm_leave),
+    Route("GET", "/volumes", volumes.listed),
+    Route("POST", "/volumes/create", volumes.create),
+    Route("GET", "/volumes/{}", volumes.inspected),
+    Route("DELETE", "/volumes/{}", volumes.remove),
     Route("GET", "/images/json", images.listed),
     Route("POST", "/images/load", images.load, archive=True),
     Route("POST", "/images/create", images.create),

@@ -117,7 +117,7 @@ def mounts(
         found[point.mount.target] = point
     for target in map(_target, config.get("Volumes") or {}):
         if target not in found:
-            found[target] = _volume("", target, volumes)
+            found[target] = volume("", target, volumes)
     return tuple(found.values())
 
 
@@ -130,9 +130,10 @@ def _target(path: str) -> str:
     return "/" + clean.lstrip("/")
 
 
-def _volume(
+def volume(
     name: str, target: str, volumes: Path, *, read_only: bool = False, mode: str = ""
 ) -> MountPoint:
+    """One with a name, or an anonymous one with a new name. Raises Invalid."""
     if name and not NAME.fullmatch(name):
         raise Invalid(
             f"{name!r} includes invalid characters for a local volume name, "
@@ -151,7 +152,7 @@ def _of_bind(text: str, volumes: Path) -> MountPoint:
     target, mode = _target(rest[0]), rest[1] if len(rest) > 1 else ""
     read_only = "ro" in mode.split(",")
     if not source.startswith("/"):
-        return _volume(source, target, volumes, read_only=read_only, mode=mode)
+        return volume(source, target, volumes, read_only=read_only, mode=mode)
     return MountPoint(Mount("bind", target, source, read_only), mode=mode)
 
 
@@ -159,7 +160,7 @@ def _of_mount(given: Mapping[str, Any], volumes: Path) -> MountPoint:
     kind, source = given.get("Type"), str(given.get("Source") or "")
     target, read_only = _target(str(given.get("Target") or "")), bool(given.get("ReadOnly"))
     if kind == "volume":
-        return _volume(source, target, volumes, read_only=read_only)
+        return volume(source, target, volumes, read_only=read_only)
     if kind == "tmpfs":
         options = given.get("TmpfsOptions") or {}
         size, mode = int(options.get("SizeBytes") or 0), int(options.get("Mode") or 0o1777)

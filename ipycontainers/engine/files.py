@@ -69,7 +69,7 @@ def root_at(record: Record, path: str) -> Iterator[tuple[Path, str]]:
 
 def _in_volume(record: Record, path: str) -> tuple[Path, str] | None:
     """The innermost mount that holds the path, and the rest of the path."""
-    whole = posixpath.normpath("/" + path)
+    whole = posixpath.normpath("/" + path.lstrip("/"))
     for point in sorted(record.mounts, key=lambda point: -len(point.mount.target)):
         target = point.mount.target
         if point.mount.source and (whole == target or whole.startswith(f"{target}/")):
@@ -124,22 +124,22 @@ def _found(record: Record, path: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _entry(record: Record, path: str) -> Iterator[tuple[int, str]]:
-    """A folder and a name in it; of a path that means a folder, that folder and "."."""
+def _entry(record: Record, path: str, *, folder: bool = False) -> Iterator[tuple[int, str]]:
+    """A folder and a name in it; of a path that means a ``folder``, that and "."."""
     with contextlib.ExitStack() as opened:
         root, inner = opened.enter_context(root_at(record, path))
         opened.enter_context(_found(record, path))
         inside = opened.enter_context(contextlib.closing(Inside(root)))
-        if path.endswith(("/", "/.")):
+        if folder or path.endswith(("/", "/.")):
             yield opened.enter_context(inside.folder(inner)), "."
         else:
-            folder, name, _ = opened.enter_context(inside.parent(inner))
-            yield folder, name
+            parent, name, _ = opened.enter_context(inside.parent(inner))
+            yield parent, name
 
 
 def put(record: Record, path: str, source: IO[bytes]) -> None:
     """Unpacks a tar below the folder ``path``. Raises NotFound, Invalid, UnsafeLayer."""
-    with _entry(record, f"{path}/") as (folder, _):
+    with _entry(record, path, folder=True) as (folder, _):
         try:
             unpack.layer(source, f"/proc/self/fd/{folder}", overlay=False)
         except OSError as error:
