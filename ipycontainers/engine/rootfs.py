@@ -201,7 +201,7 @@ class _Copying:
         if stat.S_ISDIR(found.st_mode):
             self.folder(source, target)
         elif stat.S_ISLNK(found.st_mode):
-            target.symlink_to(os.readlink(source))
+            target.symlink_to(source.readlink())
         elif stat.S_ISREG(found.st_mode):
             key = (found.st_dev, found.st_ino)
             if found.st_nlink > 1 and key in self._seen:

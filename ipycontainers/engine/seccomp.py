@@ -23,41 +23,35 @@ _AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _NUMBERS = {
     "x86_64": {
         "_sysctl": 156, "acct": 163, "add_key": 248, "bpf": 321, "clock_adjtime": 305,
-        "clock_settime": 227, "clone": 56, "clone3": 435, "create_module": 174,
-        "delete_module": 176, "fanotify_init": 300, "finit_module": 313, "fsconfig": 431,
-        "fsmount": 432, "fsopen": 430, "fspick": 433, "get_kernel_syms": 177,
-        "get_mempolicy": 239, "init_module": 175, "io_uring_enter": 426,
-        "io_uring_register": 427, "io_uring_setup": 425, "ioperm": 173, "iopl": 172,
-        "kcmp": 312, "kexec_file_load": 320, "kexec_load": 246, "keyctl": 250, "kill": 62,
-        "lookup_dcookie": 212, "mbind": 237, "migrate_pages": 256, "mount": 165,
-        "mount_setattr": 442, "move_mount": 429, "move_pages": 279, "nfsservctl": 180,
-        "open_by_handle_at": 304, "open_tree": 428, "perf_event_open": 298,
-        "personality": 135, "pivot_root": 155, "process_vm_readv": 310,
+        "clock_settime": 227, "clone": 56, "clone3": 435, "create_module": 174, "delete_module": 176, "fanotify_init": 300, "finit_module": 313, "fsconfig": 431, "fsmount": 432,
+        "fsopen": 430, "fspick": 433, "get_kernel_syms": 177, "get_mempolicy": 239,
+        "init_module": 175, "io_uring_enter": 426, "io_uring_register": 427, "io_uring_setup": 425, "ioperm": 173, "iopl": 172, "kcmp": 312, "kexec_file_load": 320, "kexec_load": 246,
+        "keyctl": 250, "kill": 62, "lookup_dcookie": 212, "mbind": 237, "migrate_pages": 256,
+        "mount": 165, "mount_setattr": 442, "move_mount": 429, "move_pages": 279, "nfsservctl": 180, "open_by_handle_at": 304, "open_tree": 428, "perf_event_open": 298, "pidfd_open": 434, "personality": 135, "pivot_root": 155, "process_vm_readv": 310,
         "process_vm_writev": 311, "query_module": 178, "quotactl": 179, "quotactl_fd": 443,
-        "reboot": 169, "request_key": 249, "set_mempolicy": 238,
-        "set_mempolicy_home_node": 450, "setdomainname": 171, "sethostname": 170, "setns": 308,
-        "settimeofday": 164, "socket": 41, "swapoff": 168, "swapon": 167, "sysfs": 139,
-        "syslog": 103, "umount2": 166, "unshare": 272, "uselib": 134, "userfaultfd": 323,
-        "ustat": 136, "vhangup": 153,
+        "reboot": 169, "request_key": 249, "rt_sigqueueinfo": 129, "rt_tgsigqueueinfo": 297,
+        "set_mempolicy": 238, "set_mempolicy_home_node": 450, "setdomainname": 171,
+        "sethostname": 170, "setns": 308, "settimeofday": 164, "socket": 41, "swapoff": 168,
+        "swapon": 167, "sysfs": 139, "syslog": 103, "tgkill": 234, "tkill": 200, "umount2": 166,
+        "unshare": 272, "uselib": 134, "userfaultfd": 323, "ustat": 136, "vhangup": 153,
     },
     "aarch64": {
         "acct": 89, "add_key": 217, "bpf": 280, "clock_adjtime": 266, "clock_settime": 112,
-        "clone": 220, "clone3": 435, "delete_module": 106, "fanotify_init": 262,
-        "finit_module": 273, "fsconfig": 431, "fsmount": 432, "fsopen": 430, "fspick": 433,
-        "get_mempolicy": 236, "init_module": 105, "io_uring_enter": 426,
-        "io_uring_register": 427, "io_uring_setup": 425, "kcmp": 272, "kexec_file_load": 294,
-        "kexec_load": 104, "keyctl": 219, "kill": 129, "lookup_dcookie": 18, "mbind": 235,
-        "migrate_pages": 238, "mount": 40, "mount_setattr": 442, "move_mount": 429,
-        "move_pages": 239, "nfsservctl": 42, "open_by_handle_at": 265, "open_tree": 428,
-        "perf_event_open": 241, "personality": 92, "pivot_root": 41, "process_vm_readv": 270,
-        "process_vm_writev": 271, "quotactl": 60, "quotactl_fd": 443, "reboot": 142,
-        "request_key": 218, "set_mempolicy": 237, "set_mempolicy_home_node": 450,
-        "setdomainname": 162, "sethostname": 161, "setns": 268, "settimeofday": 170,
-        "socket": 198, "swapoff": 225, "swapon": 224, "syslog": 116, "umount2": 39,
-        "unshare": 97, "userfaultfd": 282, "vhangup": 58,
+        "clone": 220, "clone3": 435, "delete_module": 106, "fanotify_init": 262, "finit_module": 273, "fsconfig": 431, "fsmount": 432, "fsopen": 430, "fspick": 433, "get_mempolicy": 236, "init_module": 105, "io_uring_enter": 426, "io_uring_register": 427,
+        "io_uring_setup": 425, "kcmp": 272, "kexec_file_load": 294, "kexec_load": 104, "keyctl": 219, "kill": 129, "lookup_dcookie": 18, "mbind": 235, "migrate_pages": 238, "mount": 40,
+        "mount_setattr": 442, "move_mount": 429, "move_pages": 239, "nfsservctl": 42,
+        "open_by_handle_at": 265, "open_tree": 428, "perf_event_open": 241, "pidfd_open": 434,
+        "personality": 92, "pivot_root": 41, "process_vm_readv": 270, "process_vm_writev": 271,
+        "quotactl": 60, "quotactl_fd": 443, "reboot": 142, "request_key": 218,
+        "rt_sigqueueinfo": 138, "rt_tgsigqueueinfo": 240, "set_mempolicy": 237,
+        "set_mempolicy_home_node": 450, "setdomainname": 162, "sethostname": 161, "setns": 268,
+        "settimeofday": 170, "socket": 198, "swapoff": 225, "swapon": 224, "syslog": 116,
+        "tgkill": 131, "tkill": 130, "umount2": 39, "unshare": 97, "userfaultfd": 282,
+        "vhangup": 58,
     },
 }  # fmt: skip
-_BY_ARGUMENT = {"clone", "clone3", "kill", "personality", "socket"}
+_TO_ONE = {"pidfd_open", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tgkill", "tkill"}
+_BY_ARGUMENT = {"clone", "clone3", "kill", "personality", "socket"} | _TO_ONE
 _TRACER = {"process_vm_readv", "process_vm_writev"}
 
 _NEW_NAMESPACES = 0x7E020000  # every CLONE_NEW* flag of clone
@@ -69,31 +63,37 @@ _LOAD, _JUMP_EQUAL, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data, little endian
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 
+_SIGKILL, _SIGSTOP = 9, 19
+
 Instruction = tuple[int, int, int, int]
+_PASS: Instruction = (_RETURN, 0, 0, _ALLOW)
 
 
 @cache
-def default(*, for_tracer: bool = False, machine: str = MACHINE) -> bytes:
+def default(*, tracer: int = 0, machine: str = MACHINE) -> bytes:
     """The program. On a machine whose numbers are not known here: empty, no filter.
 
-    ``for_tracer``: for containers whose launcher follows their calls and shares their filter.
-    It may read their memory; and ``kill(-1)``, which would reach every process of the user,
-    is denied.
+    ``tracer`` is the pid, and process group, of a launcher that follows the container's calls
+    and shares its filter: it may read the container's memory; signals to it are denied, since
+    without it the container would run unhindered, and so is ``kill(-1)``, which would reach
+    every process of the user.
     """
     if machine not in _NUMBERS:
         return b""
     numbers = _NUMBERS[machine]
     program = _head(machine)
     for name in sorted(numbers.keys() - _BY_ARGUMENT):
-        if not (for_tracer and name in _TRACER):
+        if not (tracer and name in _TRACER):
             program += _if_number(numbers[name], [_fail(errno.EPERM)])
     program += _if_number(numbers["clone3"], [_fail(errno.ENOSYS)])
     program += _if_number(numbers["clone"], _deny_bits(0, _NEW_NAMESPACES))
     program += _if_number(numbers["socket"], _deny_values(0, (_AF_VSOCK,)))
     program += _if_number(numbers["personality"], _allow_values(0, _PERSONALITIES))
-    if for_tracer:
-        program += _if_number(numbers["kill"], _deny_values(0, (0xFFFFFFFF,)))
-    program.append((_RETURN, 0, 0, _ALLOW))
+    if tracer:
+        program += _if_number(numbers["kill"], _deny_kill(tracer))
+        for name in sorted(_TO_ONE):
+            program += _if_number(numbers[name], _deny_values(0, (tracer,)))
+    program.append(_PASS)
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
 
@@ -124,15 +124,27 @@ def _load(argument: int) -> Instruction:
 
 def _deny_bits(argument: int, bits: int) -> list[Instruction]:
     test = (_JUMP_ANY_BIT, 0, 1, bits)
-    return [_load(argument), test, _fail(errno.EPERM), (_RETURN, 0, 0, _ALLOW)]
+    return [_load(argument), test, _fail(errno.EPERM), _PASS]
 
 
 def _deny_values(argument: int, values: tuple[int, ...]) -> list[Instruction]:
-    return _choose(argument, values, _fail(errno.EPERM), (_RETURN, 0, 0, _ALLOW))
+    return _choose(argument, values, _fail(errno.EPERM), _PASS)
 
 
 def _allow_values(argument: int, values: tuple[int, ...]) -> list[Instruction]:
-    return _choose(argument, values, (_RETURN, 0, 0, _ALLOW), _fail(errno.EPERM))
+    return _choose(argument, values, _PASS, _fail(errno.EPERM))
+
+
+def _deny_kill(tracer: int) -> list[Instruction]:
+    """Of all processes, of the tracer, and of its group by what it cannot ignore."""
+    everyone, group = 0xFFFFFFFF, (0, 0x100000000 - tracer)
+    by_signal = _deny_values(1, (_SIGKILL, _SIGSTOP))
+    tests: list[Instruction] = []
+    for value in (everyone, tracer):
+        tests += _if_number(value, [_fail(errno.EPERM)])
+    for value in group:
+        tests += _if_number(value, by_signal)
+    return [_load(0), *tests, _PASS]
 
 
 def _choose(

@@ -48,7 +48,7 @@ class Tree:
             if found and found.is_symlink():
                 if (links := links + 1) > _MOST_LINKS:
                     raise Invalid(f"{path}: too many levels of symbolic links")
-                target = os.readlink(found)
+                target = str(found.readlink())
                 done = [] if target.startswith("/") else done
                 waiting += target.split("/")[::-1]
                 continue

@@ -33,12 +33,19 @@ def choose(data: Path, wanted: str | None = None) -> Launcher:
         raise LaunchError(f"no launcher {wanted}", f"the launchers are {', '.join(_NAMES)}")
     refusals: list[LaunchError] = []
     for name in [wanted] if wanted else _NAMES:
-        try:
-            return trials[name](data)
-        except LaunchError as err:
-            refusals.append(err)
+        found = _try(trials[name], data)
+        if not isinstance(found, LaunchError):
+            return found
+        refusals.append(found)
     reasons = "; ".join(err.message for err in refusals)
     raise LaunchError(f"no container can be started here: {reasons}", refusals[-1].hint)
+
+
+def _try(trial: Callable[[Path], Launcher], data: Path) -> Launcher | LaunchError:
+    try:
+        return trial(data)
+    except LaunchError as err:
+        return err
 
 
 def of(plain: Mapping[str, Any]) -> Launcher:

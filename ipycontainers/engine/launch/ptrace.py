@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ipycontainers.engine import seccomp, users
+from ipycontainers.engine import users
 from ipycontainers.engine.container import Bundle, ExecSpec, environment
 from ipycontainers.engine.tree import Tree
 
@@ -68,8 +68,7 @@ class Ptrace:
             # Its loader is unpacked there, so it must be a place where programs may be run.
             env={**variables, "PROOT_TMP_DIR": str(bundle.directory / "tmp")},
             program="child",
-            filter=seccomp.default(for_tracer=True),
-            scope_signals=True,
+            is_tracer=True,
             asked=args[0],
             error_prefix="proot ",
         )

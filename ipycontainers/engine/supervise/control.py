@@ -1,10 +1,11 @@
 """What is said on ``control.sock``, and how to say it.
 
 One JSON object per line is a request; each gets one JSON object on a line as its answer, and
-``{"error": text}`` is always a refusal (with a ``code``, the connection closes after it). ``attach`` and ``exec`` then turn the connection into
-a stream, in both directions: from the supervisor frames as Docker's (8 bytes head; raw with a
-terminal), to it raw standard input, of which a half-close is the end. The connection closes
-when the program has ended and all its output was sent.
+``{"error": text}`` is always a refusal (with a ``code``, the connection closes after it).
+``attach`` and ``exec`` then turn the connection into a stream, in both directions: from the
+supervisor frames as Docker's (8 bytes head; raw with a terminal), to it raw standard input, of
+which a half-close is the end. The connection closes when the program has ended and all its
+output was sent.
 
     {"do": "start"}                             {"pid": 123}  or {"error": text, "code": 127}
     {"do": "attach", "stdin": true, "logs": false, "stream": true}   {"tty": false}, the stream
@@ -57,7 +58,9 @@ def connect(directory: Path) -> socket.socket:
     return client
 
 
-def ask(directory: Path, request: Mapping[str, Any], timeout: float | None = None) -> dict[str, Any]:
+def ask(
+    directory: Path, request: Mapping[str, Any], timeout: float | None = None
+) -> dict[str, Any]:
     """One request and its answer, for those that have no stream.
 
     ``OSError`` when there is no supervisor, or it left before it answered: then ``exit.json``

@@ -12,9 +12,10 @@ import signal
 import termios
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from ipycontainers.engine import syscalls, users
+from ipycontainers.engine import seccomp, syscalls, users
 from ipycontainers.engine.launch.command import STATUS, Command
 from ipycontainers.engine.launch.failure import (
     NOT_EXECUTABLE,
@@ -24,6 +25,8 @@ from ipycontainers.engine.launch.failure import (
     of_words,
 )
 from ipycontainers.errors import ContainerError
+
+from . import proc
 
 _BEGIN_WITHIN = 20.0  # seconds; a launcher takes 5 ms, on a busy machine a hundred times that
 _ABOVE = 20  # descriptors are moved here before they are given their numbers
@@ -41,13 +44,14 @@ class Streams:
     terminal: bool = False
 
 
-@dataclass
+@dataclass(frozen=True)
 class Started:
     """``monitor`` is our child, whose end is the end; ``program`` gets the signals.
 
     ``early`` is what was read of its standard error on the way. ``status`` is to be closed
     after the end and not before: bwrap still reports there. ``handle`` is a pidfd of a
-    ``program`` that is no child of ours, -1 where the kernel has none.
+    ``program`` that is no child of ours; -1 where the kernel has none or it was never seen,
+    since it had ended before (``program`` is 0 then).
     """
 
     monitor: int
@@ -68,7 +72,9 @@ def start(command: Command, streams: Streams, said: int) -> Started:
     files = {number: _file(content) for number, content in command.descriptors.items()}
     pid = os.fork()
     if pid == 0:
-        numbers = {0: streams.stdin, 1: streams.stdout, 2: streams.stderr, STATUS: status_write}
+        numbers = {0: streams.stdin, 1: streams.stdout, 2: streams.stderr}
+        if command.enter or command.program == "reported":
+            numbers[STATUS] = status_write
         _become(command, numbers | files, failure_write, streams.terminal)
     for descriptor in (status_write, failure_write, *files.values()):
         os.close(descriptor)
@@ -104,15 +110,15 @@ def _become(command: Command, numbers: dict[int, int], failure: int, terminal: b
         moved = {to: fcntl.fcntl(it, fcntl.F_DUPFD_CLOEXEC, _ABOVE) for to, it in numbers.items()}
         for to, it in moved.items():
             os.dup2(it, to, inheritable=True)
-        if terminal:
+        if terminal and not command.enter:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         os.umask(0o022)
         syscalls.die_with_parent(signal.SIGKILL)
         if command.enter:
             _enter(command)
         syscalls.no_new_privileges()
-        if command.scope_signals and syscalls.has_signal_scope():
-            syscalls.scope_signals()
+        if command.is_tracer:
+            _guard()
         if command.filter:
             syscalls.load_filter(command.filter)
         os.execvpe(command.argv[0], list(command.argv), dict(command.env))
@@ -124,12 +130,20 @@ def _become(command: Command, numbers: dict[int, int], failure: int, terminal: b
         os._exit(REFUSED)
 
 
+def _guard() -> None:
+    """This process is about to be a tracer: what it traces shall reach neither it nor others."""
+    if syscalls.has_signal_scope():
+        syscalls.scope_signals()
+    if program := seccomp.default(tracer=os.getpid()):
+        syscalls.load_filter(program)
+
+
 def _enter(command: Command) -> None:
     """Join the container; what returns from here is a new process inside it."""
     spaces = [os.open(path, os.O_RDONLY) for path in _other_namespaces(command.enter)]
     user = os.open(f"/proc/{command.enter}/ns/user", os.O_RDONLY)
     root = os.open(f"/proc/{command.enter}/root", os.O_PATH)
-    proc = os.open("/proc", os.O_PATH)
+    procfs = os.open("/proc", os.O_PATH)
     # With --uid other than 0 bwrap makes two user namespaces; the outer one owns the others.
     owner = fcntl.ioctl(spaces[0], _NS_GET_USERNS)
     for handle in (owner, *spaces):
@@ -138,8 +152,8 @@ def _enter(command: Command) -> None:
         syscalls.enter(user)
     os.fchdir(root)
     os.chroot(".")
-    user = users.find(command.user, _text)
-    _renumber(user.uid, user.gid, proc)
+    asked = users.find(command.user, _text)
+    _renumber(asked.uid, asked.gid, procfs)
     syscalls.hide_from_peers()
     sibling = syscalls.fork_sibling(signal.SIGCHLD)
     if sibling:
@@ -149,26 +163,26 @@ def _enter(command: Command) -> None:
     syscalls.die_with_parent(signal.SIGKILL)
     os.setsid()
     if os.isatty(0):
-        fcntl.ioctl(0, termios.TIOCSCTTY, 1)
-    syscalls.limit_capabilities(command.capabilities[user.uid == 0])
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    syscalls.limit_capabilities(command.capabilities[asked.uid == 0])
     os.chdir(command.cwd)
 
 
 def _text(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
+        with Path(path).open(encoding="utf-8", errors="replace") as file:
             return file.read(1 << 20)
     except OSError:
         return ""
 
 
-def _other_namespaces(pid: int) -> list[str]:
+def _other_namespaces(pid: int) -> list[Path]:
     names = ("mnt", "cgroup", "ipc", "uts", "net", "pid")
-    paths = [f"/proc/{pid}/ns/{name}" for name in names]
-    return [path for path in paths if os.readlink(path) != os.readlink(path.replace(str(pid), "self"))]
+    theirs, ours = Path(f"/proc/{pid}/ns"), Path("/proc/self/ns")
+    return [theirs / name for name in names if not (theirs / name).samefile(ours / name)]
 
 
-def _renumber(uid: int, gid: int, proc: int) -> None:
+def _renumber(uid: int, gid: int, procfs: int) -> None:
     # One uid is mapped into the container. To be another one there, a further user namespace
     # gives the same user another number.
     if (os.geteuid(), os.getegid()) == (uid, gid):
@@ -181,7 +195,7 @@ def _renumber(uid: int, gid: int, proc: int) -> None:
         "gid_map": f"{gid} {here[1]} 1",
     }
     for name, text in maps.items():
-        handle = os.open(f"self/{name}", os.O_WRONLY, dir_fd=proc)
+        handle = os.open(f"self/{name}", os.O_WRONLY, dir_fd=procfs)
         os.write(handle, text.encode())
         os.close(handle)
 
@@ -213,26 +227,36 @@ def _await(command: Command, monitor: int, status: int, said: int) -> Started:
     """The container's program, once it is no longer the launcher's image."""
     if command.program == "itself":
         return Started(monitor, monitor, status)
-    launcher = _image(monitor)
-    report = b""
+    launcher, report, started = proc.image(monitor), b"", Started(monitor, 0, status)
     deadline = time.monotonic() + _BEGIN_WITHIN
     pause = 0.0002
     while time.monotonic() < deadline:
         ended = _has_ended(monitor)
         report += _read(status)
         pid = _program(command, monitor, report)
-        image = _image(pid) if pid else None
-        if image and launcher and image != launcher:
+        if pid and not started.program:
             handle = _handle(pid) if command.program == "child" else -1
-            return Started(monitor, pid, status, handle=handle)
+            started = replace(started, program=pid, handle=handle)
         if ended:
-            early = _judge(command, monitor, report, said)
-            return Started(monitor, pid or monitor, status, early)
+            started = replace(started, program=started.program or monitor)
+            return replace(started, early=_judge(command, monitor, report, said))
+        if _has_begun(started, pid, launcher):
+            return started
         time.sleep(pause)
         pause = min(pause * 1.2, 0.02)
     os.kill(monitor, signal.SIGKILL)
     os.waitpid(monitor, 0)
     raise StartError(f"{command.argv[0]} did not begin within {_BEGIN_WITHIN:.0f} s", REFUSED)
+
+
+def _has_begun(started: Started, pid: int, launcher: tuple[int, int] | None) -> bool:
+    if pid:
+        image = proc.image(pid)
+        return image is not None and launcher is not None and image != launcher
+    # It was there and has gone; or it was never seen, and what it left behind is still traced.
+    return started.program > 0 or any(
+        proc.tracer(child) == started.monitor for child in proc.descendants(os.getpid())
+    )
 
 
 def _read(status: int) -> bytes:
@@ -248,9 +272,9 @@ def _has_ended(pid: int) -> bool:
 
 def _program(command: Command, monitor: int, report: bytes) -> int:
     if command.program == "child":
-        return first_child(monitor)
+        return proc.first_child(monitor)
     reported = next((doc["child-pid"] for doc in _documents(report) if "child-pid" in doc), 0)
-    return first_child(reported) if reported and command.reaped else reported
+    return proc.first_child(reported) if reported and command.reaped else reported
 
 
 def _documents(report: bytes) -> list[dict[str, int]]:
@@ -276,39 +300,3 @@ def _handle(pid: int) -> int:
         return os.pidfd_open(pid)
     except OSError:
         return -1
-
-
-def _image(pid: int) -> tuple[int, int] | None:
-    try:
-        found = os.stat(f"/proc/{pid}/exe")
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def first_child(pid: int) -> int:
-    """The oldest living child of ``pid``, or 0."""
-    return min(children().get(pid, ()), default=0)
-
-
-def children() -> dict[int, list[int]]:
-    """Parent → children, of every process that can be seen."""
-    found: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
-                parent = int(file.read().rpartition(b")")[2].split()[1])
-                found.setdefault(parent, []).append(int(name))
-    return found
-
-
-def descendants(pid: int) -> list[int]:
-    """Children of ``pid``, their children, and so on."""
-    by_parent = children()
-    found: list[int] = []
-    waiting = [pid]
-    while waiting:
-        below = by_parent.get(waiting.pop(), [])
-        found += below
-        waiting += below
-    return found

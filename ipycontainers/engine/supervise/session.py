@@ -38,6 +38,7 @@ class Session:
         self._path = log
         self._log = log.open("ab", buffering=0) if log else None
         self._behind: dict[Client, Iterator[bytes]] = {}
+        self._brief: set[Client] = set()  # of those behind: who wants only what was written
         self._input = bytearray()
         self._input_ended = False
         self._stdin = -1
@@ -103,7 +104,8 @@ class Session:
         """Connect ``client``: first, with ``logs``, what was written so far, then what comes."""
         self.clients.append(client)
         if logs and self._path:
-            self._behind[client] = self._replay(self._path, stop=not stream)
+            self._behind[client] = self._replay(self._path)
+            self._brief |= set() if stream else {client}
         client.follow(self, stdin=stdin and stream and self._stdin_wanted)
         self.relieve(client)
         if (self.is_over or not stream) and client not in self._behind:
@@ -112,6 +114,7 @@ class Session:
     def leave(self, client: Client) -> None:
         """It has closed its connection."""
         self._behind.pop(client, None)
+        self._brief.discard(client)
         if client in self.clients:
             self.clients.remove(client)
         self.relieve(None)
@@ -123,7 +126,7 @@ class Session:
             data = next(replay, None)
             if data is None:
                 self._behind.pop(client, None)
-                if self.is_over:
+                if self.is_over or client in self._brief:
                     self._part(client)
                 break
             client.send(data)
@@ -146,13 +149,13 @@ class Session:
             self._input_ended = True
             self._write_input()
 
-    def _replay(self, path: Path, *, stop: bool) -> Iterator[bytes]:
+    def _replay(self, path: Path) -> Iterator[bytes]:
         for entry in records(path):
             yield frame(entry.stream, entry.data, raw=self.tty)
-        self._ends_after_replay = stop
 
     def _part(self, client: Client) -> None:
         self.clients.remove(client)
+        self._brief.discard(client)
         client.finish()
 
     # --- output ----------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import time
 import traceback
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from ipycontainers.engine import launch, syscalls
 from ipycontainers.engine.container import Bundle, ExecSpec
 from ipycontainers.engine.launch.failure import StartError
 
-from . import process
+from . import proc, process
 from .client import Client
 from .control import PATIENCE, SOCKET, listen
 from .loop import READ, Loop
@@ -52,6 +51,7 @@ class Supervisor:
         self._exit: dict[str, Any] | None = None
         self._told: int | None = None
         self._killed = False
+        self._polled: dict[int, Callable[[int | None], None]] = {}
         self._execs: dict[str, Exec] = {}
         self._clients: list[Client] = []
         self._waiting: list[Client] = []
@@ -65,7 +65,8 @@ class Supervisor:
         """Until the container has ended and its clients have read, or nobody ever came."""
         try:
             while not self._is_done():
-                self._loop.turn(5.0 if self._started and self._exit is None else 0.5)
+                self._loop.turn(self._patience())
+                self._poll()
                 self._reap()
                 self._clients = [client for client in self._clients if not client.closed]
         except BaseException:
@@ -105,7 +106,8 @@ class Supervisor:
             self._record_exit(err.code, str(err))
             raise
         self._began = time.time()
-        self._watch_end(self._started, self._end_program)
+        if command.program == "child":
+            self._watch_end(self._started, self._end_program)
         client.reply({"pid": self._started.program})
 
     def _do_attach(self, client: Client, request: dict[str, Any]) -> None:
@@ -140,7 +142,9 @@ class Supervisor:
         client.reply({})
 
     def _do_state(self, client: Client, _: dict[str, Any]) -> None:
-        execs = {name: {"pid": it.started.program, "exit": it.exit} for name, it in self._execs.items()}
+        execs = {
+            name: {"pid": it.started.program, "exit": it.exit} for name, it in self._execs.items()
+        }
         status = "exited" if self._exit else "running" if self._started else "created"
         client.reply(
             {
@@ -166,9 +170,8 @@ class Supervisor:
             raise
         name = request["id"]
         self._execs[name] = Exec(session, started)
-        self._watch_end(
-            started, lambda code: None if code is None else self._end_exec(name, code)
-        )
+        if command.program == "child":
+            self._watch_end(started, lambda code: self._end_exec(name, code or 0))
         client.reply({"pid": started.program})
         if request.get("detach"):
             session.began(started.early)
@@ -180,6 +183,11 @@ class Supervisor:
 
     def _is_running(self) -> bool:
         return self._started is not None and self._exit is None
+
+    def _patience(self) -> float:
+        if self._polled:
+            return 0.1
+        return 5.0 if self._is_running() else 0.5
 
     def _is_done(self) -> bool:
         waited = time.monotonic() - self._touched
@@ -199,6 +207,7 @@ class Supervisor:
         """Where the launcher waits for every process of the container: see its first one end."""
         handle = started.handle
         if handle < 0:
+            self._polled[started.program] = then
             return
 
         def ended(_: int) -> None:
@@ -212,7 +221,15 @@ class Supervisor:
     def _end_program(self, code: int | None) -> None:
         assert self._started
         self._told = code
-        _kill_below(self._started.monitor)
+        for pid in proc.descendants(os.getpid()):
+            if pid != self._started.monitor:  # it ends by itself, with the code that it knows
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def _poll(self) -> None:
+        gone = [pid for pid in self._polled if not Path(f"/proc/{pid}").exists()]
+        for pid in gone:
+            self._polled.pop(pid)(None)
 
     def _reap(self) -> None:
         while True:
@@ -254,7 +271,7 @@ class Supervisor:
     def _sweep(self) -> None:
         """Kill and reap every descendant: orphans of the container come to this process."""
         while True:
-            for pid in process.descendants(os.getpid()):
+            for pid in proc.descendants(os.getpid()):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             try:
@@ -328,12 +345,6 @@ def _status_of(handle: int) -> int | None:
             return status
         time.sleep(0.0005)
     return None
-
-
-def _kill_below(pid: int) -> None:
-    for child in process.descendants(pid):
-        with suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
 
 
 def _code(status: int) -> int:
