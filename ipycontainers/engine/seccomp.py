@@ -20,36 +20,44 @@ from functools import cache
 from .syscalls import MACHINE
 
 _AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+_TABLES = {
+    "x86_64": """
+    _sysctl=156 acct=163 add_key=248 bpf=321 clock_adjtime=305 clock_settime=227 clone=56
+    clone3=435 create_module=174 delete_module=176 fanotify_init=300 finit_module=313
+    fsconfig=431 fsmount=432 fsopen=430 fspick=433 get_kernel_syms=177 get_mempolicy=239
+    init_module=175 io_uring_enter=426 io_uring_register=427 io_uring_setup=425 ioperm=173
+    iopl=172 kcmp=312 kexec_file_load=320 kexec_load=246 keyctl=250 kill=62 lookup_dcookie=212
+    mbind=237 migrate_pages=256 mount=165 mount_setattr=442 move_mount=429 move_pages=279
+    nfsservctl=180 open_by_handle_at=304 open_tree=428 perf_event_open=298 pidfd_open=434
+    personality=135 pivot_root=155 process_vm_readv=310 process_vm_writev=311 query_module=178
+    quotactl=179 quotactl_fd=443 reboot=169 request_key=249 rt_sigqueueinfo=129
+    rt_tgsigqueueinfo=297 set_mempolicy=238 set_mempolicy_home_node=450 setdomainname=171
+    sethostname=170 setns=308 settimeofday=164 socket=41 swapoff=168 swapon=167 sysfs=139
+    syslog=103 tgkill=234 tkill=200 umount2=166 unshare=272 uselib=134 userfaultfd=323
+    ustat=136 vhangup=153
+    """,
+    "aarch64": """
+    acct=89 add_key=217 bpf=280 clock_adjtime=266 clock_settime=112 clone=220 clone3=435
+    delete_module=106 fanotify_init=262 finit_module=273 fsconfig=431 fsmount=432 fsopen=430
+    fspick=433 get_mempolicy=236 init_module=105 io_uring_enter=426 io_uring_register=427
+    io_uring_setup=425 kcmp=272 kexec_file_load=294 kexec_load=104 keyctl=219 kill=129
+    lookup_dcookie=18 mbind=235 migrate_pages=238 mount=40 mount_setattr=442 move_mount=429
+    move_pages=239 nfsservctl=42 open_by_handle_at=265 open_tree=428 perf_event_open=241
+    pidfd_open=434 personality=92 pivot_root=41 process_vm_readv=270 process_vm_writev=271
+    quotactl=60 quotactl_fd=443 reboot=142 request_key=218 rt_sigqueueinfo=138
+    rt_tgsigqueueinfo=240 set_mempolicy=237 set_mempolicy_home_node=450 setdomainname=162
+    sethostname=161 setns=268 settimeofday=170 socket=198 swapoff=225 swapon=224 syslog=116
+    tgkill=131 tkill=130 umount2=39 unshare=97 userfaultfd=282 vhangup=58
+    """,
+}
+"""NAME=NUMBER of asm/unistd_64.h and asm-generic/unistd.h."""
+
 _NUMBERS = {
-    "x86_64": {
-        "_sysctl": 156, "acct": 163, "add_key": 248, "bpf": 321, "clock_adjtime": 305,
-        "clock_settime": 227, "clone": 56, "clone3": 435, "create_module": 174, "delete_module": 176, "fanotify_init": 300, "finit_module": 313, "fsconfig": 431, "fsmount": 432,
-        "fsopen": 430, "fspick": 433, "get_kernel_syms": 177, "get_mempolicy": 239,
-        "init_module": 175, "io_uring_enter": 426, "io_uring_register": 427, "io_uring_setup": 425, "ioperm": 173, "iopl": 172, "kcmp": 312, "kexec_file_load": 320, "kexec_load": 246,
-        "keyctl": 250, "kill": 62, "lookup_dcookie": 212, "mbind": 237, "migrate_pages": 256,
-        "mount": 165, "mount_setattr": 442, "move_mount": 429, "move_pages": 279, "nfsservctl": 180, "open_by_handle_at": 304, "open_tree": 428, "perf_event_open": 298, "pidfd_open": 434, "personality": 135, "pivot_root": 155, "process_vm_readv": 310,
-        "process_vm_writev": 311, "query_module": 178, "quotactl": 179, "quotactl_fd": 443,
-        "reboot": 169, "request_key": 249, "rt_sigqueueinfo": 129, "rt_tgsigqueueinfo": 297,
-        "set_mempolicy": 238, "set_mempolicy_home_node": 450, "setdomainname": 171,
-        "sethostname": 170, "setns": 308, "settimeofday": 164, "socket": 41, "swapoff": 168,
-        "swapon": 167, "sysfs": 139, "syslog": 103, "tgkill": 234, "tkill": 200, "umount2": 166,
-        "unshare": 272, "uselib": 134, "userfaultfd": 323, "ustat": 136, "vhangup": 153,
-    },
-    "aarch64": {
-        "acct": 89, "add_key": 217, "bpf": 280, "clock_adjtime": 266, "clock_settime": 112,
-        "clone": 220, "clone3": 435, "delete_module": 106, "fanotify_init": 262, "finit_module": 273, "fsconfig": 431, "fsmount": 432, "fsopen": 430, "fspick": 433, "get_mempolicy": 236, "init_module": 105, "io_uring_enter": 426, "io_uring_register": 427,
-        "io_uring_setup": 425, "kcmp": 272, "kexec_file_load": 294, "kexec_load": 104, "keyctl": 219, "kill": 129, "lookup_dcookie": 18, "mbind": 235, "migrate_pages": 238, "mount": 40,
-        "mount_setattr": 442, "move_mount": 429, "move_pages": 239, "nfsservctl": 42,
-        "open_by_handle_at": 265, "open_tree": 428, "perf_event_open": 241, "pidfd_open": 434,
-        "personality": 92, "pivot_root": 41, "process_vm_readv": 270, "process_vm_writev": 271,
-        "quotactl": 60, "quotactl_fd": 443, "reboot": 142, "request_key": 218,
-        "rt_sigqueueinfo": 138, "rt_tgsigqueueinfo": 240, "set_mempolicy": 237,
-        "set_mempolicy_home_node": 450, "setdomainname": 162, "sethostname": 161, "setns": 268,
-        "settimeofday": 170, "socket": 198, "swapoff": 225, "swapon": 224, "syslog": 116,
-        "tgkill": 131, "tkill": 130, "umount2": 39, "unshare": 97, "userfaultfd": 282,
-        "vhangup": 58,
-    },
-}  # fmt: skip
+    machine: {
+        name: int(number) for name, _, number in (word.partition("=") for word in table.split())
+    }
+    for machine, table in _TABLES.items()
+}
 _TO_ONE = {"pidfd_open", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tgkill", "tkill"}
 _BY_ARGUMENT = {"clone", "clone3", "kill", "personality", "socket"} | _TO_ONE
 _TRACER = {"process_vm_readv", "process_vm_writev"}

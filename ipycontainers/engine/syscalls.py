@@ -11,7 +11,6 @@ import fcntl
 import os
 import platform
 import struct
-from contextlib import suppress
 
 MACHINE = platform.machine()
 _SETNS = {"x86_64": 308, "aarch64": 268}
@@ -62,16 +61,15 @@ def die_with_parent(signal: int) -> None:
 
 
 def exit_status(handle: int) -> int | None:
-    """The wait status of the process that a pidfd stands for, once its parent has reaped it.
+    """The wait status of the process that a pidfd stands for; None while nobody has reaped it.
 
-    None before that, and before Linux 6.15, which cannot say.
+    OSError on kernels before 6.15, which cannot say.
     """
     info = bytearray(64)  # struct pidfd_info: mask first, exit_code last
     struct.pack_into("Q", info, 0, _PIDFD_INFO_EXIT)
-    with suppress(OSError):
-        fcntl.ioctl(handle, _PIDFD_GET_INFO, info)
-        if struct.unpack_from("Q", info, 0)[0] & _PIDFD_INFO_EXIT:
-            return int(struct.unpack_from("i", info, 60)[0])
+    fcntl.ioctl(handle, _PIDFD_GET_INFO, info)
+    if struct.unpack_from("Q", info, 0)[0] & _PIDFD_INFO_EXIT:
+        return int(struct.unpack_from("i", info, 60)[0])
     return None
 
 

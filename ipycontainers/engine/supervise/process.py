@@ -26,7 +26,7 @@ from ipycontainers.engine.launch.failure import (
 )
 from ipycontainers.errors import ContainerError
 
-from . import proc
+from . import proc, tracing
 
 _BEGIN_WITHIN = 20.0  # seconds; a launcher takes 5 ms, on a busy machine a hundred times that
 _ABOVE = 20  # descriptors are moved here before they are given their numbers
@@ -36,12 +36,11 @@ _RESET = (signal.SIGPIPE, signal.SIGINT, signal.SIGCHLD, signal.SIGXFSZ)
 
 @dataclass(frozen=True)
 class Streams:
-    """A program's descriptors, to be closed here once it has them; ``terminal`` if they are one."""
+    """A program's descriptors, to be closed here once it has them."""
 
     stdin: int
     stdout: int
     stderr: int
-    terminal: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,20 +68,23 @@ def start(command: Command, streams: Streams, said: int) -> Started:
     """
     status, status_write = os.pipe()
     failure, failure_write = os.pipe()
+    go, go_write = os.pipe()
     files = {number: _file(content) for number, content in command.descriptors.items()}
     pid = os.fork()
     if pid == 0:
         numbers = {0: streams.stdin, 1: streams.stdout, 2: streams.stderr}
         if command.enter or command.program == "reported":
             numbers[STATUS] = status_write
-        _become(command, numbers | files, failure_write, streams.terminal)
-    for descriptor in (status_write, failure_write, *files.values()):
+        _become(command, numbers | files, failure_write, go)  # never returns
+    is_seized = command.program == "child" and tracing.seize(pid)
+    os.write(go_write, b"+")
+    for descriptor in (status_write, failure_write, go, go_write, *files.values()):
         os.close(descriptor)
     try:
         pid = _sibling(pid, status) if command.enter else pid
         _raise_failure(command, failure, pid)
         os.set_blocking(status, False)
-        return _await(command, pid, status, said)
+        return _await(command, Started(pid, 0, status), said, is_seized=is_seized)
     except BaseException:
         os.close(status)
         raise
@@ -101,19 +103,20 @@ def _file(content: bytes) -> int:
 # --- in the child, between fork and execve ---------------------------------------------------
 
 
-def _become(command: Command, numbers: dict[int, int], failure: int, terminal: bool) -> None:
+def _become(command: Command, numbers: dict[int, int], failure: int, go: int) -> None:
     try:
-        failure = fcntl.fcntl(failure, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
+        failure, go = (fcntl.fcntl(it, fcntl.F_DUPFD_CLOEXEC, _ABOVE) for it in (failure, go))
         for number in _RESET:
             signal.signal(number, signal.SIG_DFL)
         os.setsid()
         moved = {to: fcntl.fcntl(it, fcntl.F_DUPFD_CLOEXEC, _ABOVE) for to, it in numbers.items()}
         for to, it in moved.items():
             os.dup2(it, to, inheritable=True)
-        if terminal and not command.enter:
+        if os.isatty(0) and not command.enter:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         os.umask(0o022)
-        syscalls.die_with_parent(signal.SIGKILL)
+        # PRoot takes SIGQUIT for an order to kill all that it traces; without it, they are free.
+        syscalls.die_with_parent(signal.SIGQUIT if command.is_tracer else signal.SIGKILL)
         if command.enter:
             _enter(command)
         syscalls.no_new_privileges()
@@ -121,6 +124,7 @@ def _become(command: Command, numbers: dict[int, int], failure: int, terminal: b
             _guard()
         if command.filter:
             syscalls.load_filter(command.filter)
+        os.read(go, 1)  # not before it is traced, where it is to be
         os.execvpe(command.argv[0], list(command.argv), dict(command.env))
     except (OSError, ContainerError) as err:
         words = str(err.errno) if isinstance(err, OSError) else str(err)
@@ -223,11 +227,15 @@ def _raise_failure(command: Command, failure: int, pid: int) -> None:
         raise StartError(f"{command.argv[0]}: {os.strerror(int(words)).lower()}", REFUSED)
 
 
-def _await(command: Command, monitor: int, status: int, said: int) -> Started:
+def _await(command: Command, started: Started, said: int, *, is_seized: bool) -> Started:
     """The container's program, once it is no longer the launcher's image."""
+    monitor, status = started.monitor, started.status
     if command.program == "itself":
-        return Started(monitor, monitor, status)
-    launcher, report, started = proc.image(monitor), b"", Started(monitor, 0, status)
+        return replace(started, program=monitor)
+    if is_seized:
+        program, handle = tracing.first_child(monitor, _BEGIN_WITHIN)
+        started = replace(started, program=program, handle=handle)
+    launcher, report = proc.image(monitor), b""
     deadline = time.monotonic() + _BEGIN_WITHIN
     pause = 0.0002
     while time.monotonic() < deadline:

@@ -56,7 +56,7 @@ class Session:
             self._stdin, self._sources = master, {master: 1}
             if self._size:
                 self.resize(*self._size)
-            return Streams(slave, slave, slave, terminal=True), master
+            return Streams(slave, slave, slave), master
         out, out_write = os.pipe()
         err, err_write = os.pipe()
         self._sources = {out: 1, err: 2}

@@ -28,6 +28,7 @@ from .loop import READ, Loop
 from .output import LOG
 from .session import Session
 
+_REAPED_WITHIN = 5.0
 _LINGER = 60.0  # seconds that a client may leave its output unread after the end
 
 
@@ -49,7 +50,6 @@ class Supervisor:
         self._started: process.Started | None = None
         self._began = 0.0
         self._exit: dict[str, Any] | None = None
-        self._told: int | None = None
         self._killed = False
         self._polled: dict[int, Callable[[int | None], None]] = {}
         self._execs: dict[str, Exec] = {}
@@ -213,14 +213,12 @@ class Supervisor:
         def ended(_: int) -> None:
             self._loop.forget(handle)
             status = _status_of(handle)
-            os.close(handle)
             then(None if status is None else _code(status))
 
         self._loop.watch(handle, READ, ended)
 
-    def _end_program(self, code: int | None) -> None:
+    def _end_program(self, _: int | None) -> None:
         assert self._started
-        self._told = code
         for pid in proc.descendants(os.getpid()):
             if pid != self._started.monitor:  # it ends by itself, with the code that it knows
                 with suppress(ProcessLookupError):
@@ -245,21 +243,24 @@ class Supervisor:
         for name, it in self._execs.items():
             if it.started.monitor == pid:
                 os.close(it.started.status)
-                self._end_exec(name, code)
+                self._loop.forget(it.started.handle)
+                self._end_exec(name, self._own_code(it.started, code))
                 return
         if self._started and self._started.monitor == pid and self._exit is None:
             os.close(self._started.status)
+            self._loop.forget(self._started.handle)
             self._sweep()
-            self._record_exit(self._own_code(code), "")
+            self._record_exit(self._own_code(self._started, code), "")
 
-    def _own_code(self, code: int) -> int:
+    def _own_code(self, started: process.Started, code: int) -> int:
         """PRoot answers a signal with the code of whatever ended last; better ask the kernel."""
-        assert self._started
-        if self._told is not None:
-            return self._told
-        if self._started.handle >= 0 and self._killed:
-            return 128 + signal.SIGKILL
-        return code
+        if started.handle < 0:
+            return code
+        status = _status_of(started.handle)
+        os.close(started.handle)
+        if status is not None:
+            return _code(status)
+        return 128 + signal.SIGKILL if self._killed else code
 
     def _end_exec(self, name: str, code: int) -> None:
         it = self._execs[name]
@@ -340,10 +341,12 @@ def _drain(read: int) -> None:
 
 def _status_of(handle: int) -> int | None:
     """Its parent, the launcher, reaps it within a moment; before that the kernel does not say."""
-    for _ in range(200):
-        if (status := syscalls.exit_status(handle)) is not None:
-            return status
-        time.sleep(0.0005)
+    deadline = time.monotonic() + _REAPED_WITHIN
+    with suppress(OSError):
+        while time.monotonic() < deadline:
+            if (status := syscalls.exit_status(handle)) is not None:
+                return status
+            time.sleep(0.0005)
     return None
 
 

@@ -1,0 +1,182 @@
+"""What launchers say that they isolate, measured from inside."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from engine.containers import Containers
+
+from ipycontainers.engine import launch, seccomp
+from ipycontainers.engine.container import Bundle, ExecSpec, Mount, Spec
+from ipycontainers.errors import LaunchError
+
+NAMESPACES = {"pid": "pid", "mount": "mnt", "net": "net", "ipc": "ipc", "uts": "uts"}
+
+
+def _denied(containers: Containers, script: str) -> bool:
+    return containers.run("sh", "-c", script).code != 0
+
+
+def test_namespaces_are_those_that_it_claims(containers: Containers) -> None:
+    made = containers.make("sleep", "60", network="none")
+    pid = made.start()
+    for claim, name in {**NAMESPACES, "user": "user", "cgroup": "cgroup"}.items():
+        own = Path(f"/proc/{pid}/ns/{name}").readlink() != Path(f"/proc/self/ns/{name}").readlink()
+        assert own == (claim in containers.launcher.isolates), claim
+
+
+def test_exec_is_in_the_same_namespaces(isolated: Containers) -> None:
+    made = isolated.make("sleep", "60")
+    pid = made.start()
+    listed = made.output("sh", "-c", "ls -l /proc/self/ns").decode()
+    for name in (*NAMESPACES.values(), "user", "cgroup"):
+        assert str(Path(f"/proc/{pid}/ns/{name}").readlink()) in listed
+
+
+def test_read_only_is_enforced_if_claimed(containers: Containers) -> None:
+    shared = containers.folder / "read"
+    shared.mkdir(exist_ok=True)
+    containers.give(shared)
+    mount = Mount("bind", "/data", str(shared), read_only=True)
+    claimed = "read-only" in containers.launcher.isolates
+    assert (containers.run("touch", "/new", read_only=True).code != 0) == claimed
+    assert (containers.run("touch", "/data/new", mounts=(mount,)).code != 0) == claimed
+
+
+def test_no_network_is_enforced_if_claimed(containers: Containers) -> None:
+    seen = containers.run("sh", "-c", "cat /proc/net/dev | wc -l", network="none").out
+    assert (int(seen) == 3) == ("network-none" in containers.launcher.isolates)
+
+
+def test_the_hostname_is_its_own_if_claimed(containers: Containers) -> None:
+    seen = containers.run("hostname", hostname="lovelace").out
+    assert (seen == b"lovelace\n") == ("hostname" in containers.launcher.isolates)
+
+
+def test_capabilities_are_dockers(isolated: Containers) -> None:
+    script = "grep -E 'Cap(Eff|Bnd)|NoNewPrivs|Seccomp:' /proc/self/status"
+    expected = ["00000000a80425fb", "00000000a80425fb", "1", "2"]
+    made = isolated.make("sh", "-c", f"{script}; sleep 60")
+    stream = made.attach()
+    made.start()
+    assert stream.frame()[1].decode().split()[1::2] == expected
+    assert made.output("sh", "-c", script).decode().split()[1::2] == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "effective"),
+    [
+        ({"cap_drop": ("ALL",)}, "0000000000000000"),
+        ({"cap_drop": ("ALL",), "cap_add": ("CAP_KILL",)}, "0000000000000020"),
+        ({"cap_add": ("net_admin",)}, "00000000a80435fb"),
+        ({"user": "5:5"}, "0000000000000000"),
+    ],
+)
+def test_capabilities_are_those_asked_for(
+    isolated: Containers, spec: dict[str, object], effective: str
+) -> None:
+    made = isolated.make("sleep", "60", **spec)
+    made.start()
+    seen = made.output("grep", "CapEff", "/proc/self/status").decode().split()
+    assert seen[1] == effective
+
+
+@pytest.mark.parametrize("script", ["unshare -U true", "unshare -m true", "mount -t tmpfs x /tmp"])
+def test_the_filter_denies(containers: Containers, script: str) -> None:
+    assert _denied(containers, script)
+
+
+def test_the_kernels_secrets_are_masked(isolated: Containers) -> None:
+    script = "for f in kcore keys timer_list; do test -e /proc/$f && wc -c </proc/$f; done; true"
+    assert set(isolated.run("sh", "-c", script).out.split()) <= {b"0"}
+    assert isolated.run("sh", "-c", "echo 1 >/proc/sys/kernel/panic").code != 0
+
+
+def test_the_values_of_variables_stay_out_of_ps(isolated: Containers) -> None:
+    made = isolated.make("sleep", "60", env=("PASSWORD=swordfish",))
+    made.start()
+    words = subprocess.run(["ps", "-eo", "args"], capture_output=True, check=True).stdout
+    assert b"swordfish" not in words
+    assert made.output("sh", "-c", "echo $PASSWORD") == b"swordfish\n"
+
+
+def test_the_tracer_cannot_be_killed_from_inside(traced: Containers) -> None:
+    done = traced.run("sh", "-c", "kill -9 $PPID; kill -9 0; kill -STOP $PPID; echo still; ls /")
+    assert done.out.startswith(b"still\n")
+    assert b"home" not in done.out
+
+
+def test_kill_0_reaches_the_container(containers: Containers) -> None:
+    done = containers.run("sh", "-c", "trap 'exit 5' TERM; kill 0; sleep 60")
+    assert done.code == 5
+
+
+def test_a_launcher_goes_to_another_process_whole(containers: Containers) -> None:
+    assert launch.of(containers.launcher.to_dict()) == containers.launcher
+
+
+def test_argv_is_pure(tmp_path: Path) -> None:
+    bundle = Bundle("id", tmp_path / "absent", Spec(("sh",), user="0:0"), (tmp_path / "layer",))
+    made = launch.of(
+        {
+            "name": "bubblewrap",
+            "program": "/absent/bwrap",
+            "isolates": [],
+            "needs_copy": False,
+            "masked": [],
+            "masked_directories": [],
+        }
+    )
+    assert made.argv(bundle) == made.argv(bundle)
+    assert made.exec_argv(bundle, ExecSpec(("id",)), 7).enter == 7
+
+
+def test_what_is_refused_is_named_with_the_command_that_helps(tmp_path: Path) -> None:
+    with pytest.raises(LaunchError, match="no launcher docker"):
+        launch.choose(tmp_path, "docker")
+
+
+def test_without_proot_it_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/absent")
+    with pytest.raises(LaunchError) as caught:
+        launch.choose(tmp_path, "ptrace")
+    assert "apt install proot" in caught.value.hint
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("tracer", [0, 4711])
+def test_every_jump_of_the_filter_lands_in_it(machine: str, tracer: int) -> None:
+    program = list(struct.iter_unpack("=HBBI", seccomp.default(tracer=tracer, machine=machine)))
+    assert 50 < len(program) < 4096
+    for place, (code, true, false, _) in enumerate(program):
+        assert code == 0x06 or place + 1 + max(true, false) < len(program)
+    assert program[-1] == (0x06, 0, 0, 0x7FFF0000)
+
+
+def test_the_filters_calls_fail_with_eperm() -> None:
+    script = (
+        "import ctypes, os\n"
+        "from ipycontainers.engine import seccomp, syscalls\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "syscalls.no_new_privileges(); syscalls.load_filter(seccomp.default())\n"
+        "def number(*call): libc.syscall(*call); return ctypes.get_errno()\n"
+        "table = seccomp._NUMBERS[syscalls.MACHINE]\n"
+        "print([number(table[name], 0, 0, 0, 0) for name in ('keyctl', 'bpf', 'mount', 'setns')],\n"
+        "      number(table['clone3'], 0, 0), number(table['clone'], 0x10000000, 0, 0, 0, 0),\n"
+        "      number(table['socket'], 40, 1, 0), os.getpid() > 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.stdout == "[1, 1, 1, 1] 38 1 1 True\n"
