@@ -52,7 +52,9 @@ def of_copy(root: Path, image: Path, own: Iterable[str]) -> Changes:
     for path, here in now.items():
         if path not in before:
             found[path] = ADDED
-        elif _differs(here, before[path]):
+        elif _differs(here, before[path]) or (
+            stat.S_ISLNK(here.st_mode) and _target(root, path) != _target(image, path)
+        ):
             found[path] = CHANGED
     return _without(found, {*OWN, *own}, before.__contains__)
 
@@ -104,10 +106,14 @@ def _in_layer(layer: Path, parts: Sequence[str]) -> tuple[bool, os.stat_result |
     return False, None
 
 
+def _target(top: Path, path: str) -> str:
+    return os.readlink(top / path[1:])  # noqa: PTH115  # as it is written
+
+
 def _differs(here: os.stat_result, before: os.stat_result) -> bool:
     if here.st_mode != before.st_mode:
         return True
-    if stat.S_ISDIR(here.st_mode):
+    if not stat.S_ISREG(here.st_mode):
         return False
     return (here.st_size, here.st_mtime_ns) != (before.st_size, before.st_mtime_ns)
 

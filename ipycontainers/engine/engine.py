@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -25,6 +26,7 @@ import signal as signals
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +35,13 @@ from ipycontainers.oci.image import Image
 from ipycontainers.oci.layout import Layout
 
 from . import changes, creation, files, rootfs, shapes, supervise, wire
-from .container import Bundle
+from .container import Bundle, Spec
 from .events import Events
 from .execs import Execs
 from .launch import Launcher
 from .record import KILLED, Record, write
+
+logger = logging.getLogger(__name__)
 
 STOPPING = 20.0  # seconds that a killed container may take to end
 NO_PROGRAM = "OCI runtime create failed: unable to start container process: "
@@ -68,15 +72,9 @@ class Engine:
         What has no whole record was never told to anybody, and is removed.
         """
         running = []
-        (self.data / "containers").mkdir(mode=0o700, exist_ok=True)
         for directory in sorted((self.data / "containers").iterdir()):
-            try:
-                record = Record.load(directory)
-            except (OSError, ValueError, KeyError, TypeError):
-                rootfs.remove(directory)
-                continue
-            if record.is_going:
-                rootfs.remove(directory)
+            record = _loaded(directory)
+            if record is None:
                 continue
             self._records[record.id] = record
             if record.is_running:
@@ -174,15 +172,26 @@ class Engine:
                 if not made.exists():
                     made.mkdir(parents=True)
 
-    def _prepare(self, record: Record) -> Bundle:
+    def _prepare(self, record: Record) -> None:
         spec = creation.spec(record.id, record.config, record.host_config, record.mounts)
-        image = self.layout.resolve(record.image)
-        bundle = rootfs.prepare(
-            self.layout, image, self.data, record.directory, self.launcher, record.id, spec
-        )
+        try:
+            bundle = self._bundle(record, spec)
+        except Invalid as error:
+            if not spec.user:
+                raise
+            # A user that the image does not know: dockerd says so at the start.
+            record.refusal = error.message
+            rootfs.remove(record.directory)
+            record.directory.mkdir(mode=0o700)
+            bundle = self._bundle(record, replace(spec, user=""))
         run = {"bundle": bundle.to_dict(), "launcher": self.launcher.to_dict()}
         write(record.directory / "run.json", json.dumps(run).encode())
-        return bundle
+
+    def _bundle(self, record: Record, spec: Spec) -> Bundle:
+        image = self.layout.resolve(record.image)
+        return rootfs.prepare(
+            self.layout, image, self.data, record.directory, self.launcher, record.id, spec
+        )
 
     def supervise(self, record: Record) -> None:
         """There is a supervisor when this returns; also before the start, for an attach."""
@@ -200,6 +209,8 @@ class Engine:
         with record.lock:
             if record.is_running:
                 return False
+            if record.refusal:
+                raise EngineError(record.refusal)
             self.supervise(record)
             answer = self.tell(record, {"do": "start"})
             if "error" in answer:
@@ -311,6 +322,21 @@ class Engine:
 
 def _ignore(_: Record) -> None:
     """Nobody waits for starts."""
+
+
+def _loaded(directory: Path) -> Record | None:
+    """The record there; None for what is left of a container, which is removed."""
+    try:
+        record = Record.load(directory)
+        if not record.is_going:
+            return record
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    try:
+        rootfs.remove(directory)
+    except OSError as error:
+        logger.warning("cannot remove %s: %s", directory, error)
+    return None
 
 
 def _read_exit(directory: Path) -> tuple[int, str, float]:

@@ -55,6 +55,7 @@ class Record:
     pid: int = 0
     exit_code: int = 0
     error: str = ""
+    refusal: str = ""  # why it will not start, as dockerd finds out no earlier
     started: float = 0
     finished: float = 0
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)

@@ -46,16 +46,13 @@ def upgraded(upgrade: bool) -> bytes:
     """The head of an answer that takes the connection over; nothing may follow it at once.
 
     docker-py reads beneath the buffer that its HTTP library read the head into, so what
-    arrives in one packet with the head is lost (docker-py#3332): leave ``GAP``.
+    is there when it reads the head is lost (docker-py#3332): wait until it has read it.
     """
     if upgrade:
         head = f"101 UPGRADED\r\nContent-Type: {RAW}\r\nConnection: Upgrade\r\nUpgrade: tcp"
     else:
         head = f"200 OK\r\nContent-Type: {RAW}"
     return f"HTTP/1.1 {head}\r\n\r\n".encode()
-
-
-GAP = 0.005  # seconds; of 100 tries 99 were complete with 1 ms, all with 5 ms
 
 
 def line(message: Mapping[str, object]) -> bytes:

@@ -6,13 +6,12 @@ Knows: dockerd's rules for names. Does not know: what is in an image.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import IO
 
 from ipycontainers.engine import shapes, wire
 from ipycontainers.engine.engine import Engine
-from ipycontainers.engine.server import Answer, Chunks, Reply, Request
+from ipycontainers.engine.server import Answer, Reply, Request
 from ipycontainers.errors import Conflict, ContainerError, Invalid, NotFound, Unsupported
 from ipycontainers.oci import Image, Reference, archive
 
@@ -71,20 +70,23 @@ def _inspect(engine: Engine, name: str) -> wire.Json:
 
 
 async def load(engine: Engine, request: Request) -> Answer:
+    """As dockerd it answers when all is done, with 200 also where it failed."""
     assert request.file
-    return Chunks(_load(engine, request.file))
-
-
-async def _load(engine: Engine, file: IO[bytes]) -> AsyncIterator[bytes]:
     try:
-        names = await asyncio.to_thread(archive.load, file, engine.layout)
+        names = await asyncio.to_thread(archive.load, request.file, engine.layout)
     except ContainerError as error:
-        yield wire.failed_line(error.message)
-        return
+        return _progress(wire.failed_line(error.message))
     for name in names:
-        what = "Loaded image ID" if name.startswith("sha256:") else "Loaded image"
-        yield wire.line({"stream": f"{what}: {name}\n"})
         engine.events.publish("image", "load", name, {"name": name})
+    return _progress(*(wire.line({"stream": f"{_what(name)}: {name}\n"}) for name in names))
+
+
+def _progress(*lines: bytes) -> Reply:
+    return Reply(200, b"".join(lines), {"Content-Type": "application/json"})
+
+
+def _what(name: str) -> str:
+    return "Loaded image ID" if name.startswith("sha256:") else "Loaded image"
 
 
 async def tag(engine: Engine, request: Request, name: str) -> Answer:

@@ -1,0 +1,126 @@
+"""Our own engine as a process of its own, for tests: by an ordinary user, with either launcher.
+
+    with embedded.running(folder, "bubblewrap") as engine:
+        engine.client.containers.run(…)         docker-py
+        engine.kill9(); engine.start()
+
+Root becomes the user 1000 for it, since what works for root only would prove nothing.
+
+Knows: the engine's command line. Does not know: pytest's fixtures, the engine's modules.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from podman import become
+from support import REPOSITORY, wait_for
+
+USER = 1000
+
+
+class Engine:
+    """One data directory, and at most one engine on it at a time."""
+
+    def __init__(self, folder: Path, launcher: str) -> None:
+        self.data = folder / "data"
+        self.socket = self.data / "run" / "engine.sock"
+        self.launcher = launcher
+        self.process: subprocess.Popen[bytes] | None = None
+        self._log = folder / "log"
+        self._clients: list[Any] = []
+
+    def command(self, *more: str) -> list[str]:
+        words = [sys.executable, "-m", "ipycontainers.engine", "--data", str(self.data)]
+        return [
+            *(become(USER) if os.getuid() == 0 else []),
+            *words,
+            *("--socket", str(self.socket), "--launcher", self.launcher, *more),
+        ]
+
+    def start(self, *more: str) -> None:
+        environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), "LANG": "C.UTF-8"}
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command(*more), stdin=subprocess.DEVNULL, stderr=log, env=environ, cwd="/"
+            )
+        assert wait_for(self._answers, seconds=20), self.log
+
+    def _answers(self) -> bool:
+        assert self.process
+        if self.process.poll() is not None:
+            raise AssertionError(self.log)
+        import socket
+
+        with socket.socket(socket.AF_UNIX) as sock:
+            return sock.connect_ex(str(self.socket)) == 0
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    @property
+    def client(self) -> Any:
+        """A new docker.DockerClient, closed at the end."""
+        import docker
+
+        made = docker.DockerClient(base_url=f"unix://{self.socket}", version="1.41", timeout=30)
+        self._clients.append(made)
+        return made
+
+    def kill9(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def terminate(self) -> int:
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> int:
+        assert self.process
+        for client in self._clients:
+            client.close()
+        self.process.send_signal(number)
+        return self.process.wait(timeout=10)
+
+    def close(self) -> None:
+        """Removes every container, and ends the engine."""
+        with contextlib.suppress(Exception):
+            for container in self.client.containers.list(all=True):
+                container.remove(force=True, v=True)
+        for client in self._clients:
+            client.close()
+        if self.process and self.process.poll() is None:
+            self.terminate()
+
+
+@contextlib.contextmanager
+def running(launcher: str, *more: str) -> Iterator[Engine]:
+    folder = Path(tempfile.mkdtemp(prefix="ipyc-"))
+    if os.getuid() == 0:
+        os.chown(folder, USER, USER)
+    engine = Engine(folder, launcher)
+    try:
+        engine.start(*more)
+        yield engine
+    finally:
+        engine.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def processes_of(engine: Engine) -> list[str]:
+    """The command lines that name the engine's data: its own and those of supervisors."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if str(engine.data) in words:
+                found.append(words)
+    return found

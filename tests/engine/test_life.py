@@ -1,0 +1,122 @@
+"""The engine's process: one of each, closed to others, outlived by containers."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+
+import embedded
+import images as recipes
+import pytest
+from support import REPOSITORY, wait_for
+
+IMAGE = "ipycontainers-test/busybox"
+
+
+@pytest.fixture
+def own() -> Iterator[embedded.Engine]:
+    with embedded.running("bubblewrap") as engine:
+        yield engine
+
+
+def refused(command: list[str]) -> str:
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)}
+    ran = subprocess.run(
+        command, capture_output=True, text=True, env=environ, cwd="/", timeout=20, check=False
+    )
+    assert ran.returncode == 1
+    return ran.stderr
+
+
+def test_it_is_closed_to_others(own: embedded.Engine) -> None:
+    assert stat.S_IMODE(own.socket.stat().st_mode) == 0o600
+    assert stat.S_IMODE(own.socket.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(own.data.stat().st_mode) == 0o700
+
+
+def test_there_is_one_for_a_folder_and_one_for_a_socket(own: embedded.Engine) -> None:
+    words = own.command()
+    other = [*words, "--socket", f"{own.socket}2"]
+    assert f"another engine has {own.data}" in refused(other)
+    other = [*words, "--data", f"{own.data}2"]
+    assert f"another engine listens at {own.socket}" in refused(other)
+    assert own.client.ping()
+
+
+def test_a_folder_that_others_may_enter_gets_no_socket(own: embedded.Engine) -> None:
+    words = [*own.command(), "--data", f"{own.data}2", "--socket", "/tmp/engine.sock"]
+    assert "/tmp" in refused(words)
+
+
+def test_it_leaves_when_it_is_idle_and_not_before() -> None:
+    with embedded.running("bubblewrap", "--idle", "1") as own:
+        docker = own.client
+        recipes.ensure(docker, "busybox")
+        container = docker.containers.run(IMAGE, ["sleep", "2"], detach=True)
+        time.sleep(1.5)
+        assert own.process.poll() is None
+        container.wait()
+        docker.close()
+        assert own.process.wait(timeout=10) == 0
+        assert not own.socket.exists()
+
+
+def test_containers_outlive_it_and_are_found_again(own: embedded.Engine) -> None:
+    docker = own.client
+    recipes.ensure(docker, "busybox")
+    script = "for i in 1 2 3 4; do echo $i; sleep 0.3; done; exit 9"
+    docker.containers.run(IMAGE, ["sh", "-c", script], detach=True, name="counting")
+    docker.containers.run(IMAGE, ["sleep", "100"], detach=True, name="sleeping")
+    docker.containers.run(IMAGE, ["sh", "-c", "exit 4"], detach=True, name="ending")
+    time.sleep(0.3)
+    own.kill9()
+    own.start()
+    docker = own.client
+    counting = docker.containers.get("counting")
+    assert counting.wait()["StatusCode"] == 9
+    assert counting.logs() == b"1\n2\n3\n4\n"
+    assert docker.containers.get("ending").wait()["StatusCode"] == 4
+    sleeping = docker.containers.get("sleeping")
+    assert sleeping.status == "running"
+    assert sleeping.exec_run("echo hi").output == b"hi\n"
+    assert own.terminate() == 0
+    own.start()
+    sleeping = own.client.containers.get("sleeping")
+    assert sleeping.status == "running"
+    sleeping.remove(force=True)
+
+
+def test_what_ended_meanwhile_has_its_exit_code(own: embedded.Engine) -> None:
+    docker = own.client
+    recipes.ensure(docker, "busybox")
+    docker.containers.run(IMAGE, ["sh", "-c", "sleep 0.5; exit 7"], detach=True, name="ending")
+    own.kill9()
+    time.sleep(1)
+    own.start()
+    ending = own.client.containers.get("ending")
+    assert wait_for(lambda: ending.reload() or ending.status == "exited")
+    assert ending.wait()["StatusCode"] == 7
+
+
+def test_a_container_that_was_never_told_of_is_removed(own: embedded.Engine) -> None:
+    own.kill9()
+    half = own.data / "containers" / ("0" * 64)
+    half.mkdir()
+    (half / "state.json").write_text('{"id": ')
+    for path in (half, half / "state.json"):
+        os.chown(path, own.data.stat().st_uid, own.data.stat().st_gid)
+    own.start()
+    assert not half.exists()
+    assert own.client.containers.list(all=True) == []
+
+
+def test_nothing_of_it_is_left() -> None:
+    with embedded.running("bubblewrap") as own:
+        docker = own.client
+        recipes.ensure(docker, "busybox")
+        docker.containers.run(IMAGE, ["sleep", "100"], detach=True)
+    assert wait_for(lambda: not embedded.processes_of(own))
+    assert not own.data.exists()
