@@ -21,6 +21,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -81,9 +82,19 @@ def image_root(data: Path, image_id: str) -> Path:
 
 def remove(directory: Path) -> None:
     """Delete a container's files, whatever modes they have. Idempotent, follows no link."""
-    with suppress(FileNotFoundError):
-        _open_up(directory)
-        shutil.rmtree(directory)
+    for last in (False, False, False, True):
+        try:
+            _open_up(directory)
+            shutil.rmtree(directory)
+        except FileNotFoundError:
+            if not directory.exists():
+                return
+        except OSError:  # its supervisor is about to leave, and removes its socket
+            if last:
+                raise
+        else:
+            return
+        time.sleep(0.05)
 
 
 def copy(source: Path, target: Path) -> None:
@@ -181,8 +192,9 @@ def _open_up(directory: Path) -> None:
     for folder, names, _ in os.walk(directory):
         for name in names:
             path = Path(folder, name)
-            if not path.is_symlink():
-                path.chmod(0o700)
+            with suppress(FileNotFoundError):
+                if not path.is_symlink():
+                    path.chmod(0o700)
 
 
 class _Copying:

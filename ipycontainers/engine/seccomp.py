@@ -34,7 +34,9 @@ _TABLES = {
     rt_tgsigqueueinfo=297 set_mempolicy=238 set_mempolicy_home_node=450 setdomainname=171
     sethostname=170 setns=308 settimeofday=164 socket=41 swapoff=168 swapon=167 sysfs=139
     syslog=103 tgkill=234 tkill=200 umount2=166 unshare=272 uselib=134 userfaultfd=323
-    ustat=136 vhangup=153
+    ustat=136 vhangup=153 statx=332 renameat2=316 execveat=322 name_to_handle_at=303
+    faccessat2=439 openat2=437 fchmodat2=452 setxattrat=463 getxattrat=464
+    listxattrat=465 removexattrat=466 open_tree_attr=467 file_getattr=468 file_setattr=469
     """,
     "aarch64": """
     acct=89 add_key=217 bpf=280 clock_adjtime=266 clock_settime=112 clone=220 clone3=435
@@ -48,6 +50,9 @@ _TABLES = {
     rt_tgsigqueueinfo=240 set_mempolicy=237 set_mempolicy_home_node=450 setdomainname=162
     sethostname=161 setns=268 settimeofday=170 socket=198 swapoff=225 swapon=224 syslog=116
     tgkill=131 tkill=130 umount2=39 unshare=97 userfaultfd=282 vhangup=58
+    statx=291 renameat2=276 execveat=281 name_to_handle_at=264
+    faccessat2=439 openat2=437 fchmodat2=452 setxattrat=463 getxattrat=464
+    listxattrat=465 removexattrat=466 open_tree_attr=467 file_getattr=468 file_setattr=469
     """,
 }
 """NAME=NUMBER of asm/unistd_64.h and asm-generic/unistd.h."""
@@ -60,6 +65,12 @@ _NUMBERS = {
 }
 _TO_ONE = {"pidfd_open", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tgkill", "tkill"}
 _BY_ARGUMENT = {"clone", "clone3", "kill", "personality", "socket"} | _TO_ONE
+_UNSEEN = {
+    *("execveat", "faccessat2", "fchmodat2", "file_getattr", "file_setattr", "getxattrat"),
+    *("listxattrat", "name_to_handle_at", "open_tree_attr", "openat2", "removexattrat"),
+    *("renameat2", "setxattrat", "statx"),
+}
+"""Paths in these PRoot 5.1 does not rewrite: they would mean the host's."""
 _TRACER = {"process_vm_readv", "process_vm_writev"}
 
 _NEW_NAMESPACES = 0x7E020000  # every CLONE_NEW* flag of clone
@@ -84,13 +95,13 @@ def default(*, tracer: int = 0, machine: str = MACHINE) -> bytes:
     ``tracer`` is the pid, and process group, of a launcher that follows the container's calls
     and shares its filter: it may read the container's memory; signals to it are denied, since
     without it the container would run unhindered, and so is ``kill(-1)``, which would reach
-    every process of the user.
+    every process of the user; and calls that it does not follow do not exist.
     """
     if machine not in _NUMBERS:
         return b""
     numbers = _NUMBERS[machine]
     program = _head(machine)
-    for name in sorted(numbers.keys() - _BY_ARGUMENT):
+    for name in sorted(numbers.keys() - _BY_ARGUMENT - _UNSEEN):
         if not (tracer and name in _TRACER):
             program += _if_number(numbers[name], [_fail(errno.EPERM)])
     program += _if_number(numbers["clone3"], [_fail(errno.ENOSYS)])
@@ -98,6 +109,8 @@ def default(*, tracer: int = 0, machine: str = MACHINE) -> bytes:
     program += _if_number(numbers["socket"], _deny_values(0, (_AF_VSOCK,)))
     program += _if_number(numbers["personality"], _allow_values(0, _PERSONALITIES))
     if tracer:
+        for name in sorted(_UNSEEN):
+            program += _if_number(numbers[name], [_fail(errno.ENOSYS)])
         program += _if_number(numbers["kill"], _deny_kill(tracer))
         for name in sorted(_TO_ONE):
             program += _if_number(numbers[name], _deny_values(0, (tracer,)))

@@ -26,36 +26,11 @@ from ipycontainers.engine.container import Bundle, Spec
 from ipycontainers.engine.supervise import ask, connect
 
 UID = 1000
-APPLETS = [
-    "cat",
-    "chmod",
-    "date",
-    "dd",
-    "echo",
-    "env",
-    "false",
-    "grep",
-    "head",
-    "hostname",
-    "id",
-    "kill",
-    "ls",
-    "mkdir",
-    "mount",
-    "ps",
-    "pwd",
-    "rm",
-    "sh",
-    "sleep",
-    "stty",
-    "touch",
-    "true",
-    "tty",
-    "umount",
-    "unshare",
-    "wc",
-    "yes",
-]
+APPLETS = (
+    *("cat", "chmod", "date", "dd", "echo", "env", "false", "grep", "head", "hostname", "id"),
+    *("kill", "ls", "mkdir", "mount", "ps", "pwd", "rm", "sh", "sleep", "stty", "touch", "true"),
+    *("tty", "umount", "unshare", "wc", "yes"),
+)
 
 
 class Containers:

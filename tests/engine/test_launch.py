@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import subprocess
@@ -160,23 +161,38 @@ def test_every_jump_of_the_filter_lands_in_it(machine: str, tracer: int) -> None
     assert program[-1] == (0x06, 0, 0, 0x7FFF0000)
 
 
+FILTERED = """
+import ctypes, sys
+from ipycontainers.engine import seccomp, syscalls
+libc, table = ctypes.CDLL(None, use_errno=True), seccomp._NUMBERS[syscalls.MACHINE]
+syscalls.no_new_privileges()
+syscalls.load_filter(seccomp.default(tracer=int(sys.argv[1])))
+for word in sys.argv[2:]:
+    name, *arguments = word.split(",")
+    libc.syscall(table[name], *map(int, arguments or "0"), 0, 0, 0)
+    print(ctypes.get_errno())
+"""
+
+
+def _errors(tracer: int, *calls: str) -> list[int]:
+    """errno of each call, NAME,ARGUMENT,…, under the filter."""
+    words = [sys.executable, "-c", FILTERED, str(tracer), *calls]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=env)
+    return [int(line) for line in done.stdout.split()]
+
+
 def test_the_filters_calls_fail_with_eperm() -> None:
-    script = (
-        "import ctypes, os\n"
-        "from ipycontainers.engine import seccomp, syscalls\n"
-        "libc = ctypes.CDLL(None, use_errno=True)\n"
-        "syscalls.no_new_privileges(); syscalls.load_filter(seccomp.default())\n"
-        "def number(*call): libc.syscall(*call); return ctypes.get_errno()\n"
-        "table = seccomp._NUMBERS[syscalls.MACHINE]\n"
-        "print([number(table[name], 0, 0, 0, 0) for name in ('keyctl', 'bpf', 'mount', 'setns')],\n"
-        "      number(table['clone3'], 0, 0), number(table['clone'], 0x10000000, 0, 0, 0, 0),\n"
-        "      number(table['socket'], 40, 1, 0), os.getpid() > 0)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert done.stdout == "[1, 1, 1, 1] 38 1 1 True\n"
+    assert _errors(0, "keyctl", "bpf", "mount", "setns", "kexec_load") == [errno.EPERM] * 5
+    assert _errors(0, f"clone,{0x10000000}", "socket,40,1") == [errno.EPERM] * 2
+    assert _errors(0, "clone3") == [errno.ENOSYS]
+
+
+def test_calls_that_a_tracer_does_not_follow_do_not_exist() -> None:
+    assert _errors(4711, "statx", "openat2", "renameat2") == [errno.ENOSYS] * 3
+    assert errno.ENOSYS not in _errors(0, "statx", "openat2", "renameat2")
+
+
+def test_no_signal_reaches_a_tracer() -> None:
+    calls = ["kill,4711,0", "kill,-1,9", "kill,-4711,9", "kill,0,9", "tgkill,4711,4711,9"]
+    assert _errors(4711, *calls, "pidfd_open,4711") == [errno.EPERM] * 6

@@ -51,6 +51,7 @@ class Bubblewrap:
             *self._proc(),
             *_generated(bundle),
             *_mounts(spec.mounts),
+            *("--dir", spec.cwd or "/"),
             *(("--remount-ro", "/") if spec.read_only else ()),
             *_process(spec),
         ]
