@@ -1,8 +1,8 @@
 """Tar files and archives of images, made entry by entry, also such as no program would make.
 
-    tar(file("etc/motd", b"hi"), folder("tmp", mode=0o1777), link("sh", "busybox"))
-    image_archive(tar(...), tar(...), names=["test:1"])      what docker save writes
-    oci_archive(tar(...), names=["test:1"])                   an OCI layout in a tar
+tar(file("etc/motd", b"hi"), folder("tmp", mode=0o1777), link("sh", "busybox"))
+image_archive(tar(...), tar(...), names=["test:1"])      what docker save writes
+oci_archive(tar(...), names=["test:1"])                   an OCI layout in a tar
 """
 
 from __future__ import annotations

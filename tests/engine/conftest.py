@@ -10,6 +10,13 @@ import pytest
 from engine.containers import Containers
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker("launcher")
+
+
 @pytest.fixture(scope="module", params=["bubblewrap", "ptrace"])
 def on_each(request: pytest.FixtureRequest) -> Iterator[Containers]:
     """A module's containers share a nursery."""
