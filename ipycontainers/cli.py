@@ -116,7 +116,7 @@ def _engine_status(_: argparse.Namespace) -> int:
 
     pid = embedded.pid_of(places.socket())
     if pid is None:
-        print("it does not run: `ipycontainers engine start`, or a cell with IPYCONTAINERS_ENGINE=ipycontainers, starts it")
+        print("it does not run; `ipycontainers engine start` starts it")
         return 1
     with connect(embedded.SOURCE, start=False) as connection:
         info = connection.info()
