@@ -100,6 +100,9 @@ class Queue:
     def _put(self, event: wire.Json) -> None:
         self._loop.call_soon_threadsafe(self._queue.put_nowait, event)
 
+    async def next(self) -> wire.Json:
+        return await self._queue.get()
+
     async def until(self, moment: float | None = None) -> AsyncIterator[wire.Json]:
         """The events as they come, and without ``moment`` for ever."""
         while True:

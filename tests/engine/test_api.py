@@ -465,3 +465,27 @@ def test_nothing_pretends(docker: Any, own: Engine, image: str) -> None:
     else:
         assert len(protections) == 3
         assert "--read-only" in protections[0]
+
+
+def test_at_the_end_of_the_output_the_end_is_known(docker: Any, image: str) -> None:
+    for _ in range(10):
+        container = docker.containers.create(image, ["true"])
+        stream = container.attach_socket(params={"stdout": 1, "stream": 1})
+        container.start()
+        assert stream._sock.recv(100) == b""
+        stream._sock.close()
+        stream.close()
+        container.reload()
+        assert container.status == "exited"
+
+
+def test_an_attachment_ends_with_a_container_that_never_ran(
+    docker: Any, own: Engine, image: str
+) -> None:
+    container = docker.containers.create(image, ["true"])
+    stream = container.attach_socket(params={"stdout": 1, "stream": 1})
+    container.remove()
+    stream._sock.settimeout(5)
+    assert stream._sock.recv(100) == b""
+    stream._sock.close()
+    stream.close()

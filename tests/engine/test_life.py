@@ -14,6 +14,8 @@ import pytest
 from support import REPOSITORY, wait_for
 
 IMAGE = "ipycontainers-test/busybox"
+# docker-py leaves the sockets of exec_run to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ipycontainers.engine import logs as kept
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Shape = Callable[[asyncio.StreamReader], AsyncIterator[bytes]]
 PIECE = 1 << 16
+SETTLING = 1.0  # seconds in which the engine learns of an end, after that of the output
 DETACH = b"\x10\x11"  # ctrl-p, ctrl-q
 CONDITIONS = ("", "not-running", "next-exit", "removed")
 NOT_EXECUTED = "OCI runtime exec failed: exec failed: unable to start container process: "
@@ -108,45 +109,79 @@ async def attach(engine: Engine, request: Request, name: str) -> Answer:
         ends_input=bool(record.config.get("StdinOnce")) or record.tty,
         detachable=record.tty,
         shape=raw if record.tty or len(selected) == 2 else only(selected),
+        gone=lambda: _removed(engine, record),
+        settled=(lambda: _settled(engine, record)) if wants["stream"] else None,
     )
     return Hijack(relay.serve)
+
+
+async def _settled(engine: Engine, record: Record) -> None:
+    """Who has read the last output and asks then is told that the container has ended."""
+    with Queue(engine.events) as queue, contextlib.suppress(asyncio.TimeoutError):
+        while record.is_running:
+            await asyncio.wait_for(queue.next(), SETTLING)
+
+
+async def _removed(engine: Engine, record: Record) -> bool:
+    with Queue(engine.events) as queue:
+        while not record.is_going:
+            await queue.next()
+    return True
 
 
 class Relay:
     """Bytes between a client and a supervisor, until the output ends or the client leaves."""
 
     def __init__(
-        self, line: Line, *, stdin: bool, ends_input: bool, detachable: bool, shape: Shape
+        self,
+        line: Line,
+        *,
+        stdin: bool,
+        ends_input: bool,
+        detachable: bool,
+        shape: Shape,
+        gone: Callable[[], Awaitable[bool]] | None = None,
+        settled: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """``ends_input``: the end of the client's input is the program's; else it is the end
-        of the attachment, and the program waits on."""
+        of the attachment, and the program waits on. ``gone`` returns when the container was
+        removed, perhaps without ever having run; ``settled`` when its end is known, before
+        which no client shall see the end of the output."""
         self._line = line
         self._stdin = stdin
         self._ends_input = ends_input
         self._detachable = detachable
         self._shape = shape
+        self._gone = gone
+        self._settled = settled
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Each direction says when it ends whether that is the end of all."""
         with self._line:
-            output: asyncio.Task[bool] = asyncio.create_task(self._send_output(writer))
-            tasks = {output}
+            directions: list[Awaitable[bool]] = [self._send_output(writer)]
             if self._stdin:
-                tasks.add(asyncio.create_task(self._send_input(reader)))
+                directions.append(self._send_input(reader))
+            if self._gone:
+                directions.append(self._gone())
+            tasks = {asyncio.ensure_future(direction) for direction in directions}
             try:
-                while tasks and not output.done():
-                    done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                    if any(task is not output and task.result() for task in done):
-                        break
+                waiting = set(tasks)
+                while waiting:
+                    done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                    if any(task.result() for task in done):
+                        return
             finally:
-                for task in (*tasks, output):
+                for task in tasks:
                     task.cancel()
-                await asyncio.gather(*tasks, output, return_exceptions=True)
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _send_output(self, writer: asyncio.StreamWriter) -> bool:
         with contextlib.suppress(ConnectionError):
             async for piece in self._shape(self._line.reader):
                 writer.write(piece)
                 await writer.drain()
+        if self._settled:
+            await self._settled()
         return True
 
     async def _send_input(self, reader: asyncio.StreamReader) -> bool:
