@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import streams
 from .difference import changes, mount_targets
-from .errors import CellFailed, CellTimedOut, ContainerError, EngineError, NotFound
+from .errors import CellFailed, CellTimedOut, ContainerError, EngineError, NotFound, Unsupported
 from .interpreter import FILE, FILE_FOLDER
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ class Plan:
     """What is to run: ``config`` is the body of ``POST /containers/create``.
 
     ``stdin`` feeds the program's standard input, ``file`` lies at
-    ``interpreter.FILE`` before it starts.
+    ``interpreter.FILE`` before it starts. ``unenforced``: it runs also where the engine
+    cannot give a protection that ``config`` asks for; else that is an Unsupported.
     """
 
     config: Mapping[str, Any]
@@ -75,6 +76,7 @@ class Plan:
     keep: bool = False
     detach: bool = False
     diff: bool = False
+    unenforced: bool = False
 
     @property
     def image(self) -> str:
@@ -188,6 +190,11 @@ class Run:
             self._creating = False  # the engine has answered: there is nothing to look for
             raise
         self.container_id, self.warnings = created.id, tuple(created.warnings)
+        if created.unenforced and not plan.unenforced:
+            raise Unsupported(
+                f"not enforced here: {', '.join(created.unenforced)}",
+                "--unenforced runs the cell without this protection",
+            )
 
     def _has_image(self) -> bool:
         """Whether it is something else that an engine does not find, a network perhaps."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 
 PATH_STATUS = "X-Docker-Container-Path-Stat"
+UNENFORCED = "not enforced: "  # begins our own engine's warnings of a protection
 GO_FOLDER = 1 << 31  # fs.ModeDir in Go's file modes
 
 
@@ -42,6 +43,12 @@ GO_FOLDER = 1 << 31  # fs.ModeDir in Go's file modes
 class Created:
     id: str
     warnings: tuple[str, ...]
+
+    @property
+    def unenforced(self) -> tuple[str, ...]:
+        """Protections that were asked for and that our own engine cannot give here."""
+        marked = [text for text in self.warnings if text.startswith(UNENFORCED)]
+        return tuple(text.removeprefix(UNENFORCED) for text in marked)
 
 
 class Connection:

@@ -130,6 +130,7 @@ class CellRun:
             keep=given.keep,
             detach=given.detach,
             diff=given.diff,
+            unenforced=given.flag("unenforced"),
         )
 
     def _invocation(self, body: str, *, stdin_taken: bool) -> Invocation:

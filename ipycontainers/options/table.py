@@ -92,6 +92,7 @@ _NOTEBOOK = _section(
          read=values.seconds, example="30"),
     _row("--diff", "", "list the files that the cell added, changed and removed"),
     _row("--keep", "", "do not remove the container when the cell ends"),
+    _row("--unenforced", "", "run it also where a protection cannot be enforced"),
 )
 
 _SCRIPT = _section(

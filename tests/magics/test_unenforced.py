@@ -1,0 +1,46 @@
+"""%%container on our own engine where it has no namespaces: refused, not pretended."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import embedded
+import images as recipes
+import pytest
+from support import require
+
+IMAGE = "ipycontainers-test/busybox"
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[embedded.Engine]:
+    require(shutil.which("proot"), "proot", "PRoot is not installed: apt-get install proot")
+    with embedded.running("ptrace") as engine:
+        recipes.ensure(engine.client, "busybox")
+        yield engine
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("--read-only", "--read-only"),
+        ("--network none", "--network none"),
+        ("--cap-drop ALL", "--cap-drop"),
+        ("-v /tmp:/t:ro", "a mount's :ro"),
+    ],
+)
+def test_a_protection_that_cannot_be_had_is_an_error(
+    own: embedded.Engine, kernels: Callable[..., Any], options: str, told: str
+) -> None:
+    kernel = kernels(env={"DOCKER_HOST": f"unix://{own.socket}"})
+    result = kernel.run(f"%%container {options} {IMAGE}\necho ran")
+    assert result.error, (result.stdout, result.stderr)
+    assert result.error.ename == "Unsupported"
+    assert result.error.evalue.startswith(f"not enforced here: {told}")
+    assert result.stdout == ""
+    assert own.client.containers.list(all=True) == []
+    result = kernel.run(f"%%container --unenforced {options} {IMAGE}\necho ran")
+    assert result.stdout == "ran\n"
+    assert result.stderr.startswith("warning: not enforced: ")
