@@ -29,7 +29,7 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-all: test $(VENV)/.engine
-	$(BIN)/python -m pytest -m launcher $(PYTEST_ARGS) tests/engine
+	$(BIN)/python -m pytest -m launcher $(PYTEST_ARGS) tests/engine tests/magics
 	set -e; for engine in $(ENGINES); do \
 	    IPYCONTAINERS_TEST_ENGINE=$$engine $(BIN)/python -m pytest \
 	        -m "engine and not podman" $(PYTEST_ARGS) tests/magics tests/watchdog; done

@@ -11,6 +11,8 @@ import images as recipes
 import pytest
 from support import require
 
+pytestmark = pytest.mark.launcher
+
 IMAGE = "ipycontainers-test/busybox"
 
 
