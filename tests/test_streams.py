@@ -113,8 +113,10 @@ def test_a_pipe_makes_the_writer_wait_until_it_is_given_up():
 def test_a_pipe_whose_reader_left_drops_the_rest():
     pipe = Pipe()
     pipe.reader.close()
-    pipe.feed(STDOUT, b"x" * 100_000)
+    for _ in range(3):
+        pipe.feed(STDOUT, b"x" * 100_000)
     pipe.close()
+    assert pipe.take(1) == b""
 
 
 def test_standard_error_keeps_its_last_words():
