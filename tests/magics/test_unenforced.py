@@ -9,7 +9,7 @@ from typing import Any
 import embedded
 import images as recipes
 import pytest
-from support import require
+from support import require, wait_for
 
 pytestmark = pytest.mark.launcher
 
@@ -42,7 +42,7 @@ def test_a_protection_that_cannot_be_had_is_an_error(
     assert result.error.ename == "Unsupported"
     assert result.error.evalue.startswith(f"not enforced here: {told}")
     assert result.stdout == ""
-    assert own.client.containers.list(all=True) == []
+    assert wait_for(lambda: own.client.containers.list(all=True) == [], seconds=5)
     result = kernel.run(f"%%container --unenforced {options} {IMAGE}\necho ran")
     assert result.stdout == "ran\n"
     assert result.stderr.startswith("warning: not enforced: ")
