@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -164,11 +164,15 @@ def connect(
     attempts: list[Attempt] = []
     for candidate in candidates(setting, environ):
         opened = _opened(candidate, timeout, tuple(attempts))
-        if start and isinstance(opened, errors.NoEngine) and _is_startable(candidate, attempts):
-            opened = _started(candidate, timeout, tuple(attempts), environ, say)
         if not isinstance(opened, errors.EngineUnavailable):
             return opened
         attempts.append(Attempt(candidate, opened))
+    if start and is_startable(attempts):
+        own = attempts.pop().candidate
+        opened = _started(own, timeout, tuple(attempts), environ, say)
+        if not isinstance(opened, errors.EngineUnavailable):
+            return opened
+        attempts.append(Attempt(own, opened))
     raise _verdict(tuple(attempts))
 
 
@@ -181,12 +185,17 @@ def _opened(
         return error
 
 
-def _is_startable(candidate: Candidate, before: list[Attempt]) -> bool:
+def is_startable(attempts: Sequence[Attempt]) -> bool:
+    """Whether it comes to our own engine: it was tried last, and the others are not there, or
+    not this user's to use."""
     from . import embedded
 
     absent = (errors.NoEngine, errors.EngineForbidden)
-    return candidate.source == embedded.SOURCE and all(
-        isinstance(attempt.error, absent) for attempt in before
+    return (
+        bool(attempts)
+        and attempts[-1].candidate.source == embedded.SOURCE
+        and isinstance(attempts[-1].error, errors.NoEngine)
+        and all(isinstance(attempt.error, absent) for attempt in attempts)
     )
 
 

@@ -1,6 +1,7 @@
 """What is there: every engine tried, the one chosen and why, and how it isolates.
 
-Nothing is started and nothing is changed. What could only be seen from inside a
+No engine is started and nothing is changed; whether our own could start containers is
+tried, in its data directory. What could only be seen from inside a
 container is given as "not measured", and what the engine says of itself as reported.
 
 Knows: ``/version`` and ``/info`` of Docker and Podman. Does not know: how the report
@@ -15,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from ipycontainers import errors
 
 from .connection import Connection
-from .discover import Attempt, connect
+from .discover import Attempt, Candidate, connect, is_startable
 from .translate import Json
 
 NOT_MEASURED = "not measured (that needs a container)"
@@ -31,12 +32,14 @@ def examine(setting: str | None = None) -> Json:
         "docker-py": _installed("docker"),
     }
     try:
-        with connect(setting) as connection:
+        with connect(setting, start=False) as connection:
             _describe(connection, report)
     except errors.ContainerError as error:
         report.update(error=error.message, hint=error.hint)
-        attempts = getattr(error, "attempts", ())
+        attempts: tuple[Attempt, ...] = getattr(error, "attempts", ())
         report["tried"] = report["tried"] or [_attempt(attempt) for attempt in attempts]
+        if is_startable(attempts):
+            _describe_own(attempts[-1].candidate, report)
     report["ok"] = not report["error"]
     return report
 
@@ -64,6 +67,34 @@ def _describe(connection: Connection, report: Json) -> None:
         "your files": _files(connection),
     }
     report["isolation"] = _isolation(info, rootless)
+
+
+def _describe_own(candidate: Candidate, report: Json) -> None:
+    """What our own engine would be, which the first cell starts."""
+    from ipycontainers.engine import launch, places
+
+    try:
+        places.data().mkdir(mode=0o700, parents=True, exist_ok=True)
+        launcher = launch.choose(places.data())
+    except OSError:
+        return
+    except errors.LaunchError as error:
+        report.update(error=error.message, hint=error.hint)
+        return
+    report.update(error="", hint="")
+    report["chosen"] = {
+        "source": candidate.source,
+        "address": candidate.address,
+        "why": "no other engine is there: the first cell starts this one",
+    }
+    report["engine"] = {"launcher": launcher.name, "rootless": "yes"}
+    told = {"seccomp": "profile default" if "seccomp" in launcher.isolates else "none"}
+    kinds = ("user", "pid", "mount", "net", "ipc", "uts", "cgroup")
+    own = [kind for kind in kinds if kind in launcher.isolates]
+    report["isolation"] = told | {
+        "namespaces": ", ".join(own) or "none: what a container sees is this machine's",
+        "limits": "none: this engine cannot set any",
+    }
 
 
 def _attempt(attempt: Attempt) -> dict[str, str]:

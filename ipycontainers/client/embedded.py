@@ -84,10 +84,10 @@ def start(environ: Mapping[str, str] = os.environ) -> int:
     Raises NoEngine, with the engine's own words, where it cannot run, and EngineForbidden.
     """
     path, log = places.socket(environ), places.log(environ)
-    pid = pid_of(path)
-    if pid is not None:
-        return pid
     try:
+        pid = pid_of(path)
+        if pid is not None:
+            return pid
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         begin = log.stat().st_size if log.exists() else 0
         process = _spawn(log, environ)

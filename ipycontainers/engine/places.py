@@ -28,7 +28,8 @@ def socket(environ: Mapping[str, str] = os.environ, at: Path | None = None) -> P
     """Of the engine that has its data ``at`` this place, or at this user's."""
     at = at or data(environ)
     runtime = environ.get("XDG_RUNTIME_DIR", "")
-    if runtime and Path(runtime).is_dir() and at == _usual(environ):
+    # Path's is_dir raises where it may not look.
+    if runtime and os.path.isdir(runtime) and at == _usual(environ):  # noqa: PTH112
         return Path(runtime) / "ipycontainers" / SOCKET
     return at / "run" / SOCKET
 

@@ -1,0 +1,185 @@
+"""Our own engine as the client finds, checks and starts it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from podman import become
+from support import REPOSITORY, require, wait_for
+
+from ipycontainers import errors
+from ipycontainers.client import Candidate, embedded, open_candidate
+from ipycontainers.engine import places
+
+# As an ordinary user for whom Docker's sockets do not answer.
+PRELUDE = """
+from ipycontainers import errors
+from ipycontainers.client import connect, discover, embedded
+discover.usual = lambda environ, platform="linux": (
+    discover.Candidate("Docker", "unix:///nowhere/docker.sock", False),
+)
+"""
+
+
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder of the user's own; the engine that was started there is gone afterwards."""
+    require(sys.platform == "linux", "user", "containers are made of Linux's own parts")
+    import shutil
+    import tempfile
+
+    folder = Path(tempfile.mkdtemp(prefix="ipyc-"))
+    if os.getuid() == 0:
+        os.chown(folder, 1000, 1000)
+    yield folder
+    run(folder, "embedded.stop()")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(home: Path, program: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-c", PRELUDE + program]
+    base = {"HOME": str(home), "PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)}
+    return subprocess.run(
+        [*(become(1000) if os.getuid() == 0 else []), *words],
+        capture_output=True,
+        text=True,
+        env=base | environ,
+        cwd="/",
+        timeout=60,
+        check=False,
+    )
+
+
+def test_it_is_started_where_no_other_answers_and_says_so_once(home: Path) -> None:
+    program = "c = connect(); print(c.engine_name, c.candidate.source, len(c.attempts)); c.close()"
+    first, second = run(home, program), run(home, program)
+    assert first.stdout == second.stdout == "ipycontainers ipycontainers 2\n"
+    assert first.stderr.startswith(
+        "no Docker or Podman answers here: started ipycontainers' own engine ("
+    )
+    assert second.stderr == ""
+
+
+def test_it_outlives_who_started_it(home: Path) -> None:
+    program = "print(embedded.start())"
+    pid = run(home, program).stdout
+    assert pid
+    assert run(home, program).stdout == pid
+
+
+def test_nothing_is_started_where_another_was_asked_for(home: Path) -> None:
+    for variable in ("DOCKER_HOST", "IPYCONTAINERS_ENGINE"):
+        ran = run(home, "connect()", **{variable: "unix:///nowhere/other.sock"})
+        assert "NoEngine" in ran.stderr
+    assert not (home / ".local").exists()
+
+
+def test_it_can_be_asked_for_by_name(home: Path) -> None:
+    ran = run(home, "print(connect('ipycontainers').engine_name)")
+    assert ran.stdout == "ipycontainers\n"
+
+
+def test_why_it_cannot_start_is_said(home: Path) -> None:
+    ran = run(
+        home,
+        "try: connect()\nexcept errors.NoEngine as e: print(e.message, '|', e.hint)",
+        IPYCONTAINERS_DATA="/proc/nowhere",
+    )
+    assert ran.stdout.startswith("the engine cannot start: ")
+    assert "IPYCONTAINERS_DATA" in ran.stdout
+
+
+def test_two_that_start_at_once_share_one(home: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor() as pool:
+        ran = list(pool.map(lambda _: run(home, "print(embedded.start())"), range(3)))
+    (pid,) = {one.stdout for one in ran}
+    assert pid, [one.stderr for one in ran]
+
+
+# --- whose socket it is --------------------------------------------------------------------------
+
+
+def listen(path: Path) -> socket.socket:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(str(path))
+    sock.listen()
+    return sock
+
+
+@pytest.mark.parametrize("spoil", ["open folder", "link", "file"])
+def test_a_place_that_is_not_this_users_alone_is_not_spoken_to(tmp_path: Path, spoil: str) -> None:
+    path = tmp_path / "run" / "engine.sock"
+    with listen(path):
+        embedded.check(path)
+        if spoil == "open folder":
+            path.parent.chmod(0o770)
+        elif spoil == "link":
+            path.parent.rename(tmp_path / "elsewhere")
+            path.parent.symlink_to(tmp_path / "elsewhere")
+        else:
+            path.unlink()
+            path.touch()
+        candidate = Candidate(embedded.SOURCE, f"unix://{path}", False)
+        with pytest.raises(errors.EngineForbidden):
+            open_candidate(candidate)
+
+
+def test_another_users_engine_is_not_spoken_to(tmp_path: Path) -> None:
+    require(os.getuid() == 0, "user", "needs root, to be two users")
+    path = tmp_path / "run" / "engine.sock"
+    sock = listen(path)
+    server = os.fork()
+    if server == 0:
+        os.setuid(1000)
+        sock.listen()  # the credentials that a client sees are those of who listened last
+        sock.accept()
+        os._exit(0)
+    try:
+        assert wait_for(lambda: _peer(path) == 1000)
+        with pytest.raises(errors.EngineForbidden, match="1000"):
+            embedded.pid_of(path)
+    finally:
+        os.kill(server, 9)
+        os.waitpid(server, 0)
+        sock.close()
+
+
+def _peer(path: Path) -> int:
+    import struct
+
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(path))
+        told = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        return int(struct.unpack("3i", told)[1])
+
+
+def test_where_it_listens(tmp_path: Path) -> None:
+    environ = {"HOME": str(tmp_path)}
+    data = tmp_path / ".local/share/ipycontainers"
+    assert places.data(environ) == data
+    assert places.socket(environ) == data / "run/engine.sock"
+    environ["XDG_RUNTIME_DIR"] = str(tmp_path)
+    assert places.socket(environ) == tmp_path / "ipycontainers/engine.sock"
+    assert places.socket(environ, tmp_path / "other") == tmp_path / "other/run/engine.sock"
+    environ["IPYCONTAINERS_DATA"] = str(tmp_path / "mine")
+    assert places.socket(environ) == tmp_path / "mine/run/engine.sock"
+    assert places.log(environ) == tmp_path / "mine/engine.log"
+
+
+def test_the_doctor_says_that_it_would_be_started_and_starts_nothing(home: Path) -> None:
+    program = (
+        "from ipycontainers.client.doctor import examine\n"
+        "r = examine(); print(r['ok'], r['chosen']['source'], r['engine']['launcher'])"
+    )
+    said = run(home, program)
+    assert said.stdout.split()[:2] == ["True", "ipycontainers"], said.stderr
+    assert run(home, "print(embedded.stop())").stdout == "False\n"
