@@ -28,8 +28,7 @@ lab: $(VENV)/.lab
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-all: test $(VENV)/.engine
-	$(BIN)/python -m pytest -m launcher $(PYTEST_ARGS) tests/engine tests/magics
+test-all: test
 	set -e; for engine in $(ENGINES); do \
 	    IPYCONTAINERS_TEST_ENGINE=$$engine $(BIN)/python -m pytest \
 	        -m "engine and not podman" $(PYTEST_ARGS) tests/magics tests/watchdog; done
@@ -57,12 +56,11 @@ clean:
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # One stamp per set of extras, made again when setup.cfg changes.
-EXTRAS_engine := engine,lab,test
 EXTRAS_lab := lab
 EXTRAS_test := lab,test
 EXTRAS_dev := lab,test,dev
 
-$(VENV)/.engine $(VENV)/.lab $(VENV)/.test $(VENV)/.dev: $(VENV)/.%: setup.cfg pyproject.toml | $(VENV)/.pip
+$(VENV)/.lab $(VENV)/.test $(VENV)/.dev: $(VENV)/.%: setup.cfg pyproject.toml | $(VENV)/.pip
 	$(BIN)/python -m pip install -qq --editable '.[$(EXTRAS_$*)]'
 	@touch $@
 

@@ -6,9 +6,7 @@ In this order, and the first that is named decides:
     2. DOCKER_HOST, with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH
     3. the docker command's current context, unless that is "default"
     4. the usual sockets of Docker, rootless Docker, Podman
-
-Our own engine is used, and started when it does not run, where "ipycontainers" names
-it: it is not finished, so it does not come by itself yet.
+    5. our own engine, which is started when it does not run
 
 An engine named by 1, 2 or 3 is what the user means: when it does not answer, that is
 an error. Among the usual sockets the first that answers is taken.
@@ -102,7 +100,7 @@ def candidates(
     if context != contexts.DEFAULT:
         by = "DOCKER_CONTEXT, " if environ.get("DOCKER_CONTEXT") else ""
         return (_of_context(context, environ, f"{by}context {context}"),)
-    return usual(environ)
+    return usual(environ) + own(environ)
 
 
 def own(environ: Mapping[str, str]) -> tuple[Candidate, ...]:
