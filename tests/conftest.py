@@ -1,6 +1,7 @@
 """The fixtures that tests share, and what holds after every test.
 
-    engine     a Connection to the engine under test: IPYCONTAINERS_TEST_ENGINE, else connect()
+    engine     a Connection to the engine under test: IPYCONTAINERS_TEST_ENGINE, else our own
+               with IPYCONTAINERS_TEST_LAUNCHER (bubblewrap or ptrace), else connect()
     images     images.busybox, .alpine, .noshell, .debian, .python: names of images, made on demand
     plain_images  the names busybox, alpine, debian:stable-slim, python:3-slim exist, for notebooks
     podman     the address of Debian's Podman, run by root; podman_rootless, by an ordinary user
@@ -25,7 +26,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import embedded
 import images as recipes
+import needs
 import podman as podman_engine
 import pytest
 from support import require, wait_for
@@ -33,12 +36,23 @@ from support import require, wait_for
 OURS = "org.ipycontainers."
 ENGINE_FIXTURES = {"engine", "images", "plain_images"}
 CHOSEN = os.environ.get("IPYCONTAINERS_TEST_ENGINE", "")
+LAUNCHER = os.environ.get("IPYCONTAINERS_TEST_LAUNCHER", "")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if ENGINE_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("engine")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    lacking = needs.lacking(pyfuncitem)
+    if not lacking:
+        return (yield)
+    with contextlib.contextmanager(needs.refused)(pyfuncitem, lacking):
+        yield
+    return True
 
 
 @pytest.fixture(autouse=True)
@@ -53,12 +67,22 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any) -
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[Any]:
+def address() -> Iterator[str | None]:
+    """Of the engine under test; None: it is for ``connect`` to find."""
+    if CHOSEN or not LAUNCHER:
+        yield CHOSEN or None
+        return
+    with embedded.running(LAUNCHER) as own:
+        yield f"unix://{own.socket}"
+
+
+@pytest.fixture(scope="session")
+def engine(address: str | None) -> Iterator[Any]:
     from ipycontainers.client import connect
     from ipycontainers.errors import EngineUnavailable
 
     try:
-        connection = connect(CHOSEN or None)
+        connection = connect(address, start=False)
     except EngineUnavailable as error:
         require(False, "docker", f"{error.message} ({error.hint})")
     yield connection
@@ -135,7 +159,7 @@ def _give_busybox(address: str) -> None:
 
 
 @pytest.fixture
-def kernels(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+def kernels(tmp_path: Path, address: str | None) -> Iterator[Callable[..., Any]]:
     """kernels(*, env={}, cwd=tmp_path, load=True) → kernels.Kernel; all are closed at the end."""
     from kernels import Kernel
 
@@ -146,7 +170,7 @@ def kernels(tmp_path: Path) -> Iterator[Callable[..., Any]]:
         ) -> Kernel:
             private = tmp_path / ".kernel"
             private.mkdir(exist_ok=True)
-            chosen = {"DOCKER_HOST": CHOSEN} if CHOSEN else {}
+            chosen = {"DOCKER_HOST": address} if address else {}
             kernel = Kernel(private, cwd=cwd, env={**chosen, **(env or {})}, load=load)
             opened.callback(kernel.close)
             return kernel

@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import zmq
 from jupyter_client.manager import KernelManager
@@ -127,6 +127,7 @@ class Cell:
     def __init__(self, kernel: Kernel, code: str) -> None:
         self._kernel = kernel
         self.now = Result(code, time.monotonic())
+        kernel.seen.append(self.now)
 
     def result(self, timeout: float = 60) -> Result:
         done = self._kernel.pump(lambda: self.now.reply and self.now.idle, timeout)
@@ -146,6 +147,9 @@ class Cell:
 
 class Kernel:
     """One kernel process; ``close`` ends it, also when it hangs or is dead."""
+
+    # Of each cell that any kernel was given, until somebody clears it.
+    seen: ClassVar[list[Result]] = []
 
     def __init__(
         self,

@@ -213,9 +213,18 @@ def _started(
         return error
     forbidden = [a.error.message for a in before if isinstance(a.error, errors.EngineForbidden)]
     why = forbidden[0] if forbidden else "no Docker or Podman answers here"
-    sentence = f"{why}: started ipycontainers' own engine ({connection.launcher})"
-    (say or _say)(sentence)
+    (say or _say)(f"{why}: started {_described(connection)}")
     return connection
+
+
+def _described(connection: Connection) -> str:
+    """Our own engine, with as much of a promise as it can keep."""
+    kept = {
+        "bubblewrap": "its containers have namespaces of their own, and no limits",
+        "ptrace": "its containers have files of their own and are not isolated otherwise",
+    }
+    about = kept.get(connection.launcher, "")
+    return f"ipycontainers' own engine ({connection.launcher}): {about}".rstrip(": ")
 
 
 def _say(sentence: str) -> None:

@@ -11,6 +11,7 @@ is printed (``cli`` does that).
 from __future__ import annotations
 
 import platform
+from collections.abc import Collection
 from importlib.metadata import PackageNotFoundError, version
 
 from ipycontainers import errors
@@ -20,6 +21,12 @@ from .discover import Attempt, Candidate, connect, is_startable
 from .translate import Json
 
 NOT_MEASURED = "not measured (that needs a container)"
+NAMESPACES = ("user", "pid", "mount", "net", "ipc", "uts", "cgroup")
+PROTECTIONS = {
+    "read-only": "--read-only",
+    "network-none": "--network none",
+    "capabilities": "--cap-drop",
+}
 
 
 def examine(setting: str | None = None) -> Json:
@@ -63,10 +70,20 @@ def _describe(connection: Connection, report: Json) -> None:
         "storage driver": str(info.get("Driver", "?")),
         "cgroup version": f"{info.get('CgroupVersion', '1')} ({info.get('CgroupDriver', '?')})",
         "rootless": "yes" if rootless else "no",
-        "images": f"{len(images)} with a name" if images else "none yet: the first cell pulls one",
+        "images": f"{len(images)} with a name" if images else _no_images(connection),
         "your files": _files(connection),
     }
-    report["isolation"] = _isolation(info, rootless)
+    if connection.launcher:
+        report["engine"]["launcher"] = connection.launcher
+        report["isolation"] = _own_isolation(dict(info["DriverStatus"])["Isolates"].split())
+    else:
+        report["isolation"] = _isolation(info, rootless)
+
+
+def _no_images(connection: Connection) -> str:
+    if connection.launcher:
+        return "none yet: ipycontainers image from-host bash coreutils makes one"
+    return "none yet: the first cell pulls one"
 
 
 def _describe_own(candidate: Candidate, report: Json) -> None:
@@ -88,11 +105,17 @@ def _describe_own(candidate: Candidate, report: Json) -> None:
         "why": "no other engine is there: the first cell starts this one",
     }
     report["engine"] = {"launcher": launcher.name, "rootless": "yes"}
-    told = {"seccomp": "profile default" if "seccomp" in launcher.isolates else "none"}
-    kinds = ("user", "pid", "mount", "net", "ipc", "uts", "cgroup")
-    own = [kind for kind in kinds if kind in launcher.isolates]
-    report["isolation"] = told | {
-        "namespaces": ", ".join(own) or "none: what a container sees is this machine's",
+    report["isolation"] = _own_isolation(launcher.isolates)
+
+
+def _own_isolation(isolates: Collection[str]) -> dict[str, str]:
+    """Of our own engine, whose launcher says what it has tried and found to work."""
+    namespaces = [kind for kind in NAMESPACES if kind in isolates]
+    kept = [option for needed, option in PROTECTIONS.items() if needed in isolates]
+    return {
+        "namespaces": ", ".join(namespaces) or "none: what a container sees is this machine's",
+        "protections": ", ".join(kept) or "none: they are refused, unless with --unenforced",
+        "seccomp": "profile default" if "seccomp" in isolates else "none",
         "limits": "none: this engine cannot set any",
     }
 

@@ -34,6 +34,7 @@ DENIED = re.compile(
     r"no basic auth credentials|denied",
     re.IGNORECASE,
 )
+OWN = re.compile(r"this engine cannot pull")
 PLATFORM = re.compile(r"no matching manifest|does not match the specified platform", re.IGNORECASE)
 NO_NAME = re.compile(
     r"invalid reference format|invalid tag format|must be lowercase|cannot contain a scheme"
@@ -87,6 +88,12 @@ def follow(
 def failure(explanation: str, reference: str, status: int = 500) -> errors.ContainerError:
     """NotFound (also for a platform), Unauthorized, or EngineError with the engine's text."""
     full, text = full_name(reference), one_line(explanation)
+    if OWN.search(text):
+        return errors.Unsupported(
+            f"there is no image {with_tag(reference)} here, and this engine cannot pull",
+            "make one of this machine's programs: "
+            f"ipycontainers image from-host bash coreutils --name {with_tag(reference)}",
+        )
     if PLATFORM.search(text):
         return errors.NotFound(
             f"{full}: {text}", "ask for another one with --platform, e.g. linux/amd64"

@@ -5,6 +5,7 @@ Knows: IPython. Does not know: the Docker API.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def register(shell: InteractiveShell) -> None:
     magics = ContainerMagics(shell)
     shell.register_magics(magics)
     shell.configurables.append(magics)  # type: ignore[arg-type]  # any Configurable
-    completion.install(shell, magics.connect)
+    completion.install(shell, partial(magics.connect, start=False))
 
 
 def unregister(shell: InteractiveShell) -> None:

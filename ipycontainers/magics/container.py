@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,7 @@ class ContainerMagics(Magics):
     engine = Unicode(
         "",
         help="Address of the engine (unix://, tcp://, ssh://, npipe://). Empty: "
-        "DOCKER_HOST, else docker's current context, else the usual sockets.",
+        "DOCKER_HOST, else docker's current context, else the usual sockets, else our own.",
     ).tag(config=True)
     timeout = Float(
         60.0,
@@ -91,13 +92,23 @@ class ContainerMagics(Magics):
     # IPython asks a callable's own getdoc() first; it is called for %%container? alone.
     container.getdoc = _help  # type: ignore[union-attr]
 
-    def connect(self) -> Connection:
-        """The engine of this kernel, asked for once and watched from then on."""
+    def connect(self, *, start: bool = True) -> Connection:
+        """The engine of this kernel, asked for once and watched from then on.
+
+        ``start``: our own engine is started where no other answers, and a person told.
+        """
         with self._connecting:
             if not self._connection:
                 from ipycontainers import client
 
-                self._connection = client.connect(self.engine or None, timeout=self.timeout)
+                from .progress import tell
+
+                self._connection = client.connect(
+                    self.engine or None,
+                    timeout=self.timeout,
+                    start=start,
+                    say=partial(tell, self.shell),
+                )
             watchdog.guard(self._connection.candidate)
             return self._connection
 

@@ -30,6 +30,16 @@ def is_watched(shell: InteractiveShell) -> bool:
     return bool(getattr(kernel, "_allow_stdin", False)) and not os.environ.get("CI")
 
 
+def tell(shell: InteractiveShell, sentence: str) -> None:
+    """A sentence on what was done for a cell, to a person and not into stored outputs."""
+    if is_watched(shell) or _is_terminal(shell):
+        print(sentence, file=sys.stderr)
+
+
+def _is_terminal(shell: InteractiveShell) -> bool:
+    return not hasattr(shell, "kernel") and sys.stderr.isatty()
+
+
 @contextlib.contextmanager
 def pull_progress(
     shell: InteractiveShell, image: str, *, alone: bool = True
@@ -40,7 +50,7 @@ def pull_progress(
     """
     if is_watched(shell):
         view: _Widget | _Line = _Widget(image, alone)
-    elif not hasattr(shell, "kernel") and sys.stderr.isatty():
+    elif _is_terminal(shell):
         view = _Line(image)
     else:
         yield None

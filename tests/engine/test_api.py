@@ -62,6 +62,7 @@ def raw(own: Engine, request: str, body: bytes = b"") -> tuple[int, dict[str, st
         sock.settimeout(10)
         sock.connect(str(own.socket))
         head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        head += "Content-Type: application/json\r\n" if body else ""
         sock.sendall(f"{head}Connection: close\r\n\r\n".encode() + body)
         answer = b"".join(iter(lambda: sock.recv(65536), b""))
     head_text, _, rest = answer.partition(b"\r\n\r\n")
@@ -108,6 +109,28 @@ def test_a_body_that_is_no_json_is_the_askers_fault(own: Engine) -> None:
     status, _, body = raw(own, "GET /v1.41/containers/json?filters=[")
     assert status == 400
     assert "filter" in json.loads(body)["message"]
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ({"Memory": 5}, "Minimum memory limit allowed is 6MB"),
+        ({"Memory": "5"}, "cannot unmarshal HostConfig.Memory"),
+        ({"MemorySwap": 8 << 20}, "always set the Memory limit when using Memoryswap"),
+        ({"Memory": 9 << 20, "MemorySwap": 8 << 20}, "memoryswap limit should be larger"),
+        ({"Memory": 8 << 20, "MemoryReservation": 9 << 20}, "less than memory reservation"),
+        ({"NanoCpus": 10**15}, "Range of CPUs is from 0.01 to "),
+        ({"NanoCpus": -1}, "Range of CPUs is from 0.01 to "),
+        ({"CpuQuota": 5}, "CPU cfs quota can not be less than 1ms (i.e. 1000)"),
+    ],
+)
+def test_a_limit_that_cannot_be_is_refused(
+    own: Engine, image: str, host: dict[str, Any], said: str
+) -> None:
+    body = json.dumps({"Image": image, "HostConfig": host}).encode()
+    status, _, answer = raw(own, "POST /v1.41/containers/create", body)
+    assert status == 400
+    assert said in json.loads(answer)["message"]
 
 
 # --- a container's life --------------------------------------------------------------------------

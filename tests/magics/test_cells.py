@@ -11,6 +11,7 @@ import pytest
 from support import wait_for
 
 
+@pytest.mark.needs("hostname")
 def test_a_cell_runs_in_a_container(cell):
     result = cell("busybox", 'echo "$GREETING from $(hostname)"', options="-e GREETING=hi -h box")
     assert result.status == "ok"
@@ -108,8 +109,12 @@ def test_windows_line_ends_arrive(cell, shared_kernel):
     assert shared_kernel.run("print(repr(text))").stdout == "'a\\r\\nb\\r\\n'\n"
 
 
-@pytest.mark.parametrize("options", ["", "--read-only", "-u 1234", "--read-only -u 1234"])
 @pytest.mark.parametrize("size", [10, 200_000])
+@pytest.mark.parametrize("options", [
+    "", "-u 1234",
+    pytest.param("--read-only", marks=pytest.mark.needs("read-only")),
+    pytest.param("--read-only -u 1234", marks=pytest.mark.needs("read-only")),
+])  # fmt: skip
 def test_short_and_long_bodies_run_read_only_and_as_any_user(cell, options, size):
     body = f"echo $(id -u)\n{'#' * size}\necho end\n"
     result = cell("busybox", body, options=options)

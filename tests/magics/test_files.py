@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from docker.errors import APIError
 from support import wait_for
 
@@ -22,12 +23,20 @@ def test_relative_and_home_sources(cell, notebook_folder):
     folder = notebook_folder / "data"
     folder.mkdir(exist_ok=True)
     (folder / "a").write_text("1\n")
-    assert cell("busybox", "cat /d/a", options="-v ./data:/d:ro").stdout == "1\n"
+    assert cell("busybox", "cat /d/a", options="-v ./data:/d").stdout == "1\n"
     assert cell("busybox", "cat /d/a", options="-v data/:/d").stdout == "1\n"
+    assert cell("busybox", "ls -d /h", options="-v ~:/h").stdout == "/h\n"
+
+
+@pytest.mark.needs("read-only")
+def test_a_source_that_is_shared_read_only(cell, notebook_folder):
+    folder = notebook_folder / "data"
+    folder.mkdir(exist_ok=True)
+    (folder / "a").write_text("1\n")
+    assert cell("busybox", "cat /d/a", options="-v ./data:/d:ro").stdout == "1\n"
     mount = "--mount type=bind,source=./data,target=/d,readonly"
     assert cell("busybox", "cat /d/a; touch /d/b", options=mount).stdout == "1\n"
     assert not (folder / "b").exists()
-    assert cell("busybox", "ls -d /h", options="-v ~:/h:ro").stdout == "/h\n"
 
 
 def test_a_missing_source_names_the_absolute_path_and_makes_nothing(cell, notebook_folder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import needs
 import pytest
 from support import wait_for
 
@@ -68,6 +69,7 @@ def test_a_name_that_is_taken_is_an_error_and_the_other_lives(shared_kernel, ima
         engine.remove(first.stdout.strip())
 
 
+@pytest.mark.needs("ports")
 def test_a_busy_port_is_an_error_and_works_when_free(shared_kernel, images, engine):  # moby#20486
     code = f"%%container -d -p 127.0.0.1:18099:80 {images.busybox}\nsleep 60"
     first = shared_kernel.run(code)
@@ -83,12 +85,15 @@ def test_a_busy_port_is_an_error_and_works_when_free(shared_kernel, images, engi
 
 
 def test_init_reaps_and_ends_at_once(shared_kernel, images):  # R22 c
-    body = "(sleep 1 & exec sleep 2) & sleep 3; ps -o stat | grep -c Z"
-    result = shared_kernel.run(f"%%container --init --no-raise-error {images.busybox}\n{body}")
-    assert result.stdout == "0\n"
+    body = (
+        "(sleep 1 & echo $! >/orphan; exec sleep 2) & sleep 3\n"
+        "test -e /proc/$(cat /orphan) && echo left || echo reaped"
+    )
+    result = shared_kernel.run(f"%%container --init {images.busybox}\n{body}")
+    assert result.stdout == "reaped\n", result.error
 
 
-@pytest.mark.parametrize(("options", "code", "seconds"), [("", 137, 4), ("--init", 143, 2)])
+@pytest.mark.parametrize(("options", "code", "seconds"), [("", 137, 4), ("--init", 143, 3)])
 def test_stopping_a_detached_sleep(shared_kernel, images, engine, options, code, seconds):  # R22 b
     made = shared_kernel.run(f"%%container -d {options} {images.busybox}\nexec sleep 1000")
     container = engine.docker.containers.get(made.stdout.strip())
@@ -96,7 +101,9 @@ def test_stopping_a_detached_sleep(shared_kernel, images, engine, options, code,
         start = time.monotonic()
         container.stop(timeout=1)
         assert time.monotonic() - start < seconds
-        assert container.wait()["StatusCode"] == code
+        # Process 1 of a pid namespace ignores SIGTERM; where there is none nobody does.
+        expected = code if needs.has(engine, "pid") else 143
+        assert container.wait()["StatusCode"] == expected
     finally:
         engine.remove(container.id)
 
