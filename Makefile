@@ -2,7 +2,9 @@
 #
 #   make lab        open the first notebook in JupyterLab     LAB_ARGS=--no-browser
 #   make test       run the tests                             PYTEST_ARGS="-k options -x"
-#   make test-all   the tests, then cells and their removal on each of ENGINES="unix://… tcp://…"
+#   make smoke      cells on our own engine, with each launcher; as an ordinary user
+#   make test-all   the tests, all of them that need an engine on our own with each launcher,
+#                   and on each of ENGINES="unix://… tcp://…"; as an ordinary user
 #   make check      ruff, mypy --strict, make test
 #   make bench      measure the figures of the README
 #   make notebooks  run the notebooks and compare their outputs
@@ -18,8 +20,16 @@ ENGINES ?=
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 NBVAL_CFG := $(wildcard notebooks/nbval.cfg)
 
-.PHONY: lab test test-all check lint bench notebooks format clean
+.PHONY: lab test smoke test-all check lint bench notebooks format clean
 .DEFAULT_GOAL := lab
+
+# $(1): pytest's -m, $(2): where
+define on_each_launcher
+set -e; for launcher in bubblewrap ptrace; do \
+	    echo "--- on our own engine, launcher $$launcher"; \
+	    IPYCONTAINERS_TEST_LAUNCHER=$$launcher $(BIN)/python -m pytest \
+	        -m "$(1)" $(PYTEST_ARGS) $(2); done
+endef
 
 lab: $(VENV)/.lab
 	@$(BIN)/ipycontainers doctor || true
@@ -28,7 +38,12 @@ lab: $(VENV)/.lab
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+# Without a browser and what takes long; test-all has that too.
+smoke: $(VENV)/.test
+	$(call on_each_launcher,engine and not podman and not browser and not slow,tests/magics)
+
 test-all: test
+	$(call on_each_launcher,engine and not podman,tests)
 	set -e; for engine in $(ENGINES); do \
 	    IPYCONTAINERS_TEST_ENGINE=$$engine $(BIN)/python -m pytest \
 	        -m "engine and not podman" $(PYTEST_ARGS) tests/magics tests/watchdog; done

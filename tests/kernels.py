@@ -187,12 +187,13 @@ class Kernel:
             loaded = self.run(LOAD)
             assert loaded.status == "ok", loaded.error
 
-    def run(self, code: str, timeout: float = 60) -> Result:
-        return self.submit(code).result(timeout)
+    def run(self, code: str, timeout: float = 60, *, watched: bool = False) -> Result:
+        return self.submit(code, watched=watched).result(timeout)
 
-    def submit(self, code: str) -> Cell:
+    def submit(self, code: str, *, watched: bool = False) -> Cell:
+        """``watched``: a person is there, who could be asked for input."""
         cell = Cell(self, code)
-        self._cells[self._client.execute(code, allow_stdin=False)] = cell
+        self._cells[self._client.execute(code, allow_stdin=watched)] = cell
         return cell
 
     def complete(self, code: str, timeout: float = 10) -> dict[str, Any]:

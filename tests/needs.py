@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -32,9 +33,21 @@ PROTECTIONS = {
 LACKING = {
     "limits": rf"--(memory|cpus|pids-limit) is ignored: {LAUNCHER} set limits",
     "ports": r"-[pP] \(the container has the host's network\) is ignored by this engine",
+    "networks": r"network \S+ not found: this engine has none, host and default",
     "pull": r"this engine cannot pull",
 }
 REFUSALS = PROTECTIONS | LACKING
+
+
+_witnesses: list[Callable[[], str]] = []
+
+
+@contextmanager
+def witness(seen: Callable[[], str]) -> Iterator[None]:
+    """Within it ``seen`` gives text that the engine's words may be looked for in."""
+    _witnesses.append(seen)
+    yield
+    _witnesses.remove(seen)
 
 
 def has(engine: Any, word: str) -> bool:
@@ -50,13 +63,15 @@ def lacking(item: pytest.Function) -> list[str]:
     return sorted(word for word in needed if not has(engine, word))
 
 
-def refused(item: pytest.Function, words: list[str]) -> Iterator[None]:
+@contextmanager
+def refused(words: list[str]) -> Iterator[None]:
     """Around the call of a test on an engine that lacks these."""
     Kernel.seen.clear()
     try:
         yield
     except Exception as error:  # noqa: BLE001 – whatever the test fails with
-        told = "\n".join([*traceback.format_exception_only(error), *map(_shown, Kernel.seen)])
+        said = traceback.format_exception_only(error)
+        told = "\n".join([*said, *map(_shown, Kernel.seen), *(seen() for seen in _witnesses)])
     else:
         pytest.fail(f"it passes, and is marked to need {', '.join(words)}", pytrace=False)
     silent = [word for word in words if not re.search(REFUSALS[word], told)]

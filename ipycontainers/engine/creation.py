@@ -10,8 +10,6 @@ Does not know: processes, the disk, but for whether a path to share is there.
 
 from __future__ import annotations
 
-import json
-import os
 import posixpath
 import re
 import secrets
@@ -56,8 +54,6 @@ IGNORED = {
     "Dns": "--dns",
     "GroupAdd": "--group-add",
 }
-SMALLEST_MEMORY = 6 << 20
-NANO = 10**9
 ADJECTIVES = "agile bold calm clever cosy eager fair gentle happy jolly keen kind lively lucid \
 merry neat nimble proud quiet quick ready sharp silent smart solid sunny swift tidy vivid wise"
 NOUNS = "badger beaver bison crane dolphin eagle falcon finch fox gecko hare hawk heron ibis koala \
@@ -73,7 +69,24 @@ def host_config(given: Mapping[str, Any]) -> wire.Json:
     log = made["LogConfig"] or {}
     made["LogConfig"] = {"Type": log.get("Type") or "json-file", "Config": log.get("Config") or {}}
     made["NetworkMode"] = made["NetworkMode"] or "default"
+    for key in ("CgroupnsMode", "IpcMode", "ShmSize"):
+        made[key] = made[key] or HOST_CONFIG[key]
+    if made.get("Mounts"):
+        made["Mounts"] = [_said(mount) for mount in made["Mounts"]]
+    for key, unset in (("PidsLimit", 0), ("MemorySwappiness", -1)):
+        made[key] = None if made[key] == unset else made[key]
     return made
+
+
+def _said(mount: Any) -> Any:
+    """Go's omitempty: without what is empty, but for objects that were sent."""
+    if not isinstance(mount, dict):
+        return mount
+    return {
+        key: _said(value)
+        for key, value in mount.items()
+        if value or (isinstance(value, dict) and key != "Labels")
+    }
 
 
 def check_name(name: str) -> str:
@@ -241,48 +254,6 @@ def network(mode: str) -> Network:
             f"network {mode} not found: this engine has none, host and default, which is the host's"
         )
     return NETWORKS[mode]
-
-
-def check_limits(host: Mapping[str, Any]) -> None:
-    """Raises Invalid, in dockerd's words, for limits that no engine could set."""
-    memory, swap, reservation, cpus, quota = (
-        _whole_number(host, key)
-        for key in ("Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuQuota")
-    )
-    here = os.cpu_count() or 1
-    for is_wrong, said in (
-        (0 < memory < SMALLEST_MEMORY, "Minimum memory limit allowed is 6MB"),
-        (
-            swap > 0 and not memory,
-            "You should always set the Memory limit when using Memoryswap limit, see usage",
-        ),
-        (
-            0 < swap < memory,
-            "Minimum memoryswap limit should be larger than memory limit, see usage",
-        ),
-        (
-            0 < memory < reservation,
-            "Minimum memory limit can not be less than memory reservation limit, see usage",
-        ),
-        (
-            cpus < 0 or cpus > here * NANO,
-            f"Range of CPUs is from 0.01 to {here}.00, as there are only {here} CPUs available",
-        ),
-        (0 < quota < 1000, "CPU cfs quota can not be less than 1ms (i.e. 1000)"),
-    ):
-        if is_wrong:
-            raise Invalid(said)
-    try:
-        json.dumps(host)
-    except ValueError as error:
-        raise Invalid(f"the HostConfig cannot be kept: {error}") from error
-
-
-def _whole_number(host: Mapping[str, Any], key: str) -> int:
-    value = host.get(key) or 0
-    if not isinstance(value, int):
-        raise Invalid(f"json: cannot unmarshal HostConfig.{key} into a value of type int64")
-    return value
 
 
 def warnings(

@@ -22,7 +22,6 @@ import logging
 import os
 import secrets
 import shutil
-import signal as signals
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -34,12 +33,13 @@ from ipycontainers.errors import Conflict, EngineError, Invalid, NotFound
 from ipycontainers.oci.image import Image
 from ipycontainers.oci.layout import Layout
 
-from . import changes, creation, files, rootfs, shapes, supervise, wire
+from . import changes, creation, files, rootfs, shapes, supervise, validity, wire
 from .container import Bundle, Spec
 from .events import Events
 from .execs import Execs
 from .launch import Launcher
 from .record import KILLED, Record, write
+from .validity import signal_number
 
 logger = logging.getLogger(__name__)
 
@@ -115,12 +115,12 @@ class Engine:
 
         Raises NotFound (image), Conflict (name), Invalid, Unsupported.
         """
+        validity.check(body, body.get("HostConfig") or {})
         image = self.image_of(str(body.get("Image") or ""))
         container_id = secrets.token_hex(32)
         config = shapes.config(body, image.config.container, container_id[:12])
         config["Image"] = str(body.get("Image"))
         host = creation.host_config(body.get("HostConfig") or {})
-        creation.check_limits(host)
         mounts = creation.mounts(config, host, self.data / "volumes")
         creation.spec(container_id, config, host, mounts)  # whether it can be
         launcher = self.launcher
@@ -264,22 +264,20 @@ class Engine:
 
     def remove(self, record: Record, *, force: bool, volumes: bool) -> None:
         """Raises Conflict for one that runs, unless ``force``, and for one that is going."""
-        if record.is_running:
-            if not force:
+        with record.lock:
+            if record.is_running and not force:
                 raise Conflict(
                     f"You cannot remove a running container {record.id}. "
                     "Stop the container before attempting removal or force remove"
                 )
-            with contextlib.suppress(Conflict):
-                self.kill(record, "KILL")
-            with self._ended:
-                self._ended.wait_for(lambda: not record.is_running, STOPPING)
-        with record.lock:
-            if record.is_going:
+            if record.claimed:
                 raise Conflict(f"removal of container {record.id} is already in progress")
-            if record.is_running:
-                raise EngineError(f"container {record.id} does not end")
-            record.move("removing")
+            record.claimed = True
+        try:
+            self._end_for_removal(record)
+        except BaseException:
+            record.claimed = False
+            raise
         rootfs.remove(record.directory)
         if volumes:
             self._remove_volumes(record)
@@ -287,6 +285,17 @@ class Engine:
         self.events.publish("container", "destroy", record.id, record.attributes)
         with self._ended:
             self._ended.notify_all()
+
+    def _end_for_removal(self, record: Record) -> None:
+        if record.is_running:
+            with contextlib.suppress(Conflict):
+                self.kill(record, "KILL")
+            with self._ended:
+                self._ended.wait_for(lambda: not record.is_running, STOPPING)
+        with record.lock:
+            if record.is_running:
+                raise EngineError(f"container {record.id} does not end")
+            record.move("removing")
 
     def _remove_volumes(self, record: Record) -> None:
         for point in record.mounts:
@@ -346,18 +355,6 @@ def _read_exit(directory: Path) -> tuple[int, str, float]:
         return int(told["code"]), str(told.get("error") or ""), float(told["finished"])
     except (OSError, ValueError, KeyError, TypeError):
         return KILLED, "its supervisor was killed", time.time()
-
-
-def signal_number(text: str) -> int:
-    """ "KILL", "SIGKILL" or "9". Raises Invalid, in dockerd's words."""
-    name = text.upper().removeprefix("SIG")
-    try:
-        number = int(name) if name.isdigit() else int(signals.Signals[f"SIG{name}"])
-    except KeyError:
-        number = 0
-    if not 0 < number <= signals.SIGRTMAX:
-        raise Invalid(f"Invalid signal: {text}")
-    return number
 
 
 def prepare_data(data: Path) -> int:

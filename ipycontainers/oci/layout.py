@@ -27,7 +27,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -223,23 +223,28 @@ class Layout:
     def resolve(self, name: str) -> Image:
         """The image of a name, an id, or the beginning of an id that only one image has.
 
-        A name goes before the beginning of an id. NotFound.
+        A name goes before the beginning of an id. NotFound, and Invalid for what is neither.
         """
         entries = self._entries()
         wanted = name.removeprefix("sha256:")
+        may_be_id = 0 < len(wanted) <= 64 and set(wanted) <= _ID_DIGITS
+        shown = name
         if not name.startswith("sha256:"):
-            with suppress(Invalid):
-                found = self._named(Reference.parse(name), entries)
+            try:
+                reference = Reference.parse(name)
+            except Invalid:
+                if not may_be_id:
+                    raise
+            else:
+                shown = str(reference)
+                found = self._named(reference, entries)
                 if found is not None:
                     return self.image(found)
-        if wanted and len(wanted) <= 64 and set(wanted) <= _ID_DIGITS:
+        if may_be_id:
             images = {image.id: image for image in map(self.image, entries)}
             matching = [image for key, image in images.items() if key.hex.startswith(wanted)]
             if len(matching) == 1:
                 return matching[0]
-        shown = name
-        with suppress(Invalid):
-            shown = str(Reference.parse(name))
         raise NotFound(f"No such image: {shown}")
 
     # --- space ---------------------------------------------------------------------------

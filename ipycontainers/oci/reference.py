@@ -52,14 +52,17 @@ class Reference:
         last, colon, tag = last.partition(":")
         domain, path = _split_domain(f"{head}{slash}{last}")
         if colon and not _TAG.fullmatch(tag):
-            raise _invalid(text, "the tag after : is letters, digits, _ . -")
+            raise _invalid(text, "")
         if not _DOMAIN.fullmatch(domain) or not _PATH.fullmatch(path) or _ID.fullmatch(named):
             lower = path.lower()
             upper = lower != path and _PATH.fullmatch(lower)
             raise _invalid(text, "repository name must be lowercase" if upper else "")
         if len(domain) + 1 + len(path) > _LONGEST:
             raise _invalid(text, f"repository name must not have more than {_LONGEST} characters")
-        parsed = Digest.parse(digest) if at else None
+        try:
+            parsed = Digest.parse(digest) if at else None
+        except Invalid as error:
+            raise _invalid(text, "") from error
         return cls(domain, path, tag or ("" if parsed else "latest"), parsed)
 
     @property
@@ -110,7 +113,8 @@ def _split_domain(name: str) -> tuple[str, str]:
 
 
 def _invalid(text: str, why: str) -> Invalid:
+    """The message is Docker's."""
     return Invalid(
-        f"invalid reference format: {text[:300]!r}" + (f": {why}" if why else ""),
-        "a name is [registry/]name[:tag], for example python:3.13-slim",
+        "invalid reference format" + (f": {why}" if why else ""),
+        f"{text[:300]!r} is no name: [registry/]name[:tag], for example python:3.13-slim",
     )

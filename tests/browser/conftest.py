@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import needs
 import pytest
 from lab import CHROMIUM_ARGUMENTS, Lab, Notebook
 from nbformat.v4 import new_code_cell, new_notebook
@@ -51,7 +52,8 @@ def open_notebook(browser: Any, lab: Lab, engine: Any) -> Iterator[Callable[[str
     """open_notebook("00-hello.ipynb") opens it in a page of its own and waits for the kernel."""
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.set_default_timeout(60_000)
-    yield lambda name: Notebook(page, lab, name)
+    with needs.witness(lambda: str(page.inner_text("body"))):
+        yield lambda name: Notebook(page, lab, name)
     page.close()
 
 

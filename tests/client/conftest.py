@@ -35,6 +35,7 @@ Answer = bytes | Callable[[bytes], bytes] | None
 class Ran:
     raw: bytes
     exit: Exit | None
+    warnings: tuple[str, ...] = ()
 
     @property
     def out(self) -> bytes:
@@ -81,7 +82,7 @@ def run_container(
             writer.start()
             raw = b"".join(iter(attachment.read, b""))
             writer.join()
-            return Ran(raw, watch.result(20))
+            return Ran(raw, watch.result(20), created.warnings)
     finally:
         connection.remove(created.id)
 

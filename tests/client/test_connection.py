@@ -48,15 +48,17 @@ def test_a_program_reads_its_input_to_the_end_and_its_output_goes_on(
     assert ran.exit.code == 0
 
 
-def test_a_short_timeout_does_not_end_a_long_silence(images: Any, run: Run) -> None:
-    with connect(timeout=2) as connection:
+def test_a_short_timeout_does_not_end_a_long_silence(
+    engine: Connection, images: Any, run: Run
+) -> None:
+    with connect(engine.candidate.address, timeout=2) as connection:
         ran = run(connection, images.busybox, ["sh", "-c", "sleep 5; echo done"])
     assert ran.out == b"done\n"
     assert ran.exit.code == 0
 
 
-def test_wait_outlasts_the_timeout_too(images: Any) -> None:
-    with connect(timeout=1) as connection:
+def test_wait_outlasts_the_timeout_too(engine: Connection, images: Any) -> None:
+    with connect(engine.candidate.address, timeout=1) as connection:
         body = {"Image": images.busybox, "Cmd": ["sh", "-c", "sleep 2; exit 3"]}
         created = connection.create(body)
         try:
@@ -284,13 +286,14 @@ def test_the_exit_code_comes_at_once(engine: Connection, container: Callable[...
     assert ended.code == 5
 
 
+@pytest.mark.needs("limits")
 def test_out_of_memory_is_told_from_another_kill(
     engine: Connection, images: Any, run: Run, container: Callable[..., str]
 ) -> None:
     memory = {"Memory": 16 << 20, "MemorySwap": 16 << 20}
-    eat = ["sh", "-c", "tail /dev/zero"]
+    eat = ["dd", "if=/dev/zero", "of=/dev/null", "bs=100M", "count=1"]
     ran = run(engine, images.busybox, eat, host=memory)
-    assert ran.exit.oom_killed
+    assert ran.exit.oom_killed, ran.warnings
     name = container("sleep", "100")
     with engine.watch_exit(name) as watch:
         engine.start(name)

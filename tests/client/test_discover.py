@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -316,10 +317,10 @@ def test_a_named_engine_that_fails_is_never_replaced_by_another(
 
 
 def test_an_argument_is_stronger_than_a_broken_docker_host(
-    engine: object, monkeypatch: pytest.MonkeyPatch
+    engine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
-    with connect("unix:///var/run/docker.sock") as connection:
+    with connect(engine.candidate.address) as connection:
         assert connection.version()["ApiVersion"]
         assert connection.attempts == (Attempt(connection.candidate, None),)
 

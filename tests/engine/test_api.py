@@ -115,7 +115,7 @@ def test_a_body_that_is_no_json_is_the_askers_fault(own: Engine) -> None:
     ("host", "said"),
     [
         ({"Memory": 5}, "Minimum memory limit allowed is 6MB"),
-        ({"Memory": "5"}, "cannot unmarshal HostConfig.Memory"),
+        ({"Memory": "5"}, "cannot unmarshal Memory"),
         ({"MemorySwap": 8 << 20}, "always set the Memory limit when using Memoryswap"),
         ({"Memory": 9 << 20, "MemorySwap": 8 << 20}, "memoryswap limit should be larger"),
         ({"Memory": 8 << 20, "MemoryReservation": 9 << 20}, "less than memory reservation"),
@@ -470,7 +470,7 @@ def test_what_is_no_archive_is_told_in_the_stream(docker: Any) -> None:
 
 
 def test_a_pull_says_what_else_there_is(docker: Any) -> None:
-    with pytest.raises(docker_errors.APIError, match="cannot pull nosuch yet"):
+    with pytest.raises(docker_errors.APIError, match="cannot pull nosuch:1 yet"):
         docker.images.pull("nosuch", tag="1")
 
 

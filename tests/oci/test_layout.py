@@ -166,10 +166,16 @@ def test_resolve_by_the_manifests_digest(layout: Layout) -> None:
         layout.resolve(f"b@{image.manifest.digest}")
 
 
-@pytest.mark.parametrize("name", ["", "sha256:", "A b", "../..", "sha256:xyz"])
-def test_what_no_image_can_be_called_is_not_found(layout: Layout, name: str) -> None:
+@pytest.mark.parametrize("name", ["sha256:", "sha256:xyz", "0" * 64, "abc"])
+def test_what_no_image_is_called_is_not_found(layout: Layout, name: str) -> None:
     layout.add(put(layout).manifest)
     with pytest.raises(NotFound, match="No such image"):
+        layout.resolve(name)
+
+
+@pytest.mark.parametrize("name", ["", "A b", "../..", "Busy", "a@sha256:12"])
+def test_what_no_image_can_be_called_is_invalid(layout: Layout, name: str) -> None:
+    with pytest.raises(Invalid, match="invalid reference format"):
         layout.resolve(name)
 
 

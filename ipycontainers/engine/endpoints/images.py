@@ -63,7 +63,7 @@ async def inspected(engine: Engine, request: Request, name: str) -> Answer:
 def _inspect(engine: Engine, name: str) -> wire.Json:
     try:
         image = engine.image_of(name)
-    except NotFound as error:
+    except (NotFound, Invalid) as error:
         raise NotFound(f"no such image: {name}: {error.message}") from error
     names = engine.layout.names(image)
     return shapes.image(dict(image.config.raw), str(image.id), names, image.size)
@@ -153,9 +153,11 @@ def _told(
 
 
 async def create(engine: Engine, request: Request) -> Answer:
-    name = request.query.get("fromImage") or "-"
+    name, tag = request.query.get("fromImage") or "-", request.query.get("tag") or ""
+    mark = "" if not tag else "@" if ":" in tag else ":"
+    wanted = Reference.parse(f"{name}{mark}{tag}")
     raise Unsupported(
-        f"this engine cannot pull {name} yet",
+        f"this engine cannot pull {wanted} yet",
         "load an archive of docker save, or make an image of this machine's programs: "
         "ipycontainers image from-host bash coreutils",
     )
