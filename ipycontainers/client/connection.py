@@ -167,7 +167,7 @@ class Connection:
         try:
             with pulling.naming(reference):
                 self._pull(reference, platform, progress)
-        except (errors.NotFound, errors.EngineError) as error:
+        except (errors.NotFound, errors.EngineError, errors.Unsupported) as error:
             if platform and (
                 hint := pulling.platform_hint(platform, self._platform_here(reference))
             ):

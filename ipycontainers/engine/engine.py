@@ -25,6 +25,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,8 @@ class Engine:
         self.execs = Execs(self.events)
         self._lock = threading.Lock()
         self._ended = threading.Condition()
+        # Threads of their own: all others may be waiting for an end.
+        self.for_ends = ThreadPoolExecutor(4, "ends")
 
     # --- finding ---------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import embedded
@@ -472,6 +473,15 @@ def test_what_is_no_archive_is_told_in_the_stream(docker: Any) -> None:
 def test_a_pull_says_what_else_there_is(docker: Any) -> None:
     with pytest.raises(docker_errors.APIError, match="cannot pull nosuch:1 yet"):
         docker.images.pull("nosuch", tag="1")
+
+
+def test_thirty_that_run_are_removed_at_once(docker: Any, image: str) -> None:
+    made = [start(docker, image, "sleep", "60") for _ in range(30)]
+    begun = time.monotonic()
+    with ThreadPoolExecutor(30) as pool:
+        list(pool.map(lambda one: one.remove(force=True), made))
+    assert docker.api.containers(all=True) == []
+    assert time.monotonic() - begun < 8  # one after the other takes 10 s for each that waits
 
 
 # --- what cannot be enforced ---------------------------------------------------------------------

@@ -78,7 +78,7 @@ async def watch(engine: Engine, record: Record) -> None:
             pass
     except (OSError, ValueError):
         pass  # it has ended: exit.json tells, or that nobody was left to write it
-    await asyncio.to_thread(engine.ended, record)
+    await asyncio.get_running_loop().run_in_executor(engine.for_ends, engine.ended, record)
 
 
 # --- attach --------------------------------------------------------------------------------------
