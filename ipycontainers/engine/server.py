@@ -43,9 +43,10 @@ from tornado.httputil import (
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.netutil import bind_unix_socket
 
-from ipycontainers.errors import EngineForbidden
+from ipycontainers.errors import EngineForbidden, Invalid
 
 from . import wire
+from .places import LONGEST_SOCKET
 
 MAX_BODY = 8 << 20  # of JSON; dockerd stops reading create's at about the same
 MAX_ARCHIVE = 1 << 42
@@ -123,9 +124,18 @@ class Server(HTTPServerConnectionDelegate):
 
     def listen(self, path: Path) -> None:
         """Raises EngineForbidden where somebody else could put a socket in our place."""
+        if len(os.fsencode(path)) > LONGEST_SOCKET:
+            raise Invalid(
+                f"{path} is longer than the {LONGEST_SOCKET} bytes that a socket's path may have",
+                "name a shorter one with --socket",
+            )
         prepare_folder(path.parent)
         self._http = HTTPServer(self, max_body_size=MAX_ARCHIVE)
-        self._http.add_socket(bind_unix_socket(str(path), mode=0o600))
+        before = os.umask(0o177)  # clients refuse a socket that was open to others for a moment
+        try:
+            self._http.add_socket(bind_unix_socket(str(path), mode=0o600))
+        finally:
+            os.umask(before)
         self._path = path
 
     def close(self) -> None:
