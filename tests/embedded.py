@@ -31,8 +31,8 @@ USER = 1000
 class Engine:
     """One data directory, and at most one engine on it at a time."""
 
-    def __init__(self, folder: Path, launcher: str) -> None:
-        self.data = folder / "data"
+    def __init__(self, folder: Path, launcher: str, name: str = "data") -> None:
+        self.data = folder / name
         self.socket = self.data / "run" / "engine.sock"
         self.launcher = launcher
         self.process: subprocess.Popen[bytes] | None = None
@@ -102,17 +102,22 @@ class Engine:
 
 
 @contextlib.contextmanager
-def running(launcher: str, *more: str) -> Iterator[Engine]:
+def running(launcher: str, *more: str, name: str = "data") -> Iterator[Engine]:
     folder = Path(tempfile.mkdtemp(prefix="ipyc-"))
-    if os.getuid() == 0:
-        os.chown(folder, USER, USER)
-    engine = Engine(folder, launcher)
+    give(folder)
+    engine = Engine(folder, launcher, name)
     try:
         engine.start(*more)
         yield engine
     finally:
         engine.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def give(path: Path) -> None:
+    """To the engine's user."""
+    if os.getuid() == 0:
+        os.chown(path, USER, USER)
 
 
 def processes_of(engine: Engine) -> list[str]:

@@ -184,8 +184,7 @@ class Engine:
             rootfs.remove(record.directory)
             record.directory.mkdir(mode=0o700)
             bundle = self._bundle(record, replace(spec, user=""))
-        run = {"bundle": bundle.to_dict(), "launcher": self.launcher.to_dict()}
-        write(record.directory / "run.json", json.dumps(run).encode())
+        self._write_run(record, bundle)
 
     def _bundle(self, record: Record, spec: Spec) -> Bundle:
         image = self.layout.resolve(record.image)
@@ -212,7 +211,9 @@ class Engine:
             if record.refusal:
                 raise EngineError(record.refusal)
             self.supervise(record)
-            answer = self.tell(record, {"do": "start"})
+            with record.writing:
+                self._settle(record)
+                answer = self.tell(record, {"do": "start"})
             if "error" in answer:
                 raise self._not_started(record, answer)
             record.move(
@@ -221,6 +222,17 @@ class Engine:
         self.events.publish("container", "start", record.id, record.attributes)
         self.on_start(record)
         return True
+
+    def _settle(self, record: Record) -> None:
+        bundle = files.bundle(record)
+        if bundle.root or any((record.directory / "upper").iterdir()):
+            settled = rootfs.settle(bundle)
+            if settled != bundle:
+                self._write_run(record, settled)
+
+    def _write_run(self, record: Record, bundle: Bundle) -> None:
+        run = {"bundle": bundle.to_dict(), "launcher": self.launcher.to_dict()}
+        write(record.directory / "run.json", json.dumps(run).encode())
 
     def tell(self, record: Record, request: Mapping[str, Any]) -> dict[str, Any]:
         """The supervisor's answer, which is ``{"error": …}`` where there is none."""
@@ -363,10 +375,13 @@ def signal_number(text: str) -> int:
 def prepare_data(data: Path) -> int:
     """Makes the folder and takes its lock, whose descriptor is returned.
 
-    Raises Conflict while another engine has it.
+    Raises Conflict while another engine has it, Invalid for a name that no address can have,
+    and OSError where the folder cannot be written.
     """
     import fcntl
 
+    if "\n" in str(data):
+        raise Invalid(f"{str(data)!r} has a line break in its name", "name another with --data")
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     data.chmod(0o700)
     lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

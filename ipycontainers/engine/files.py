@@ -33,6 +33,7 @@ from ipycontainers.oci import unpack
 from ipycontainers.oci.inside import Inside
 
 from .container import Bundle
+from .overlay import escaped
 from .record import Record
 
 
@@ -79,7 +80,7 @@ def _in_volume(record: Record, path: str) -> tuple[Path, str] | None:
 
 @contextlib.contextmanager
 def _mounted(made: Bundle) -> Iterator[Path]:
-    layers = ":".join(str(layer) for layer in reversed(made.layers))
+    layers = ":".join(escaped(str(layer)) for layer in reversed(made.layers))
     with tempfile.TemporaryDirectory(dir=made.directory) as merged:
         places = (layers, str(made.directory / "upper"), str(made.directory / "work"), merged)
         program = [sys.executable, "-I", "-S", str(Path(__file__).with_name("overlay.py")), *places]
@@ -139,7 +140,7 @@ def _entry(record: Record, path: str, *, folder: bool = False) -> Iterator[tuple
 
 def put(record: Record, path: str, source: IO[bytes]) -> None:
     """Unpacks a tar below the folder ``path``. Raises NotFound, Invalid, UnsafeLayer."""
-    with _entry(record, path, folder=True) as (folder, _):
+    with record.writing, _entry(record, path, folder=True) as (folder, _):
         try:
             unpack.layer(source, f"/proc/self/fd/{folder}", overlay=False)
         except OSError as error:

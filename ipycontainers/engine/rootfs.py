@@ -7,6 +7,7 @@
     CONTAINER/root/               … or this is the container's own copy
     CONTAINER/etc/                hostname, hosts, resolv.conf, bound over the image's
     CONTAINER/tmp/ shm/ tmpfs/    for launchers that cannot mount
+    CONTAINER/binds/N             a link to the source of mount N, whatever is in its name
 
 Each of the shared ones is made beside its place and renamed, so a name means it is whole.
 
@@ -27,6 +28,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from ipycontainers.errors import Invalid
 from ipycontainers.oci import Image, Layer, Layout, unpack
 from ipycontainers.oci.inside import Inside
 
@@ -62,17 +64,53 @@ def prepare(
         root = directory / "root"
         copy(_merged(layout, image, data), root)
         layers = ()
-    for name in ("upper", "work", "tmp", "shm", "tmpfs"):
+    for name in ("upper", "work", "tmp", "shm", "tmpfs", "binds"):
         (directory / name).mkdir()
     tree = Tree((root,) if root else layers)
-    spec = _settle(spec, tree)
+    user = users.find(spec.user, tree.text)
+    has_home = any(word.startswith("HOME=") for word in spec.env)
+    spec = replace(spec, user=user.numbers, home="" if has_home else user.home)
     _write_etc(directory / "etc", spec.hostname or id[:12])
-    if root:
-        _make_places(root, spec)
+    taken = {tree.real(mount.target) for mount in spec.mounts}
+    own = [mount for mount in generated(directory) if tree.real(mount.target) not in taken]
+    spec = replace(spec, mounts=(*own, *spec.mounts))
     for number, mount in enumerate(spec.mounts):
         if mount.type == "tmpfs":
             (directory / "tmpfs" / str(number)).mkdir()
-    return Bundle(id, directory, spec, layers, root)
+        else:
+            (directory / "binds" / str(number)).symlink_to(mount.source)
+    return settle(Bundle(id, directory, spec, layers, root))
+
+
+def generated(directory: Path) -> tuple[Mount, ...]:
+    """The container's own files for its name and the network's, as mounts."""
+    names = ("hostname", "hosts", "resolv.conf")
+    return tuple(Mount("bind", f"/etc/{name}", str(directory / "etc" / name)) for name in names)
+
+
+def settle(bundle: Bundle) -> Bundle:
+    """With mount targets and a working directory that no link of the container leads elsewhere.
+
+    To be done before each start while nothing writes there: an earlier run, or an archive, may
+    have put a link where a folder was, and launchers would follow it out of the root. Raises
+    ``Invalid`` where a link stands for what must be a folder.
+    """
+    upper = bundle.directory / "upper"
+    tree = Tree((bundle.root,) if bundle.root else (*bundle.layers, upper))
+    for path in ("/dev", "/proc", "/sys"):
+        found = tree.find(path)
+        if found and (found.is_symlink() or not found.is_dir()):
+            raise Invalid(f"{path} of the container is no folder, so nothing can be mounted there")
+    spec = replace(
+        bundle.spec,
+        cwd=tree.real(bundle.spec.cwd or "/"),
+        mounts=tuple(
+            replace(mount, target=tree.real(mount.target)) for mount in bundle.spec.mounts
+        ),
+    )
+    if bundle.root:
+        _make_places(bundle.root, spec)
+    return replace(bundle, spec=spec)
 
 
 def image_root(data: Path, image_id: str) -> Path:
@@ -152,29 +190,20 @@ def _once(place: Path, make: Callable[[Path], None]) -> Path:
 # --- one container's --------------------------------------------------------------------------
 
 
-def _settle(spec: Spec, tree: Tree) -> Spec:
-    user = users.find(spec.user, tree.text)
-    has_home = any(word.startswith("HOME=") for word in spec.env)
-    return replace(
-        spec,
-        user=user.numbers,
-        env=spec.env if has_home else (*spec.env, f"HOME={user.home}"),
-        cwd=tree.real(spec.cwd or "/"),
-        mounts=tuple(_settled(mount, tree) for mount in spec.mounts),
-    )
-
-
-def _settled(mount: Mount, tree: Tree) -> Mount:
-    # bwrap would follow a link of the image to a place of the host.
-    return replace(mount, target=tree.real(mount.target))
-
-
 def _make_places(root: Path, spec: Spec) -> None:
     """What is bound or entered must be there; in layers bwrap makes it, in a copy we do."""
     with closing(Inside(root)) as inside:
         for path in ("/dev", "/proc", "/sys", "/etc", spec.cwd):
             with suppress(NotADirectoryError), inside.folder(path, make=True):
                 pass
+        for mount in spec.mounts:
+            is_folder = mount.type == "tmpfs" or os.path.isdir(mount.source)  # noqa: PTH112
+            with suppress(OSError), inside.parent(mount.target, make=True) as (folder, name, _):
+                if is_folder:
+                    os.mkdir(name, dir_fd=folder)
+                else:
+                    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                    os.close(os.open(name, flags, 0o644, dir_fd=folder))
 
 
 def _write_etc(folder: Path, hostname: str) -> None:

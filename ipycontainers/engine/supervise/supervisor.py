@@ -99,6 +99,7 @@ class Supervisor:
         if self._started or self._exit:
             client.reply({"error": "already started", "code": 0})
             return
+        self.bundle = _bundle(self.directory)  # settled anew before each start
         command = self.launcher.argv(self.bundle)
         try:
             self._started = _begin(command, self._session)
@@ -321,6 +322,10 @@ def _begin(command: launch.Command, session: Session, *, followed: bool = True) 
     if followed:
         session.began(started.early)
     return started
+
+
+def _bundle(directory: Path) -> Bundle:
+    return Bundle.of(json.loads((directory / "run.json").read_bytes())["bundle"])
 
 
 def _detach() -> None:
