@@ -19,11 +19,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import posixpath
+import secrets
 import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +34,7 @@ from ipycontainers.errors import Invalid
 from ipycontainers.oci import Image, Layer, Layout, unpack
 from ipycontainers.oci.inside import Inside
 
-from . import users
+from . import syscalls, users
 from .container import Bundle, Mount, Spec
 from .launch import Launcher
 from .tree import Tree
@@ -113,9 +115,36 @@ def settle(bundle: Bundle) -> Bundle:
     return replace(bundle, spec=spec)
 
 
+def fill(bundle: Bundle, volume: Path, target: str) -> None:
+    """What the image has at ``target``, into a volume that is empty; as docker does."""
+    tree = Tree((bundle.root,) if bundle.root else bundle.layers)
+    source = tree.real(target)
+    folder = tree.find(source)
+    if folder and folder.is_dir() and not any(volume.iterdir()):
+        _Copying().merged(tree, source, volume)
+        shutil.copystat(folder, volume)
+
+
+def sweep(data: Path, layout: Layout, bundles: Iterable[Bundle]) -> list[Path]:
+    """Puts aside what neither an image nor a container needs, and what a killed engine was
+    making; the folders to be removed. Nothing may be prepared meanwhile."""
+    images = [image for _, image in layout.images()]
+    needed = {_short(str(layer.diff_id)) for image in images for layer in image.layers}
+    needed |= {layer.name for bundle in bundles for layer in bundle.layers} | {"init"}
+    roots = {_short(str(image.id)) for image in images}
+    aside = []
+    for kind, kept in (("layers", needed), ("roots", roots)):
+        for path in (data / kind).glob("*") if (data / kind).is_dir() else ():
+            if path.name not in kept:
+                target = path.with_name(f".{secrets.token_hex(8)}")
+                path.rename(target)
+                aside.append(target)
+    return aside
+
+
 def image_root(data: Path, image_id: str) -> Path:
     """Where an image's merged root is, if it was ever needed."""
-    return data / "roots" / image_id.partition(":")[2][:12]
+    return data / "roots" / _short(image_id)
 
 
 def remove(directory: Path) -> None:
@@ -143,12 +172,16 @@ def copy(source: Path, target: Path) -> None:
 # --- shared -----------------------------------------------------------------------------------
 
 
+def _short(digest: str) -> str:
+    return digest.partition(":")[2][:12]
+
+
 def _layer(layout: Layout, layer: Layer, data: Path) -> Path:
     def make(folder: Path) -> None:
         with layout.open_layer(layer) as stream:
             unpack.layer(stream, folder, overlay=True)
 
-    return _once(data / "layers" / str(layer.diff_id).partition(":")[2][:12], make)
+    return _once(data / "layers" / _short(str(layer.diff_id)), make)
 
 
 def _merged(layout: Layout, image: Image, data: Path) -> Path:
@@ -177,8 +210,10 @@ def _once(place: Path, make: Callable[[Path], None]) -> Path:
     try:
         temporary.chmod(0o755)
         make(temporary)
+        syscalls.sync(temporary)  # else a crash of the machine could leave a name without content
         try:
             temporary.rename(place)
+            syscalls.sync(place.parent)
         except OSError as err:  # somebody was faster
             if err.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
@@ -236,6 +271,19 @@ class _Copying:
         for entry in os.scandir(source):
             self._entry(Path(entry.path), target / entry.name)
         shutil.copystat(source, target, follow_symlinks=False)
+
+    def merged(self, tree: Tree, source: str, target: Path) -> None:
+        """A folder of several layers into one that is there."""
+        for name in sorted(tree.names(source)):
+            path = posixpath.join(source, name)
+            found = tree.find(path)
+            assert found
+            if found.is_dir() and not found.is_symlink():
+                (target / name).mkdir(mode=0o700)
+                self.merged(tree, path, target / name)
+                shutil.copystat(found, target / name)
+            else:
+                self._entry(found, target / name)
 
     def _entry(self, source: Path, target: Path) -> None:
         found = source.lstat()

@@ -177,6 +177,7 @@ class _Exchange(HTTPMessageDelegate):
         self._connection = connection
         self._body = bytearray()
         self._too_long = False
+        self._refusal = ""
         self._file: IO[bytes] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -194,11 +195,21 @@ class _Exchange(HTTPMessageDelegate):
 
     def data_received(self, chunk: bytes) -> None:
         if self._file:
-            self._file.write(chunk)
+            self._keep(chunk)
         elif len(self._body) + len(chunk) <= MAX_BODY:
             self._body += chunk
         else:
             self._too_long = True
+
+    def _keep(self, chunk: bytes) -> None:
+        assert self._file
+        if not self._refusal:
+            try:
+                self._file.write(chunk)
+            except OSError as error:  # a full disk: what is there of the body is of no use
+                self._refusal = f"the body cannot be kept: {error.strerror}"
+                with contextlib.suppress(OSError):  # it cannot write its rest either
+                    self._file.close()
 
     def finish(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._answer())
@@ -225,8 +236,13 @@ class _Exchange(HTTPMessageDelegate):
     async def _asked(self) -> Answer:
         if self._too_long:
             return Reply(413, {"message": f"the body is longer than {MAX_BODY:,} bytes"})
-        if self._file:
-            self._file.seek(0)
+        if self._file and not self._refusal:
+            try:
+                self._file.seek(0)  # which writes the rest
+            except OSError as error:
+                self._refusal = f"the body cannot be kept: {error.strerror}"
+        if self._refusal:
+            return Reply(500, {"message": self._refusal})
         request = Request(
             self._method,
             self._path,

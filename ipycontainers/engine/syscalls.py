@@ -84,6 +84,15 @@ def exit_status(handle: int) -> int | None:
     return None
 
 
+def sync(folder: str | os.PathLike[str]) -> None:
+    """Return when all of the folder's file system is on the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _check(_libc.syncfs(handle))
+    finally:
+        os.close(handle)
+
+
 def hide_from_peers() -> None:
     """Until the next execve no other process of this user may look into this one or open its exe.
 

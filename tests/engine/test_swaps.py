@@ -7,7 +7,6 @@ when they build a root (bwrap: below /oldroot) and as everybody else does.
 from __future__ import annotations
 
 import contextlib
-import gc
 import io
 import shutil
 import tarfile
@@ -45,7 +44,6 @@ def docker(own: Engine) -> Iterator[Any]:
     for container in client.containers.list(all=True):
         container.remove(force=True, v=True)
     client.close()
-    gc.collect()  # here, where the warning of what is left is expected
 
 
 @pytest.fixture

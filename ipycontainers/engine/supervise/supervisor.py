@@ -19,7 +19,7 @@ from typing import Any
 
 from ipycontainers.engine import launch, syscalls
 from ipycontainers.engine.container import Bundle, ExecSpec
-from ipycontainers.engine.launch.failure import StartError
+from ipycontainers.engine.launch.failure import NOT_EXECUTABLE, StartError
 
 from . import proc, process
 from .client import Client
@@ -162,6 +162,9 @@ class Supervisor:
             client.reply({"error": "not running"})
             return
         spec = ExecSpec.of(request["spec"])
+        if spec.cwd and not spec.cwd.startswith("/"):
+            self._record_exec(request["id"], NOT_EXECUTABLE)
+            raise StartError("Cwd must be an absolute path", NOT_EXECUTABLE)
         session = Session(self._loop, tty=spec.tty, stdin=spec.stdin, once=True, log=None)
         command = self.launcher.exec_argv(self.bundle, spec, self._started.program)
         try:
