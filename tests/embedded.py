@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,14 @@ USER = 1000
 class Engine:
     """One data directory, and at most one engine on it at a time."""
 
-    def __init__(self, folder: Path, launcher: str) -> None:
-        self.data = folder / "data"
-        self.socket = self.data / "run" / "engine.sock"
+    def __init__(
+        self, folder: Path, launcher: str, name: str = "data", mounted: Sequence[str] = ()
+    ) -> None:
+        """``mounted`` is a file system, as words for mount, that the engine alone sees at
+        ``data``; root is needed for that."""
+        self.data = folder / name
+        self.socket = (folder if mounted else self.data) / "run" / "engine.sock"
+        self._mounted = mounted
         self.launcher = launcher
         self.process: subprocess.Popen[bytes] | None = None
         self._log = folder / "log"
@@ -41,7 +47,12 @@ class Engine:
 
     def command(self, *more: str) -> list[str]:
         words = [sys.executable, "-m", "ipycontainers.engine", "--data", str(self.data)]
+        private: list[str] = []
+        if self._mounted:
+            script = f'{shlex.join(["mount", *self._mounted, str(self.data)])} && exec "$@"'
+            private = ["unshare", "-m", "sh", "-c", script, "sh"]
         return [
+            *private,
             *(become(USER) if os.getuid() == 0 else []),
             *words,
             *("--socket", str(self.socket), "--launcher", self.launcher, *more),
@@ -102,17 +113,27 @@ class Engine:
 
 
 @contextlib.contextmanager
-def running(launcher: str, *more: str) -> Iterator[Engine]:
+def running(
+    launcher: str, *more: str, name: str = "data", mounted: Sequence[str] = ()
+) -> Iterator[Engine]:
     folder = Path(tempfile.mkdtemp(prefix="ipyc-"))
-    if os.getuid() == 0:
-        os.chown(folder, USER, USER)
-    engine = Engine(folder, launcher)
+    give(folder)
+    engine = Engine(folder, launcher, name, mounted)
+    if mounted:
+        engine.data.mkdir()
+        give(engine.data)
     try:
         engine.start(*more)
         yield engine
     finally:
         engine.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def give(path: Path) -> None:
+    """To the engine's user."""
+    if os.getuid() == 0:
+        os.chown(path, USER, USER)
 
 
 def processes_of(engine: Engine) -> list[str]:

@@ -8,7 +8,7 @@ capability (as .ci/run does) the same test fails, so nothing is skipped unseen.
     debootstrap  the Debian images can be made sshd         OpenSSH's server is installed
     browser      there is a Chromium          user         a second user can be used
     pypi         pip can install older versions of what we depend on
-    proot        PRoot is installed
+    proot        PRoot is installed           landlock     the kernel has Landlock with file rules
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import TypeVar
 import pytest
 
 CAPABILITIES = frozenset(
-    {"docker", "podman", "debootstrap", "sshd", "browser", "user", "pypi", "proot"}
+    {"docker", "podman", "debootstrap", "sshd", "browser", "user", "pypi", "proot", "landlock"}
 )
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ipycontainers import errors
@@ -40,15 +41,23 @@ def is_possible() -> bool:
 def check(path: Path) -> None:
     """Raises EngineForbidden for a place where another user could have put the socket.
 
-    A place that does not exist is no such place.
+    The folder is 0700 and the socket 0600, both this user's; no folder above is one in which
+    anybody may rename them. A place that does not exist is no such place.
     """
+    for above in path.parent.parents:
+        with suppress(OSError):
+            if stat.S_IMODE(above.stat().st_mode) & (0o002 | stat.S_ISVTX) == 0o002:
+                raise errors.EngineForbidden(
+                    f"anybody may replace what is in {above}, so what listens below is not trusted",
+                    f"chmod o-w {above}, or set IPYCONTAINERS_DATA to another folder",
+                )
     for what, kind in ((path.parent, stat.S_ISDIR), (path, stat.S_ISSOCK)):
         try:
             found = what.lstat()
         except FileNotFoundError:
             return
         mine = found.st_uid == os.getuid() and kind(found.st_mode)
-        if not mine or (what != path and stat.S_IMODE(found.st_mode) & 0o077):
+        if not mine or stat.S_IMODE(found.st_mode) & 0o077:
             raise errors.EngineForbidden(
                 f"{what} is not this user's alone, so what listens there is not trusted",
                 f"rm -r {path.parent}" if mine else f"remove {what}, or set IPYCONTAINERS_DATA",

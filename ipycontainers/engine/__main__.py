@@ -32,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ContainerError as error:
         print(f"{error.message}\n  hint: {error.hint}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"{error.strerror}: {error.filename or data}", file=sys.stderr)
+        print("  hint: name a folder that can be written with --data", file=sys.stderr)
+        return 1
     finally:
         nursery.close()
     return 0

@@ -34,6 +34,7 @@ TRANSITIONS: Mapping[State, frozenset[State]] = MappingProxyType(
 """State → where it may go. ``created → exited`` is a program that could not be started."""
 
 Network = Literal["none", "host", "default"]
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 T = TypeVar("T")
 
 
@@ -54,14 +55,15 @@ class Spec:
     """What is to run and how apart it is to be.
 
     ``user`` is ``docker run --user``'s: uid or name, then perhaps ``:`` and gid or name; empty
-    is root. ``log`` says whether output is kept in ``output.log``. ``network`` "default" is
-    the host's for the time being.
+    is root. ``home`` is that user's, for when ``env`` has no HOME. ``log`` says whether output
+    is kept in ``output.log``. ``network`` "default" is the host's for the time being.
     """
 
     args: tuple[str, ...]
     env: tuple[str, ...] = ()
     cwd: str = "/"
     user: str = ""
+    home: str = ""
     hostname: str = ""
     mounts: tuple[Mount, ...] = ()
     read_only: bool = False
@@ -142,6 +144,12 @@ class Bundle:
             layers=tuple(Path(layer) for layer in plain["layers"]),
             root=Path(plain["root"]) if plain["root"] else None,
         )
+
+
+def environment_of(spec: Spec) -> dict[str, str]:
+    """Of the container's own program."""
+    home = (f"HOME={spec.home}",) if spec.home else ()
+    return environment((f"PATH={DEFAULT_PATH}", *home, *spec.env))
 
 
 def environment(words: tuple[str, ...]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ipycontainers.errors import Invalid, Unsupported
+from ipycontainers.errors import Invalid, NotFound, Unsupported
 
 from . import wire
 from .container import Mount, Network, Spec
@@ -54,6 +54,13 @@ IGNORED = {
     "Dns": "--dns",
     "GroupAdd": "--group-add",
 }
+# Of a bind or volume; those about SELinux, propagation and copying mean nothing here.
+MODES = frozenset(
+    {
+        *("", "ro", "rw", "z", "Z", "nocopy", "cached", "delegated", "consistent"),
+        *("private", "shared", "slave", "rprivate", "rshared", "rslave"),
+    }
+)
 ADJECTIVES = "agile bold calm clever cosy eager fair gentle happy jolly keen kind lively lucid \
 merry neat nimble proud quiet quick ready sharp silent smart solid sunny swift tidy vivid wise"
 NOUNS = "badger beaver bison crane dolphin eagle falcon finch fox gecko hare hawk heron ibis koala \
@@ -151,8 +158,9 @@ def volume(
     """One with a name, or an anonymous one with a new name. Raises Invalid."""
     if name and not NAME.fullmatch(name):
         raise Invalid(
-            f"{name!r} includes invalid characters for a local volume name, "
-            "only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+            f'create {name}: "{name}" includes invalid characters for a local volume name, only '
+            '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. '
+            "If you intended to pass a host directory, use absolute path"
         )
     own = name or secrets.token_hex(32)
     mount = Mount("volume", target, str(volumes / own / "_data"), read_only)
@@ -160,11 +168,16 @@ def volume(
 
 
 def _of_bind(text: str, volumes: Path) -> MountPoint:
-    """SOURCE:TARGET[:MODES]; a source without a slash at its beginning is a volume."""
+    """SOURCE:TARGET[:MODES]; a source without a slash at its beginning is a volume, and
+    a target alone has an anonymous one."""
     source, *rest = str(text).split(":")
-    if not rest or len(rest) > 2:
+    if not rest:
+        return volume("", _target(source), volumes)
+    if len(rest) > 2:
         raise Invalid(f"invalid volume specification: '{text}'")
     target, mode = _target(rest[0]), rest[1] if len(rest) > 1 else ""
+    if unknown := set(mode.split(",")) - MODES:
+        raise Invalid(f"invalid mode: {', '.join(sorted(unknown))}")
     read_only = "ro" in mode.split(",")
     if not source.startswith("/"):
         return volume(source, target, volumes, read_only=read_only, mode=mode)
@@ -175,7 +188,8 @@ def _of_mount(given: Mapping[str, Any], volumes: Path) -> MountPoint:
     kind, source = given.get("Type"), str(given.get("Source") or "")
     target, read_only = _target(str(given.get("Target") or "")), bool(given.get("ReadOnly"))
     if kind == "volume":
-        return volume(source, target, volumes, read_only=read_only)
+        empty = "nocopy" if (given.get("VolumeOptions") or {}).get("NoCopy") else ""
+        return volume(source, target, volumes, read_only=read_only, mode=empty)
     if kind == "tmpfs":
         options = given.get("TmpfsOptions") or {}
         size, mode = int(options.get("SizeBytes") or 0), int(options.get("Mode") or 0o1777)
@@ -213,7 +227,7 @@ def spec(
     host: Mapping[str, Any],
     points: tuple[MountPoint, ...],
 ) -> Spec:
-    """Raises Invalid, and Unsupported for a network that this engine has not."""
+    """Raises Invalid, and NotFound for a network that this engine has not."""
     security = [str(option) for option in host.get("SecurityOpt") or ()]
     words = [*(config["Entrypoint"] or ()), *(config["Cmd"] or ())]
     if not words:
@@ -250,7 +264,7 @@ def environment(config: Mapping[str, Any], container_id: str) -> list[str]:
 
 def network(mode: str) -> Network:
     if mode not in NETWORKS:
-        raise Unsupported(
+        raise NotFound(
             f"network {mode} not found: this engine has none, host and default, which is the host's"
         )
     return NETWORKS[mode]

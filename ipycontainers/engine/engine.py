@@ -19,7 +19,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import secrets
 import shutil
 import threading
@@ -30,7 +29,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ipycontainers.errors import Conflict, EngineError, Invalid, NotFound
+from ipycontainers.errors import Conflict, ContainerError, EngineError, Invalid, NotFound
 from ipycontainers.oci.image import Image
 from ipycontainers.oci.layout import Layout
 
@@ -40,7 +39,6 @@ from .events import Events
 from .execs import Execs
 from .launch import Launcher
 from .record import KILLED, Record, write
-from .validity import signal_number
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +80,11 @@ class Engine:
             self._records[record.id] = record
             if record.is_running:
                 running.append(record)
+        try:
+            self.layout.gc()
+            self.tidy()
+        except (ContainerError, OSError) as error:  # a broken image is told of when it is used
+            logger.warning("cannot tidy up: %s", error)
         return running
 
     def containers(self) -> list[Record]:
@@ -105,7 +108,6 @@ class Engine:
         raise NotFound(f"No such container: {name}")
 
     def image_of(self, name: str) -> Image:
-        """Raises NotFound, in dockerd's words."""
         return self.layout.resolve(name)
 
     def is_busy(self) -> bool:
@@ -155,11 +157,7 @@ class Engine:
         with self._lock:
             owners = {other.name: other.id for other in self._records.values()}
             if record.name in owners:
-                raise Conflict(
-                    f'Conflict. The container name "/{record.name}" is already in use by container '
-                    f'"{owners[record.name]}". You have to remove (or rename) that container to be '
-                    "able to reuse that name."
-                )
+                raise Conflict(_taken(record.name, owners[record.name]))
             record.name = record.name or creation.new_name(owners.__contains__)
             self._records[record.id] = record
 
@@ -187,8 +185,21 @@ class Engine:
             rootfs.remove(record.directory)
             record.directory.mkdir(mode=0o700)
             bundle = self._bundle(record, replace(spec, user=""))
-        run = {"bundle": bundle.to_dict(), "launcher": self.launcher.to_dict()}
-        write(record.directory / "run.json", json.dumps(run).encode())
+        for point in record.mounts:
+            if point.mount.type == "volume" and "nocopy" not in point.mode.split(","):
+                rootfs.fill(bundle, Path(point.mount.source), point.mount.target)
+        self._write_run(record, bundle)
+
+    def tidy(self) -> None:
+        """Removes unpacked layers and roots that nobody needs any more."""
+        with self._lock:
+            try:
+                bundles = [files.bundle(record) for record in self._records.values()]
+            except OSError:
+                return  # one is being made, from layers that nobody names yet
+            aside = rootfs.sweep(self.data, self.layout, bundles)
+        for path in aside:
+            rootfs.remove(path)
 
     def _bundle(self, record: Record, spec: Spec) -> Bundle:
         image = self.layout.resolve(record.image)
@@ -215,7 +226,9 @@ class Engine:
             if record.refusal:
                 raise EngineError(record.refusal)
             self.supervise(record)
-            answer = self.tell(record, {"do": "start"})
+            with record.writing:
+                self._settle(record)
+                answer = self.tell(record, {"do": "start"})
             if "error" in answer:
                 raise self._not_started(record, answer)
             record.move(
@@ -224,6 +237,17 @@ class Engine:
         self.events.publish("container", "start", record.id, record.attributes)
         self.on_start(record)
         return True
+
+    def _settle(self, record: Record) -> None:
+        bundle = files.bundle(record)
+        if bundle.root or any((record.directory / "upper").iterdir()):
+            settled = rootfs.settle(bundle)
+            if settled != bundle:
+                self._write_run(record, settled)
+
+    def _write_run(self, record: Record, bundle: Bundle) -> None:
+        run = {"bundle": bundle.to_dict(), "launcher": self.launcher.to_dict()}
+        write(record.directory / "run.json", json.dumps(run).encode())
 
     def tell(self, record: Record, request: Mapping[str, Any]) -> dict[str, Any]:
         """The supervisor's answer, which is ``{"error": …}`` where there is none."""
@@ -240,7 +264,7 @@ class Engine:
 
     def kill(self, record: Record, signal: str) -> None:
         """Signals the container's first process. Raises Conflict where none runs."""
-        number = signal_number(signal)
+        number = wire.signal_number(signal)
         with record.lock:
             if not record.is_running:
                 raise Conflict(
@@ -327,13 +351,21 @@ class Engine:
         """Raises Conflict, Invalid."""
         name = creation.check_name(name)
         with record.lock, self._lock:
-            if any(other.name == name for other in self._records.values()):
-                raise Conflict(f'Conflict. The container name "/{name}" is already in use')
+            owners = {other.name: other.id for other in self._records.values()}
+            if name in owners:
+                raise Conflict(f"Error when allocating new name: {_taken(name, owners[name])}")
             record.change(name=name)
 
 
 def _ignore(_: Record) -> None:
     """Nobody waits for starts."""
+
+
+def _taken(name: str, owner: str) -> str:
+    return (
+        f'Conflict. The container name "/{name}" is already in use by container "{owner}". '
+        "You have to remove (or rename) that container to be able to reuse that name."
+    )
 
 
 def _loaded(directory: Path) -> Record | None:
@@ -358,24 +390,3 @@ def _read_exit(directory: Path) -> tuple[int, str, float]:
         return int(told["code"]), str(told.get("error") or ""), float(told["finished"])
     except (OSError, ValueError, KeyError, TypeError):
         return KILLED, "its supervisor was killed", time.time()
-
-
-def prepare_data(data: Path) -> int:
-    """Makes the folder and takes its lock, whose descriptor is returned.
-
-    Raises Conflict while another engine has it.
-    """
-    import fcntl
-
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    data.chmod(0o700)
-    lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        raise Conflict(f"another engine has {data}", "ipycontainers engine status") from error
-    shutil.rmtree(data / "tmp", ignore_errors=True)
-    for name in ("tmp", "containers", "volumes"):
-        (data / name).mkdir(mode=0o700, exist_ok=True)
-    return lock

@@ -33,6 +33,7 @@ from ipycontainers.oci import unpack
 from ipycontainers.oci.inside import Inside
 
 from .container import Bundle
+from .overlay import escaped
 from .record import Record
 
 
@@ -79,7 +80,7 @@ def _in_volume(record: Record, path: str) -> tuple[Path, str] | None:
 
 @contextlib.contextmanager
 def _mounted(made: Bundle) -> Iterator[Path]:
-    layers = ":".join(str(layer) for layer in reversed(made.layers))
+    layers = ":".join(escaped(str(layer)) for layer in reversed(made.layers))
     with tempfile.TemporaryDirectory(dir=made.directory) as merged:
         places = (layers, str(made.directory / "upper"), str(made.directory / "work"), merged)
         program = [sys.executable, "-I", "-S", str(Path(__file__).with_name("overlay.py")), *places]
@@ -112,14 +113,20 @@ def look(record: Record, path: str) -> Status:
 
 
 def _shown(path: str) -> str:
+    if path.endswith("/."):
+        return "."
     return posixpath.basename(posixpath.normpath(path)) or "/"
 
 
 @contextlib.contextmanager
-def _found(record: Record, path: str) -> Iterator[None]:
+def _found(record: Record, path: str, folder: bool) -> Iterator[None]:
     try:
         yield
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except FileNotFoundError as error:
+        raise _missing(record, path) from error
+    except NotADirectoryError as error:
+        if folder:
+            raise Invalid("extraction point is not a directory") from error
         raise _missing(record, path) from error
 
 
@@ -128,7 +135,7 @@ def _entry(record: Record, path: str, *, folder: bool = False) -> Iterator[tuple
     """A folder and a name in it; of a path that means a ``folder``, that and "."."""
     with contextlib.ExitStack() as opened:
         root, inner = opened.enter_context(root_at(record, path))
-        opened.enter_context(_found(record, path))
+        opened.enter_context(_found(record, path, folder))
         inside = opened.enter_context(contextlib.closing(Inside(root)))
         if folder or path.endswith(("/", "/.")):
             yield opened.enter_context(inside.folder(inner)), "."
@@ -137,11 +144,12 @@ def _entry(record: Record, path: str, *, folder: bool = False) -> Iterator[tuple
             yield parent, name
 
 
-def put(record: Record, path: str, source: IO[bytes]) -> None:
-    """Unpacks a tar below the folder ``path``. Raises NotFound, Invalid, UnsafeLayer."""
-    with _entry(record, path, folder=True) as (folder, _):
+def put(record: Record, path: str, source: IO[bytes], *, strict: bool = False) -> None:
+    """Unpacks a tar below the folder ``path``; when ``strict``, no file takes a folder's place
+    and no folder a file's. Raises NotFound, Invalid, UnsafeLayer."""
+    with record.writing, _entry(record, path, folder=True) as (folder, _):
         try:
-            unpack.layer(source, f"/proc/self/fd/{folder}", overlay=False)
+            unpack.layer(source, f"/proc/self/fd/{folder}", overlay=False, strict=strict)
         except OSError as error:
             raise Invalid(f"cannot unpack into {path}: {error.strerror}") from error
 

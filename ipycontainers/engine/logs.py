@@ -8,6 +8,7 @@ for more.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -84,15 +85,20 @@ class Log:
         """The last ``tail`` lines; a record may hold several."""
         lines: deque[Record] = deque(maxlen=self._selection.tail)
         for record in found:
-            lines.extend(
-                Record(record.stream, record.time, line)
-                for line in record.data.splitlines(keepends=True)
-            )
+            lines.extend(Record(record.stream, record.time, line) for line in _lines(record.data))
         return lines
 
     def _shown(self, record: Record) -> bytes:
-        data = record.data
-        if self._selection.timestamps:
-            stamp = f"{wire.time_text(record.time / 1e9)} ".encode()
-            data = b"".join(stamp + line for line in data.splitlines(keepends=True))
-        return data if self._selection.tty else wire.frame(record.stream, data)
+        """A frame for each line: a client takes what it reads at once for one."""
+        stamp = f"{wire.time_text(record.time / 1e9)} ".encode()
+        lines = [
+            stamp + line if self._selection.timestamps else line for line in _lines(record.data)
+        ]
+        if self._selection.tty:
+            return b"".join(lines)
+        return b"".join(wire.frame(record.stream, line) for line in lines)
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """With their ends; a carriage return ends none, as in progress bars."""
+    return re.findall(rb"[^\n]*\n|[^\n]+", data)

@@ -19,7 +19,7 @@ MS_REC, MS_PRIVATE = 0x4000, 0x40000
 
 
 def main(layers: str, upper: str, work: str, merged: str) -> None:
-    """``layers``: the newest first, with colons, as overlayfs wants them."""
+    """``layers``: the newest first, each escaped, with colons, as overlayfs wants them."""
     libc = ctypes.CDLL(None, use_errno=True)
     uid, gid = os.getuid(), os.getgid()
     _check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS), "unshare")
@@ -27,7 +27,7 @@ def main(layers: str, upper: str, work: str, merged: str) -> None:
     _write("/proc/self/uid_map", f"0 {uid} 1")
     _write("/proc/self/gid_map", f"0 {gid} 1")
     _check(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "mount")
-    options = f"lowerdir={layers},upperdir={upper},workdir={work},userxattr"
+    options = f"lowerdir={layers},upperdir={_escaped(upper)},workdir={_escaped(work)},userxattr"
     mounted = libc.mount(b"overlay", os.fsencode(merged), b"overlay", 0, os.fsencode(options))
     _check(mounted, "mount overlay")
     os.chroot(merged)
@@ -35,6 +35,15 @@ def main(layers: str, upper: str, work: str, merged: str) -> None:
     os.write(1, b"+")
     while os.read(0, 4096):
         pass
+
+
+def escaped(path: str) -> str:
+    """As a part of lowerdir=: overlayfs takes a comma for the end and a colon for the next."""
+    return _escaped(path).replace(":", "\\:")
+
+
+def _escaped(path: str) -> str:
+    return path.replace("\\", "\\\\").replace(",", "\\,")
 
 
 def _write(path: str, text: str) -> None:

@@ -4,19 +4,22 @@
     socket    $XDG_RUNTIME_DIR/ipycontainers/engine.sock, else DATA/run/engine.sock
 
 Data elsewhere than by XDG's rules have their socket beside them: another directory is
-another engine.
+another engine. Where that path is longer than a socket's may be, it is in a folder of the
+user's own, /tmp/ipycontainers-UID-HASH, whose owner and mode are checked like any other's.
 
 Knows: the environment. Does not know: whether anything is there.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 DATA = "IPYCONTAINERS_DATA"
 SOCKET = "engine.sock"
+LONGEST_SOCKET = 107  # bytes of sun_path, without its end (unix(7))
 
 
 def data(environ: Mapping[str, str] = os.environ) -> Path:
@@ -30,13 +33,22 @@ def socket(environ: Mapping[str, str] = os.environ, at: Path | None = None) -> P
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     # Path's is_dir raises where it may not look.
     if runtime and os.path.isdir(runtime) and at == _usual(environ):  # noqa: PTH112
-        return Path(runtime) / "ipycontainers" / SOCKET
-    return at / "run" / SOCKET
+        return _short(Path(runtime) / "ipycontainers" / SOCKET)
+    return _short(at / "run" / SOCKET)
 
 
 def log(environ: Mapping[str, str] = os.environ, at: Path | None = None) -> Path:
     """What an engine that was started on demand has printed."""
     return (at or data(environ)) / "engine.log"
+
+
+def _short(path: Path) -> Path:
+    name = os.fsencode(path)
+    if len(name) <= LONGEST_SOCKET:
+        return path
+    return (
+        Path(f"/tmp/ipycontainers-{os.getuid()}-{hashlib.sha256(name).hexdigest()[:16]}") / SOCKET
+    )
 
 
 def _usual(environ: Mapping[str, str]) -> Path:

@@ -59,6 +59,8 @@ class Record:
     started: float = 0
     finished: float = 0
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    writing: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """Held while its files are written to from here, and while it begins to run."""
     execs: dict[str, Exec] = field(default_factory=dict, repr=False)
     claimed: bool = False  # somebody is removing it, and may still be ending it
 
@@ -112,7 +114,7 @@ class Record:
         return {**self._plain(), "execs": live, "log": log}
 
     def _plain(self) -> dict[str, Any]:
-        left_out = ("lock", "execs", "directory", "mounts", "claimed")
+        left_out = ("lock", "writing", "execs", "directory", "mounts", "claimed")
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         plain = {name: value for name, value in plain.items() if name not in left_out}
         return {**plain, "mounts": [asdict(mount) for mount in self.mounts]}

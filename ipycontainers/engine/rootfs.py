@@ -7,6 +7,7 @@
     CONTAINER/root/               … or this is the container's own copy
     CONTAINER/etc/                hostname, hosts, resolv.conf, bound over the image's
     CONTAINER/tmp/ shm/ tmpfs/    for launchers that cannot mount
+    CONTAINER/binds/N             a link to the source of mount N, whatever is in its name
 
 Each of the shared ones is made beside its place and renamed, so a name means it is whole.
 
@@ -18,19 +19,22 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import posixpath
+import secrets
 import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from ipycontainers.errors import Invalid
 from ipycontainers.oci import Image, Layer, Layout, unpack
 from ipycontainers.oci.inside import Inside
 
-from . import users
+from . import syscalls, users
 from .container import Bundle, Mount, Spec
 from .launch import Launcher
 from .tree import Tree
@@ -62,22 +66,85 @@ def prepare(
         root = directory / "root"
         copy(_merged(layout, image, data), root)
         layers = ()
-    for name in ("upper", "work", "tmp", "shm", "tmpfs"):
+    for name in ("upper", "work", "tmp", "shm", "tmpfs", "binds"):
         (directory / name).mkdir()
     tree = Tree((root,) if root else layers)
-    spec = _settle(spec, tree)
+    user = users.find(spec.user, tree.text)
+    has_home = any(word.startswith("HOME=") for word in spec.env)
+    spec = replace(spec, user=user.numbers, home="" if has_home else user.home)
     _write_etc(directory / "etc", spec.hostname or id[:12])
-    if root:
-        _make_places(root, spec)
+    taken = {tree.real(mount.target) for mount in spec.mounts}
+    own = [mount for mount in generated(directory) if tree.real(mount.target) not in taken]
+    spec = replace(spec, mounts=(*own, *spec.mounts))
     for number, mount in enumerate(spec.mounts):
         if mount.type == "tmpfs":
             (directory / "tmpfs" / str(number)).mkdir()
-    return Bundle(id, directory, spec, layers, root)
+        else:
+            (directory / "binds" / str(number)).symlink_to(mount.source)
+    return settle(Bundle(id, directory, spec, layers, root))
+
+
+def generated(directory: Path) -> tuple[Mount, ...]:
+    """The container's own files for its name and the network's, as mounts."""
+    names = ("hostname", "hosts", "resolv.conf")
+    return tuple(Mount("bind", f"/etc/{name}", str(directory / "etc" / name)) for name in names)
+
+
+def settle(bundle: Bundle) -> Bundle:
+    """With mount targets and a working directory that no link of the container leads elsewhere.
+
+    To be done before each start while nothing writes there: an earlier run, or an archive, may
+    have put a link where a folder was, and launchers would follow it out of the root. Raises
+    ``Invalid`` where a link stands for what must be a folder.
+    """
+    upper = bundle.directory / "upper"
+    tree = Tree((bundle.root,) if bundle.root else (*bundle.layers, upper))
+    for path in ("/dev", "/proc", "/sys"):
+        found = tree.find(path)
+        if found and (found.is_symlink() or not found.is_dir()):
+            raise Invalid(f"{path} of the container is no folder, so nothing can be mounted there")
+    spec = replace(
+        bundle.spec,
+        cwd=tree.real(bundle.spec.cwd or "/"),
+        mounts=tuple(
+            replace(mount, target=tree.real(mount.target)) for mount in bundle.spec.mounts
+        ),
+    )
+    if bundle.root:
+        _make_places(bundle.root, spec)
+    return replace(bundle, spec=spec)
+
+
+def fill(bundle: Bundle, volume: Path, target: str) -> None:
+    """What the image has at ``target``, into a volume that is empty; as docker does."""
+    tree = Tree((bundle.root,) if bundle.root else bundle.layers)
+    source = tree.real(target)
+    folder = tree.find(source)
+    if folder and folder.is_dir() and not any(volume.iterdir()):
+        _Copying().merged(tree, source, volume)
+        shutil.copystat(folder, volume)
+
+
+def sweep(data: Path, layout: Layout, bundles: Iterable[Bundle]) -> list[Path]:
+    """Puts aside what neither an image nor a container needs, and what a killed engine was
+    making; the folders to be removed. Nothing may be prepared meanwhile."""
+    images = [image for _, image in layout.images()]
+    needed = {_short(str(layer.diff_id)) for image in images for layer in image.layers}
+    needed |= {layer.name for bundle in bundles for layer in bundle.layers} | {"init"}
+    roots = {_short(str(image.id)) for image in images}
+    aside = []
+    for kind, kept in (("layers", needed), ("roots", roots)):
+        for path in (data / kind).glob("*") if (data / kind).is_dir() else ():
+            if path.name not in kept:
+                target = path.with_name(f".{secrets.token_hex(8)}")
+                path.rename(target)
+                aside.append(target)
+    return aside
 
 
 def image_root(data: Path, image_id: str) -> Path:
     """Where an image's merged root is, if it was ever needed."""
-    return data / "roots" / image_id.partition(":")[2][:12]
+    return data / "roots" / _short(image_id)
 
 
 def remove(directory: Path) -> None:
@@ -105,12 +172,16 @@ def copy(source: Path, target: Path) -> None:
 # --- shared -----------------------------------------------------------------------------------
 
 
+def _short(digest: str) -> str:
+    return digest.partition(":")[2][:12]
+
+
 def _layer(layout: Layout, layer: Layer, data: Path) -> Path:
     def make(folder: Path) -> None:
         with layout.open_layer(layer) as stream:
             unpack.layer(stream, folder, overlay=True)
 
-    return _once(data / "layers" / str(layer.diff_id).partition(":")[2][:12], make)
+    return _once(data / "layers" / _short(str(layer.diff_id)), make)
 
 
 def _merged(layout: Layout, image: Image, data: Path) -> Path:
@@ -139,8 +210,10 @@ def _once(place: Path, make: Callable[[Path], None]) -> Path:
     try:
         temporary.chmod(0o755)
         make(temporary)
+        syscalls.sync(temporary)  # else a crash of the machine could leave a name without content
         try:
             temporary.rename(place)
+            syscalls.sync(place.parent)
         except OSError as err:  # somebody was faster
             if err.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
@@ -152,29 +225,20 @@ def _once(place: Path, make: Callable[[Path], None]) -> Path:
 # --- one container's --------------------------------------------------------------------------
 
 
-def _settle(spec: Spec, tree: Tree) -> Spec:
-    user = users.find(spec.user, tree.text)
-    has_home = any(word.startswith("HOME=") for word in spec.env)
-    return replace(
-        spec,
-        user=user.numbers,
-        env=spec.env if has_home else (*spec.env, f"HOME={user.home}"),
-        cwd=tree.real(spec.cwd or "/"),
-        mounts=tuple(_settled(mount, tree) for mount in spec.mounts),
-    )
-
-
-def _settled(mount: Mount, tree: Tree) -> Mount:
-    # bwrap would follow a link of the image to a place of the host.
-    return replace(mount, target=tree.real(mount.target))
-
-
 def _make_places(root: Path, spec: Spec) -> None:
     """What is bound or entered must be there; in layers bwrap makes it, in a copy we do."""
     with closing(Inside(root)) as inside:
         for path in ("/dev", "/proc", "/sys", "/etc", spec.cwd):
             with suppress(NotADirectoryError), inside.folder(path, make=True):
                 pass
+        for mount in spec.mounts:
+            is_folder = mount.type == "tmpfs" or os.path.isdir(mount.source)  # noqa: PTH112
+            with suppress(OSError), inside.parent(mount.target, make=True) as (folder, name, _):
+                if is_folder:
+                    os.mkdir(name, dir_fd=folder)
+                else:
+                    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                    os.close(os.open(name, flags, 0o644, dir_fd=folder))
 
 
 def _write_etc(folder: Path, hostname: str) -> None:
@@ -207,6 +271,19 @@ class _Copying:
         for entry in os.scandir(source):
             self._entry(Path(entry.path), target / entry.name)
         shutil.copystat(source, target, follow_symlinks=False)
+
+    def merged(self, tree: Tree, source: str, target: Path) -> None:
+        """A folder of several layers into one that is there."""
+        for name in sorted(tree.names(source)):
+            path = posixpath.join(source, name)
+            found = tree.find(path)
+            assert found
+            if found.is_dir() and not found.is_symlink():
+                (target / name).mkdir(mode=0o700)
+                self.merged(tree, path, target / name)
+                shutil.copystat(found, target / name)
+            else:
+                self._entry(found, target / name)
 
     def _entry(self, source: Path, target: Path) -> None:
         found = source.lstat()

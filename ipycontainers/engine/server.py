@@ -43,9 +43,10 @@ from tornado.httputil import (
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.netutil import bind_unix_socket
 
-from ipycontainers.errors import EngineForbidden
+from ipycontainers.errors import EngineForbidden, Invalid
 
 from . import wire
+from .places import LONGEST_SOCKET
 
 MAX_BODY = 8 << 20  # of JSON; dockerd stops reading create's at about the same
 MAX_ARCHIVE = 1 << 42
@@ -123,9 +124,18 @@ class Server(HTTPServerConnectionDelegate):
 
     def listen(self, path: Path) -> None:
         """Raises EngineForbidden where somebody else could put a socket in our place."""
+        if len(os.fsencode(path)) > LONGEST_SOCKET:
+            raise Invalid(
+                f"{path} is longer than the {LONGEST_SOCKET} bytes that a socket's path may have",
+                "name a shorter one with --socket",
+            )
         prepare_folder(path.parent)
         self._http = HTTPServer(self, max_body_size=MAX_ARCHIVE)
-        self._http.add_socket(bind_unix_socket(str(path), mode=0o600))
+        before = os.umask(0o177)  # clients refuse a socket that was open to others for a moment
+        try:
+            self._http.add_socket(bind_unix_socket(str(path), mode=0o600))
+        finally:
+            os.umask(before)
         self._path = path
 
     def close(self) -> None:
@@ -167,6 +177,7 @@ class _Exchange(HTTPMessageDelegate):
         self._connection = connection
         self._body = bytearray()
         self._too_long = False
+        self._refusal = ""
         self._file: IO[bytes] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -184,11 +195,21 @@ class _Exchange(HTTPMessageDelegate):
 
     def data_received(self, chunk: bytes) -> None:
         if self._file:
-            self._file.write(chunk)
+            self._keep(chunk)
         elif len(self._body) + len(chunk) <= MAX_BODY:
             self._body += chunk
         else:
             self._too_long = True
+
+    def _keep(self, chunk: bytes) -> None:
+        assert self._file
+        if not self._refusal:
+            try:
+                self._file.write(chunk)
+            except OSError as error:  # a full disk: what is there of the body is of no use
+                self._refusal = f"the body cannot be kept: {error.strerror}"
+                with contextlib.suppress(OSError):  # it cannot write its rest either
+                    self._file.close()
 
     def finish(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._answer())
@@ -215,8 +236,13 @@ class _Exchange(HTTPMessageDelegate):
     async def _asked(self) -> Answer:
         if self._too_long:
             return Reply(413, {"message": f"the body is longer than {MAX_BODY:,} bytes"})
-        if self._file:
-            self._file.seek(0)
+        if self._file and not self._refusal:
+            try:
+                self._file.seek(0)  # which writes the rest
+            except OSError as error:
+                self._refusal = f"the body cannot be kept: {error.strerror}"
+        if self._refusal:
+            return Reply(500, {"message": self._refusal})
         request = Request(
             self._method,
             self._path,

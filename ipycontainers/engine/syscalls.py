@@ -10,13 +10,24 @@ import ctypes
 import fcntl
 import os
 import platform
+import stat
 import struct
+from collections.abc import Iterable
 
 MACHINE = platform.machine()
 _SETNS = {"x86_64": 308, "aarch64": 268}
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _LANDLOCK_CREATE = 444  # the same on every architecture, as all newer calls are
+_LANDLOCK_ADD_RULE = 445
 _LANDLOCK_RESTRICT = 446
+_RULE_PATH_BENEATH = 1
+_SCOPES_SINCE = 6  # ABI of Landlock, Linux 6.12
+_RENAMES_SINCE = 2  # Linux 5.19; before, no file could be moved to another folder
+_TRUNCATES_SINCE = 3
+_READ = 1 << 0 | 1 << 2 | 1 << 3  # execute, read a file, read a folder
+_WRITE = (1 << 14) - 1 & ~_READ  # write, remove, make, move
+_TRUNCATE = 1 << 14
+_OF_A_FILE = 1 << 0 | 1 << 1 | 1 << 2 | _TRUNCATE
 
 CLONE_PARENT = 0x00008000
 CLONE_NEWUSER = 0x10000000
@@ -73,6 +84,15 @@ def exit_status(handle: int) -> int | None:
     return None
 
 
+def sync(folder: str | os.PathLike[str]) -> None:
+    """Return when all of the folder's file system is on the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _check(_libc.syncfs(handle))
+    finally:
+        os.close(handle)
+
+
 def hide_from_peers() -> None:
     """Until the next execve no other process of this user may look into this one or open its exe.
 
@@ -90,17 +110,51 @@ def load_filter(program: bytes) -> None:
 
 def has_signal_scope() -> bool:
     """Whether this kernel's Landlock can keep signals within a domain (ABI 6, Linux 6.12)."""
-    return int(_libc.syscall(_LANDLOCK_CREATE, None, 0, 1)) >= 6
+    return _landlock() >= _SCOPES_SINCE
 
 
-def scope_signals() -> None:
-    """From now on this process and its children can signal only one another."""
-    attributes = struct.pack("QQQ", 0, 0, _SCOPE_SIGNAL)
+def has_file_rules() -> bool:
+    """Whether this kernel's Landlock can keep file access within folders (ABI 2, Linux 5.19)."""
+    return _landlock() >= _RENAMES_SINCE
+
+
+def _landlock() -> int:
+    return int(_libc.syscall(_LANDLOCK_CREATE, None, 0, 1))
+
+
+def confine(readable: Iterable[str], writable: Iterable[str]) -> None:
+    """From now on this process and its children reach only these files and what is below them,
+    and signal only one another; each as far as this kernel's Landlock can. Paths that are not
+    there are left out."""
+    version = _landlock()
+    if version < _RENAMES_SINCE:
+        return
+    write = _WRITE | (_TRUNCATE if version >= _TRUNCATES_SINCE else 0)
+    attributes = struct.pack("Q", _READ | write)
+    if version >= _SCOPES_SINCE:
+        attributes += struct.pack("QQ", 0, _SCOPE_SIGNAL)
     ruleset = _check(_libc.syscall(_LANDLOCK_CREATE, attributes, len(attributes), 0))
     try:
+        for paths, access in ((readable, _READ), (writable, _READ | write)):
+            for path in paths:
+                _allow(ruleset, path, access)
         _check(_libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0))
     finally:
         os.close(ruleset)
+
+
+def _allow(ruleset: int, path: str, access: int) -> None:
+    try:
+        handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        if not stat.S_ISDIR(os.fstat(handle).st_mode):
+            access &= _OF_A_FILE
+        rule = struct.pack("=Qi", access, handle)
+        _check(_libc.syscall(_LANDLOCK_ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, 0))
+    finally:
+        os.close(handle)
 
 
 def enter(namespace: int) -> None:

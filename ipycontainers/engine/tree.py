@@ -66,6 +66,16 @@ class Tree:
                 return found
         return None
 
+    def names(self, path: str) -> set[str]:
+        """What is in the folder ``path``, on whose way are no links."""
+        inner = path.strip("/")
+        found: set[str] = set()
+        for layer in self._layers:
+            _, folder = _look(layer, inner.split("/")) if inner else (True, layer)
+            if folder and folder.is_dir() and not folder.is_symlink():
+                found.update(child.name for child in folder.iterdir())
+        return {name for name in found if self.find(f"{inner}/{name}")}
+
     def text(self, path: str) -> str:
         """A small file's; "" when there is none."""
         try:

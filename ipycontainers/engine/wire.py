@@ -15,9 +15,12 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
+
+from ipycontainers.errors import Invalid
 
 Json = dict[str, Any]
 
@@ -97,6 +100,22 @@ def seconds_of(text: str) -> int:
         return int(moment.replace(tzinfo=timezone.utc).timestamp())
     except ValueError:
         return 0
+
+
+def signal_number(text: str) -> int:
+    """ "KILL", "SIGKILL" or "9". Raises Invalid, in dockerd's words.
+
+    >>> signal_number("SIGTERM"), signal_number("9")
+    (15, 9)
+    """
+    name = text.upper().removeprefix("SIG")
+    try:
+        number = int(name) if name.isdigit() else int(signal.Signals[f"SIG{name}"])
+    except KeyError:
+        number = 0
+    if not 0 < number <= signal.SIGRTMAX:
+        raise Invalid(f"Invalid signal: {text}")
+    return number
 
 
 def filters(text: str) -> dict[str, list[str]]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import os
+import posixpath
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +69,29 @@ class Inside:
             yield walk.folder
         finally:
             walk.close()
+
+    def text(self, path: str, longest: int = 1 << 20) -> str:
+        """Of a small file, links followed inside the root; "" when there is none to be read."""
+        try:
+            return self._text(path, longest, MOST_LINKS)
+        except (OSError, UnsafeLayer):
+            return ""
+
+    def _text(self, path: str, longest: int, links: int) -> str:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with self.parent(path) as (folder, name, real):
+            try:
+                handle = os.open(name, flags, dir_fd=folder)
+            except OSError as error:
+                if error.errno != errno.ELOOP or not links:
+                    raise
+                target = os.readlink(name, dir_fd=folder)
+            else:
+                with os.fdopen(handle, encoding="utf-8", errors="replace") as file:
+                    is_file = stat.S_ISREG(os.fstat(handle).st_mode)
+                    return file.read(longest) if is_file else ""
+        above = "" if target.startswith("/") else f"{posixpath.dirname(real)}/"
+        return self._text(above + target, longest, links - 1)
 
 
 class _Walk:

@@ -96,10 +96,12 @@ def layer(
     *,
     overlay: bool,
     record: Unpacked | None = None,
+    strict: bool = False,
 ) -> Unpacked:
     """Unpack one layer into ``folder``, which exists; reads ``stream`` to its end.
 
-    ``record`` is of the layers below and is updated. Raises UnsafeLayer, Invalid, what
+    ``record`` is of the layers below and is updated. ``strict`` refuses, as Invalid, what
+    would put a file in a folder's place or a folder in a file's. Raises UnsafeLayer, Invalid, what
     ``stream`` raises (IntegrityError at the end of a verified one), and Unsupported
     where the file system cannot mark whiteouts. After an error the state of the folder
     is undefined, but nothing outside it was touched.
@@ -107,7 +109,7 @@ def layer(
     record = record if record is not None else Unpacked()
     tar = decompressed(buffered(stream))
     with closing(Inside(folder)) as inside, reading("the layer"):
-        unpacking = _Layer(inside, record, overlay)
+        unpacking = _Layer(inside, record, overlay, strict)
         for entry, content in entries(tar, "the layer"):
             with _blaming(entry.name):
                 unpacking.add(entry, content)
@@ -130,8 +132,9 @@ def root(layout: Layout, image: Image, folder: str | os.PathLike[str]) -> Unpack
 class _Layer:
     """One layer on its way into a folder."""
 
-    def __init__(self, inside: Inside, record: Unpacked, overlay: bool) -> None:
+    def __init__(self, inside: Inside, record: Unpacked, overlay: bool, strict: bool) -> None:
         self._inside, self._record, self._overlay = inside, record, overlay
+        self._strict = strict
         self._own: set[str] = set()  # real paths from this layer, which its whiteouts spare
         self._folders: dict[str, tuple[int, float]] = {}  # mode and time that they get at last
         self._hidden: list[tuple[str, str]] = []  # for overlay: folder and name, made at last
@@ -151,6 +154,7 @@ class _Layer:
                 self._folders[real] = (_readable(entry), entry.mtime)
                 self._own_up(entry, real)
                 return
+            self._refuse_another_kind(entry, folder, name, real)
             if not self._make(entry, content, folder, name, real):
                 self._record.skipped.append(real)
                 return
@@ -178,6 +182,17 @@ class _Layer:
                 os.utime(handle, (mtime, mtime))
             finally:
                 os.close(handle)
+
+    def _refuse_another_kind(
+        self, entry: tarfile.TarInfo, folder: int, name: str, real: str
+    ) -> None:
+        there = _mode(folder, name) if self._strict else None
+        if there is not None and stat.S_ISDIR(there) != entry.isdir():
+            kinds = ("non-directory", "directory")
+            raise Invalid(
+                f'cannot overwrite {kinds[stat.S_ISDIR(there)]} "/{real}" '
+                f"with {kinds[entry.isdir()]}"
+            )
 
     def _make(
         self, entry: tarfile.TarInfo, content: IO[bytes] | None, folder: int, name: str, real: str

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,7 +34,6 @@ discover.usual = lambda environ, platform="linux": (
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder of the user's own; the engine that was started there is gone afterwards."""
     require(sys.platform == "linux", "user", "containers are made of Linux's own parts")
-    import shutil
     import tempfile
 
     folder = Path(tempfile.mkdtemp(prefix="ipyc-"))
@@ -111,17 +113,22 @@ def listen(path: Path) -> socket.socket:
     path.parent.mkdir(mode=0o700, exist_ok=True)
     sock = socket.socket(socket.AF_UNIX)
     sock.bind(str(path))
+    path.chmod(0o600)
     sock.listen()
     return sock
 
 
-@pytest.mark.parametrize("spoil", ["open folder", "link", "file"])
+@pytest.mark.parametrize("spoil", ["open folder", "open socket", "shared", "link", "file"])
 def test_a_place_that_is_not_this_users_alone_is_not_spoken_to(tmp_path: Path, spoil: str) -> None:
     path = tmp_path / "run" / "engine.sock"
     with listen(path):
         embedded.check(path)
         if spoil == "open folder":
             path.parent.chmod(0o770)
+        elif spoil == "open socket":
+            path.chmod(0o666)
+        elif spoil == "shared":
+            tmp_path.chmod(0o777)
         elif spoil == "link":
             path.parent.rename(tmp_path / "elsewhere")
             path.parent.symlink_to(tmp_path / "elsewhere")
@@ -173,6 +180,72 @@ def test_where_it_listens(tmp_path: Path) -> None:
     environ["IPYCONTAINERS_DATA"] = str(tmp_path / "mine")
     assert places.socket(environ) == tmp_path / "mine/run/engine.sock"
     assert places.log(environ) == tmp_path / "mine/engine.log"
+
+
+def test_a_long_path_gets_a_short_socket_of_the_users_own(home: Path) -> None:
+    data = home / ("d" * 120) / "data"
+    program = (
+        "from ipycontainers.engine import places\n"
+        "print(connect().engine_name, places.socket()); embedded.stop()"
+    )
+    ran = run(home, program, IPYCONTAINERS_DATA=str(data))
+    name, _, path = ran.stdout.strip().partition(" ")
+    assert name == "ipycontainers", ran.stderr
+    socket_ = Path(path)
+    assert socket_.parent.parent == Path("/tmp")
+    found = socket_.parent.stat()
+    assert stat.S_IMODE(found.st_mode) == 0o700
+    shutil.rmtree(socket_.parent)
+    other = places.socket({"IPYCONTAINERS_DATA": f"{data}2"})
+    assert other.parent != socket_.parent
+
+
+def test_a_short_socket_that_another_user_prepared_is_refused(home: Path) -> None:
+    require(os.getuid() == 0, "user", "needs root, to be two users")
+    data = home / ("e" * 120)
+    program = "from ipycontainers.engine import places\nprint(places.socket().parent)"
+    folder = Path(run(home, program, IPYCONTAINERS_DATA=str(data)).stdout.strip())
+    folder.mkdir(mode=0o700)  # root's
+    try:
+        ran = run(home, "connect()", IPYCONTAINERS_DATA=str(data))
+        assert f"{folder} is not" in ran.stderr
+    finally:
+        folder.rmdir()
+
+
+@pytest.mark.parametrize("left", ["socket", "lock"])
+def test_what_a_killed_engine_left_does_no_harm(home: Path, left: str) -> None:
+    first = run(home, "print(embedded.start())").stdout
+    os.kill(int(first), signal.SIGKILL)
+    if left == "lock":
+        (home / ".local/share/ipycontainers/run/engine.sock").unlink()
+    assert wait_for(lambda: not Path(f"/proc/{first.strip()}/cmdline").exists())
+    second = run(home, "print(embedded.start())")
+    assert second.stdout not in ("", first), second.stderr
+
+
+@pytest.mark.parametrize("how", ["read-only", "full"])
+def test_a_place_that_takes_nothing_is_told_in_words(home: Path, how: str) -> None:
+    require(os.getuid() == 0, "user", "needs root, to mount")
+    options = "ro,mode=700,uid=1000" if how == "read-only" else "nr_inodes=3,mode=700,uid=1000"
+    program = "try: connect()\nexcept errors.ContainerError as e: print(e.message, '|', e.hint)"
+    words = [sys.executable, "-c", PRELUDE + program]
+    script = 'mount -t tmpfs -o "$1" tmpfs "$2"; shift 2; exec "$@"'
+    mounting = ["unshare", "-m", "sh", "-c", script, "sh", options, str(home)]
+    ran = subprocess.run(
+        [*mounting, *become(1000), *words],
+        capture_output=True,
+        text=True,
+        env={"HOME": str(home), "PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)},
+        cwd="/",
+        timeout=60,
+        check=False,
+    )
+    message, _, hint = ran.stdout.partition(" | ")
+    why = "Read-only file system" if how == "read-only" else "No space left on device"
+    assert message.startswith("the engine"), ran.stderr
+    assert why in message
+    assert "IPYCONTAINERS_DATA" in hint
 
 
 def test_the_doctor_says_that_it_would_be_started_and_starts_nothing(home: Path) -> None:

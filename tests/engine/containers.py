@@ -72,7 +72,7 @@ class Containers:
     def make(self, *args: str, **spec: Any) -> Container:
         """Not started; its supervisor listens."""
         directory = self.folder / f"c{len(self._made)}"
-        for name in ("", "upper", "work", "etc", "tmp", "shm", "tmpfs"):
+        for name in ("", "upper", "work", "etc", "tmp", "shm", "tmpfs", "binds"):
             (directory / name).mkdir()
         for name in ("hostname", "hosts", "resolv.conf"):
             (directory / "etc" / name).write_text(f"our {name}\n")
@@ -81,9 +81,12 @@ class Containers:
             root = directory / "root"
             rootfs.copy(self._layer, root)
         asked = Spec(args, **{"user": "0:0", **spec})
+        asked = replace(asked, mounts=(*rootfs.generated(directory), *asked.mounts))
         for number, mount in enumerate(asked.mounts):
             if mount.type == "tmpfs":
                 (directory / "tmpfs" / str(number)).mkdir()
+            else:
+                (directory / "binds" / str(number)).symlink_to(mount.source)
         bundle = Bundle(directory.name, directory, asked, () if root else (self._layer,), root)
         run = {"bundle": bundle.to_dict(), "launcher": self.launcher.to_dict()}
         (directory / "run.json").write_text(json.dumps(run))

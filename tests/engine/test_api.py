@@ -400,6 +400,58 @@ def test_files_go_in_and_come_out_in_every_state(docker: Any, image: str, state:
         assert container.exec_run("cat /tmp/a").output == b"text"
 
 
+def test_archives_are_refused_in_words(docker: Any, own: Engine, image: str) -> None:
+    container = start(docker, image, "sleep", "100")
+    container.exec_run("mkdir /tmp/a")
+    with pytest.raises(docker_errors.APIError, match="extraction point is not a directory"):
+        container.put_archive("/bin/sh", archive(a=b""))
+    path = f"/v1.41/containers/{container.id}/archive?path=/tmp&noOverwriteDirNonDir=1"
+    status, _, body = raw(own, f"PUT {path}", archive(a=b""))
+    assert (status, json.loads(body)["message"]) == (
+        400,
+        'cannot overwrite directory "/a" with non-directory',
+    )
+    assert raw(own, f"PUT {path}", archive(b=b""))[0] == 200
+    _, told = container.get_archive("/tmp/.")
+    assert told["name"] == "."
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"working_dir": "rel"}, "the working directory 'rel' is invalid, it needs to be"),
+        ({"cap_add": ["NOPE"]}, 'invalid CapAdd: unknown capability: "CAP_NOPE"'),
+        ({"stop_signal": "NOPE"}, "Invalid signal: NOPE"),
+        ({"volumes": ["/tmp:/x:zz"]}, "invalid mode: zz"),
+        ({"volumes": ["a/b:/x"]}, "If you intended to pass a host directory, use absolute path"),
+        ({"network_mode": "lan"}, "network lan not found"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(
+    docker: Any, image: str, asked: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(docker_errors.APIError) as caught:
+        docker.containers.create(image, ["true"], **asked)
+    assert message in caught.value.explanation
+    assert caught.value.status_code == (404 if "network" in message else 400)
+
+
+def test_each_line_of_a_log_is_a_frame(docker: Any, image: str) -> None:
+    container = start(docker, image, "printf", "a\nb\r1\n\nc")
+    container.wait()
+    assert list(container.logs(stream=True)) == [b"a\n", b"b\r1\n", b"\n", b"c"]
+    assert container.logs(tail=2) == b"\nc"
+
+
+def test_waiting_tells_why_nothing_ran(docker: Any, image: str) -> None:
+    container = docker.containers.create(image, ["absent"])
+    with pytest.raises(docker_errors.APIError):
+        container.start()
+    told = container.wait()
+    assert told["StatusCode"] == 127
+    assert "executable file not found" in told["Error"]["Message"]
+
+
 def test_links_lead_nowhere_outside(docker: Any, own: Engine, image: str) -> None:
     container = start(docker, image, "sleep", "100")
     container.exec_run(["sh", "-c", "ln -s / /tmp/root; ln -s ../../../../../.. /tmp/up"])

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from engine.containers import Containers
+from support import require
 
-from ipycontainers.engine import launch, seccomp
+from ipycontainers.engine import launch, seccomp, syscalls
 from ipycontainers.engine.container import Bundle, ExecSpec, Mount, Spec
+from ipycontainers.engine.launch.ptrace import Ptrace
 from ipycontainers.errors import LaunchError
 
 NAMESPACES = {"pid": "pid", "mount": "mnt", "net": "net", "ipc": "ipc", "uts": "uts"}
@@ -180,6 +182,47 @@ def _errors(tracer: int, *calls: str) -> list[int]:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(words, capture_output=True, text=True, check=True, env=env)
     return [int(line) for line in done.stdout.split()]
+
+
+CONFINED = """
+import os, sys
+from ipycontainers.engine import syscalls
+inside, outside = sys.argv[1:]
+syscalls.no_new_privileges()
+syscalls.confine([os.path.dirname(os.__file__)], [inside])
+def outcome(call):
+    try:
+        call()
+    except OSError as error:
+        return error.strerror
+    return "done"
+for folder in (inside, outside):
+    print(outcome(lambda: open(f"{folder}/file").read()))
+    print(outcome(lambda: open(f"{folder}/file", "a")))
+    print(outcome(lambda: os.mkdir(f"{folder}/made")))
+    print(outcome(lambda: os.rename(f"{folder}/file", f"{inside}/moved/file")))
+    print(outcome(lambda: os.listdir(folder)))
+"""
+
+
+def test_what_a_tracer_traces_is_kept_within_its_files(tmp_path: Path) -> None:
+    require(syscalls.has_file_rules(), "landlock", "the kernel's Landlock has no file rules")
+    for name in ("inside/moved", "outside"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name.partition("/")[0] / "file").touch()
+    words = [sys.executable, "-c", CONFINED, tmp_path / "inside", tmp_path / "outside"]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=env)
+    assert done.stdout.splitlines() == ["done"] * 5 + ["Permission denied"] * 5
+
+
+def test_proot_may_reach_the_container_and_its_mounts(tmp_path: Path) -> None:
+    mounts = (Mount("bind", "/data", "/srv/mine"), Mount("tmpfs", "/t"))
+    bundle = Bundle("id", tmp_path / "c", Spec(("sh",), mounts=mounts), root=tmp_path / "c/root")
+    command = Ptrace("/usr/bin/proot").argv(bundle)
+    assert {"/srv/mine", f"{tmp_path}/c/root"} < set(command.writable)
+    assert str(tmp_path / "c") not in command.writable
+    assert not {"/", "/home", "/root", "/var"} & {*command.readable, *command.writable}
 
 
 def test_the_filters_calls_fail_with_eperm() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import time
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 import embedded
 import images as recipes
 import pytest
-from support import REPOSITORY, wait_for
+from support import REPOSITORY, require, wait_for
 
 IMAGE = "ipycontainers-test/busybox"
 # docker-py leaves the sockets of exec_run to the garbage collector.
@@ -51,6 +52,37 @@ def test_there_is_one_for_a_folder_and_one_for_a_socket(own: embedded.Engine) ->
 def test_a_folder_that_others_may_enter_gets_no_socket(own: embedded.Engine) -> None:
     words = [*own.command(), "--data", f"{own.data}2", "--socket", "/tmp/engine.sock"]
     assert "/tmp" in refused(words)
+
+
+@pytest.mark.parametrize("launcher", ["bubblewrap", "ptrace"])
+@pytest.mark.parametrize("name", ["a b", 'it\'s "$HOME"', "ü→", "c:d", "c,d=e", "b\\s"])
+def test_its_folder_may_have_any_name(launcher: str, name: str) -> None:
+    if launcher == "ptrace":
+        require(shutil.which("proot"), "proot", "PRoot is not installed: apt-get install proot")
+    with embedded.running(launcher, name=name) as own:
+        docker = own.client
+        recipes.ensure(docker, "busybox")
+        script = ["sh", "-c", "cat /etc/hostname; echo 1 >/data/f; echo 2 >/t/f; cat /*/f"]
+        (own.data / "a:b").mkdir()
+        embedded.give(own.data / "a:b")
+        mounts = {
+            "mounts": [{"Type": "bind", "Source": f"{own.data}/a:b", "Target": "/data"}],
+            "tmpfs": {"/t": ""},
+        }
+        container = docker.containers.create(IMAGE, script, hostname="here", **mounts)
+        assert container.put_archive("/tmp", b"\0" * 1024)
+        container.start()
+        assert container.wait()["StatusCode"] == 0
+        assert container.logs() == b"here\n1\n2\n"
+        assert (own.data / "a:b/f").read_text() == "1\n"
+
+
+@pytest.mark.parametrize("option", ["--data", "--socket"])
+def test_a_name_that_cannot_be_is_refused_in_words(own: embedded.Engine, option: str) -> None:
+    own.terminate()
+    name = f"{own.data}\n" if option == "--data" else f"{own.data}/run/{'x' * 100}"
+    why = "line break" if option == "--data" else "longer than the 107 bytes"
+    assert why in refused([*own.command(), option, name])
 
 
 def test_it_leaves_when_it_is_idle_and_not_before() -> None:

@@ -230,3 +230,33 @@ def test_a_caller_cannot_be_reached_by_kill_all(containers: Containers) -> None:
 def _running(words: str) -> list[str]:
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     return [line for line in listed.stdout.splitlines() if line == words]
+
+
+def test_a_variable_reaches_the_program_and_no_launcher(containers: Containers) -> None:
+    variables = ("LD_PRELOAD=/absent.so", "PROOT_LOADER=/absent", "GLIBC_TUNABLES=x=y", "A=1 2")
+    done = containers.run("sh", "-c", "env | grep -c absent; echo $A", env=variables)
+    assert (done.code, done.out, done.err) == (0, b"2\n1 2\n", b"")
+    made = containers.make("sleep", "60", env=variables)
+    made.start()
+    assert made.output("sh", "-c", "echo $GLIBC_TUNABLES") == b"x=y\n"
+
+
+def test_home_is_the_users(containers: Containers) -> None:
+    made = containers.make("sleep", "60", home="/root")
+    made.start()
+    assert made.output("sh", "-c", "echo $HOME", user="ada") == b"/home/ada\n"
+    assert made.output("sh", "-c", "echo $HOME") == b"/root\n"
+    assert made.output("sh", "-c", "echo $HOME", user="ada", env=("HOME=/x",)) == b"/x\n"
+    mine = containers.make("sleep", "60", env=("HOME=/mine",))
+    mine.start()
+    assert mine.output("sh", "-c", "echo $HOME", user="ada") == b"/mine\n"
+
+
+def test_an_exec_where_no_folder_is_does_not_begin(containers: Containers) -> None:
+    made = containers.make("sleep", "60", mounts=(Mount("tmpfs", "/scratch"),))
+    made.start()
+    for path, reason in (("/nope", "no such file or directory"), ("/bin/sh", "not a directory")):
+        answer = made.exec("pwd", cwd=path, name=path[1:3]).answer
+        assert answer["code"] == 126
+        assert answer["error"] == f'chdir to cwd ("{path}") set in config.json failed: {reason}'
+    assert made.output("pwd", cwd="/scratch") == b"/scratch\n"

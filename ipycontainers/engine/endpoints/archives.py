@@ -62,5 +62,6 @@ async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
 
 async def put(engine: Engine, request: Request, name: str) -> Answer:
     assert request.file
-    await asyncio.to_thread(files.put, engine.find(name), _path(request), request.file)
+    record, strict = engine.find(name), request.flag("noOverwriteDirNonDir")
+    await asyncio.to_thread(files.put, record, _path(request), request.file, strict=strict)
     return Reply(200, b"")

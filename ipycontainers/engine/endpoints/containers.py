@@ -15,8 +15,9 @@ from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.events import Queue
 from ipycontainers.engine.record import Record
 from ipycontainers.engine.server import Answer, Reply, Request
-from ipycontainers.errors import Conflict, Invalid
+from ipycontainers.errors import Conflict, Invalid, NotFound
 
+STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 GRACE = 10  # seconds that stop gives a program, as docker's
 
 
@@ -50,6 +51,9 @@ async def create(engine: Engine, request: Request) -> Answer:
 async def listed(engine: Engine, request: Request) -> Answer:
     known = ("label", "status", "name", "id", "ancestor", "exited", "before", "since")
     wanted = filters_of(request, known)
+    for value in wanted.get("status", ()):
+        if value not in STATUSES:
+            raise Invalid(f"Invalid filter 'status={value}'")
     limit = int(request.query.get("limit") or -1)
     everything = request.flag("all") or "status" in wanted or "exited" in wanted or limit > 0
     found = [
@@ -92,7 +96,10 @@ async def start(engine: Engine, request: Request, name: str) -> Answer:
 
 
 async def kill(engine: Engine, request: Request, name: str) -> Answer:
-    record = engine.find(name)
+    try:
+        record = engine.find(name)
+    except NotFound as error:
+        raise NotFound(f"Cannot kill container: {name}: {error.message}") from error
     await asyncio.to_thread(engine.kill, record, request.query.get("signal") or "KILL")
     return Reply(204)
 

@@ -76,6 +76,8 @@ async def load(engine: Engine, request: Request) -> Answer:
         names = await asyncio.to_thread(archive.load, request.file, engine.layout)
     except ContainerError as error:
         return _progress(wire.failed_line(error.message))
+    except OSError as error:
+        return _progress(wire.failed_line(f"the image cannot be kept: {error.strerror}"))
     for name in names:
         engine.events.publish("image", "load", name, {"name": name})
     return _progress(*(wire.line({"stream": f"{_what(name)}: {name}\n"}) for name in names))
@@ -120,6 +122,7 @@ def _remove(engine: Engine, name: str, force: bool) -> list[dict[str, str]]:
     _check_unused(engine, image, name, force)
     engine.layout.remove(image)
     engine.layout.gc()
+    engine.tidy()
     return _told(engine, image, names, deleted=True)
 
 

@@ -305,7 +305,8 @@ async def _wait(engine: Engine, record: Record, condition: str) -> AsyncIterator
                     code = int(event["Actor"]["Attributes"]["exitCode"])
                 if event["Action"] in (over, "destroy"):
                     break
-    yield wire.line({"Error": None, "StatusCode": code})
+    error = {"Message": record.error} if record.error else None
+    yield wire.line({"Error": error, "StatusCode": code})
 
 
 # --- exec ----------------------------------------------------------------------------------------

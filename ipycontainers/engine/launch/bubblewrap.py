@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ipycontainers.engine import seccomp
-from ipycontainers.engine.container import Bundle, ExecSpec, Mount, Spec, environment
+from ipycontainers.engine.container import (
+    DEFAULT_PATH,
+    Bundle,
+    ExecSpec,
+    Mount,
+    Spec,
+    environment,
+    environment_of,
+)
 from ipycontainers.engine.syscalls import CAPABILITIES
 
 from .command import ARGUMENTS, SECCOMP, STATUS, Command
@@ -22,8 +30,6 @@ DEFAULT_CAPABILITIES = frozenset(
     }
 )
 """Docker's. All of them count within the container's user namespace only."""
-
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,6 @@ class Bubblewrap:
             *_identity(bundle),
             *_root(bundle),
             *self._proc(),
-            *_generated(bundle),
             *_mounts(spec.mounts),
             *("--dir", spec.cwd or "/"),
             *(("--remount-ro", "/") if spec.read_only else ()),
@@ -60,7 +65,7 @@ class Bubblewrap:
             descriptors[SECCOMP] = seccomp.default()
         return Command(
             # By a descriptor, so that the values of variables stay out of `ps`.
-            argv=(self.program, "--args", str(ARGUMENTS), "--", *spec.args),
+            argv=(*self._guard(bundle), self.program, "--args", str(ARGUMENTS), "--", *spec.args),
             env={"PATH": DEFAULT_PATH},
             program="reported",
             reaped=spec.init,
@@ -106,6 +111,33 @@ class Bubblewrap:
             masked=tuple(plain["masked"]),
             masked_directories=tuple(plain["masked_directories"]),
         )
+
+    def _guard(self, bundle: Bundle) -> Iterator[str]:
+        """A bwrap around bwrap, where a mount lies in what another container may write to.
+
+        bwrap walks to each target while the host's files are at /oldroot, and makes what is
+        missing: a link that is swapped in just then would have it made there. So what it sees
+        of the host can only be read, but for what the container may write to anyway.
+        """
+        shared = [mount for mount in bundle.spec.mounts if mount.source]
+        if not any(_is_below(inner, outer) for outer in shared for inner in bundle.spec.mounts):
+            return
+        yield from (
+            self.program,
+            "--ro-bind",
+            "/",
+            "/",
+            "--dev",
+            "/dev",
+            "--bind",
+            "/proc",
+            "/proc",
+        )
+        # The whole directory: upper and work must be of one mount.
+        written = (mount.source for mount in shared if not mount.read_only)
+        for path in (str(bundle.directory), *written):
+            yield from ("--bind", path, path)
+        yield from ("--die-with-parent", "--")
 
     def _proc(self) -> Iterator[str]:
         yield from ("--proc", "/proc", "--dev", "/dev")
@@ -169,10 +201,8 @@ def _root(bundle: Bundle) -> Iterator[str]:
     yield from ("--overlay", str(bundle.directory / "upper"), str(bundle.directory / "work"), "/")
 
 
-def _generated(bundle: Bundle) -> Iterator[str]:
-    for name in ("hostname", "hosts", "resolv.conf"):
-        source = bundle.directory / "etc" / name
-        yield from ("--bind-try", str(source), f"/etc/{name}")
+def _is_below(inner: Mount, outer: Mount) -> bool:
+    return inner.target.startswith(f"{outer.target.rstrip('/')}/")
 
 
 def _mounts(mounts: tuple[Mount, ...]) -> Iterator[str]:
@@ -189,6 +219,6 @@ def _mounts(mounts: tuple[Mount, ...]) -> Iterator[str]:
 
 def _process(spec: Spec) -> Iterator[str]:
     yield "--clearenv"
-    for name, value in environment((f"PATH={DEFAULT_PATH}", *spec.env)).items():
+    for name, value in environment_of(spec).items():
         yield from ("--setenv", name, value)
     yield from ("--chdir", spec.cwd or "/")

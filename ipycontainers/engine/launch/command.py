@@ -33,8 +33,10 @@ class Command:
     descriptors: Mapping[int, bytes] = field(default_factory=dict)  # files to be read there
     filter: bytes = b""  # loaded before execve
     is_tracer: bool = False  # signals are kept from it, and within what it starts
+    readable: tuple[str, ...] = ()  # of a tracer: all that it and what it traces may reach,
+    writable: tuple[str, ...] = ()  # where the kernel can see to that
     enter: int = 0  # join the namespaces of this process first
-    cwd: str = ""  # after entering
+    cwd: str = ""  # of what is started; of the container's, after entering
     user: str = ""  # after entering, looked up there; the one uid that is mapped gets its number
     capabilities: Mapping[bool, frozenset[int]] = field(default_factory=dict)  # of root: True
     asked: str = ""  # the container's program as it was named, for messages
@@ -53,7 +55,7 @@ class Launcher(Protocol):
         """What it enforces, as measured here.
 
         Of: pid mount net ipc uts user cgroup hostname read-only network-none capabilities
-        seccomp tmpfs signals.
+        seccomp tmpfs signals files.
         """
 
     @property

@@ -30,6 +30,14 @@ def of_errno(name: str, number: int) -> StartError:
     return StartError(f'exec: "{name}": {os.strerror(number).lower()}', code)
 
 
+def of_cwd(path: str, number: int) -> StartError:
+    """The working directory cannot be entered."""
+    reason = os.strerror(number).lower()
+    return StartError(
+        f'chdir to cwd ("{path}") set in config.json failed: {reason}', NOT_EXECUTABLE
+    )
+
+
 def of_words(name: str, text: str) -> StartError:
     """What the launcher wrote to standard error instead of running ``name``."""
     line = next(iter(text.strip().splitlines()), "the launcher ended without a word")

@@ -69,6 +69,7 @@ def ptrace(data: Path) -> Ptrace:
             "the system must allow ptrace and running programs from the data directory",
         )
     found = {"seccomp"} if seccomp.default(tracer=1) else set[str]()
+    found |= {"files"} if syscalls.has_file_rules() else set()
     found |= {"signals"} if syscalls.has_signal_scope() else set()
     return Ptrace(program, frozenset(found))
 

@@ -9,17 +9,29 @@ Knows: PRoot's flags and quirks. Does not know: whether it works here (``probe``
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ipycontainers.engine import users
-from ipycontainers.engine.container import Bundle, ExecSpec, environment
-from ipycontainers.engine.tree import Tree
+from ipycontainers.engine.container import (
+    DEFAULT_PATH,
+    Bundle,
+    ExecSpec,
+    environment,
+    environment_of,
+)
+from ipycontainers.oci.inside import Inside
 
-from .bubblewrap import DEFAULT_PATH, numbers
+from .bubblewrap import numbers
 from .command import Command
+from .failure import of_cwd
 
 SHARED = ("/proc", "/dev", "/sys")
+# What PRoot itself is made of, and what is bound.
+_SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/ld.so.preload", "/sys")
+_ITS_OWN = ("LD_", "PROOT_", "GLIBC_TUNABLES")
 
 
 @dataclass(frozen=True)
@@ -34,14 +46,22 @@ class Ptrace:
     def argv(self, bundle: Bundle) -> Command:
         """``proot`` in front of the program."""
         spec = bundle.spec
-        return self._command(bundle, spec.args, spec.user, spec.cwd, spec.env)
+        return self._command(bundle, spec.args, spec.user, spec.cwd, environment_of(spec))
 
     def exec_argv(self, bundle: Bundle, spec: ExecSpec, pid: int) -> Command:  # noqa: ARG002
-        """A further ``proot`` for the same root: there is nothing to join. Reads its passwd."""
+        """A further ``proot`` for the same root: there is nothing to join. Reads its passwd.
+
+        StartError for a working directory that is not there: PRoot would take / for it.
+        """
         assert bundle.root
-        user = users.find(spec.user or bundle.spec.user, Tree((bundle.root,)).text).numbers
-        cwd = spec.cwd or bundle.spec.cwd
-        return self._command(bundle, spec.args, user, cwd, (*bundle.spec.env, *spec.env))
+        cwd = spec.cwd or bundle.spec.cwd or "/"
+        with closing(Inside(bundle.root)) as inside:
+            user = users.find(spec.user or bundle.spec.user, inside.text)
+            if not _in_mount(bundle, cwd):
+                _check_folder(inside, cwd)
+        home = f"HOME={user.home}"
+        env = environment((f"PATH={DEFAULT_PATH}", home, *bundle.spec.env, *spec.env))
+        return self._command(bundle, spec.args, user.numbers, cwd, env)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for ``launch.of``."""
@@ -52,8 +72,12 @@ class Ptrace:
         """From ``to_dict``'s form."""
         return cls(plain["program"], frozenset(plain["isolates"]))
 
+    def _own_files(self) -> Iterator[str]:
+        place = Path(self.program).resolve()
+        yield from map(str, (place, place.parent.parent / "lib"))
+
     def _command(
-        self, bundle: Bundle, args: tuple[str, ...], user: str, cwd: str, env: tuple[str, ...]
+        self, bundle: Bundle, args: tuple[str, ...], user: str, cwd: str, env: Mapping[str, str]
     ) -> Command:
         uid, gid = numbers(user)
         words = [
@@ -62,13 +86,25 @@ class Ptrace:
             *(f"--change-id={uid}:{gid}", f"--rootfs={bundle.root}", f"--pwd={cwd or '/'}"),
             *(f"--bind={source}:{target}" for source, target in _binds(bundle)),
         ]
-        variables = environment((f"PATH={DEFAULT_PATH}", *env))
+        # They would change PRoot itself, or load a library of the host into it.
+        kept_from_it = [name for name in env if name.startswith(_ITS_OWN)]
+        if kept_from_it:
+            args = ("env", *(f"{name}={env[name]}" for name in kept_from_it), *args)
+        variables = {name: value for name, value in env.items() if name not in kept_from_it}
         return Command(
             argv=(*words, *args),
-            # Its loader is unpacked there, so it must be a place where programs may be run.
-            env={**variables, "PROOT_TMP_DIR": str(bundle.directory / "tmp")},
+            env={
+                **variables,
+                # Its loader is unpacked there, so it must be a place where programs may be run.
+                "PROOT_TMP_DIR": str(bundle.directory / "tmp"),
+                # Else it makes missing mount points, wherever a link that is swapped leads to.
+                "PROOT_DONT_POLLUTE_ROOTFS": "1",
+            },
             program="child",
             is_tracer=True,
+            readable=(*_SYSTEM, *self._own_files()),
+            writable=tuple(_written(bundle)),
+            cwd=str(bundle.directory),
             asked=args[0],
             error_prefix="proot ",
         )
@@ -77,9 +113,29 @@ class Ptrace:
 def _binds(bundle: Bundle) -> Iterator[tuple[str, str]]:
     for path in SHARED:
         yield path, path
-    yield str(bundle.directory / "shm"), "/dev/shm"
-    for name in ("hostname", "hosts", "resolv.conf"):
-        yield str(bundle.directory / "etc" / name), f"/etc/{name}"
+    # From the container's directory on, where it runs: a colon would end the path for PRoot.
+    yield "shm", "/dev/shm"
     for number, mount in enumerate(bundle.spec.mounts):
-        scratch = bundle.directory / "tmpfs" / str(number)
-        yield mount.source or str(scratch), mount.target
+        yield f"binds/{number}" if mount.source else f"tmpfs/{number}", mount.target
+
+
+def _written(bundle: Bundle) -> Iterator[str]:
+    """Host's devices and processes too, as they are bound: a rule for less helps nobody."""
+    # PRoot 5.1 unpacks its loader in /tmp, and nowhere else.
+    yield from ("/dev", "/proc", "/tmp", str(bundle.root))
+    for name in ("tmp", "shm", "tmpfs", "etc"):
+        yield str(bundle.directory / name)
+    yield from (mount.source for mount in bundle.spec.mounts if mount.source)
+
+
+def _in_mount(bundle: Bundle, path: str) -> bool:
+    targets = [*SHARED, *(mount.target for mount in bundle.spec.mounts)]
+    return any(path == target or path.startswith(f"{target}/") for target in targets)
+
+
+def _check_folder(inside: Inside, path: str) -> None:
+    try:
+        with inside.folder(path):
+            pass
+    except OSError as error:
+        raise of_cwd(path, error.errno or 0) from error

@@ -1,7 +1,8 @@
 """The small process from which every supervisor is forked.
 
 It exists because a fork copies what its parent has: the engine's server is large and has
-threads, this one is small and has none. It must be made before anything heavy is imported.
+threads, this one is small and has none. It must be made before anything heavy is imported;
+where it was killed, another one is a new Python, ``python -m … nursery DESCRIPTOR``.
 
 Knows: fork. Does not know: what a supervisor does.
 """
@@ -13,9 +14,12 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from ipycontainers.errors import LaunchError
 
@@ -40,23 +44,47 @@ class Nursery:
         Its pid. ``LaunchError`` when it could not be forked or could not begin. Thread-safe.
         """
         with self._lock:
-            try:
-                self._socket.send(os.fsencode(directory))
-                answer = json.loads(self._socket.recv(65536) or b'{"error": "it has ended"}')
-            except OSError as err:
-                answer = {"error": err.strerror}
+            answer = self._ask(directory)
+            if answer is None:  # killed, by whoever
+                self._replace()
+                answer = self._ask(directory) or {"error": "the process that forks it has ended"}
         if "error" in answer:
             raise LaunchError(f"no supervisor for container {directory.name}: {answer['error']}")
         return int(answer["pid"])
 
+    def _ask(self, directory: Path) -> dict[str, Any] | None:
+        try:
+            self._socket.send(os.fsencode(directory))
+            answer = self._socket.recv(65536)
+        except OSError:
+            return None
+        return json.loads(answer) if answer else None
+
+    def _replace(self) -> None:
+        self.close()
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        number = theirs.fileno()
+        package = str(Path(__file__).resolve().parents[3])
+        found = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
+        with theirs:
+            self.pid = subprocess.Popen(
+                [sys.executable, "-m", __name__, str(number)],
+                pass_fds=[number],
+                env={**os.environ, "PYTHONPATH": found},
+                cwd="/",
+            ).pid
+
     def close(self) -> None:
         """End the nursery's process."""
         self._socket.close()
-        os.waitpid(self.pid, 0)
+        with suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
 
 
 def _serve(requests: socket.socket) -> None:
-    from .supervisor import Supervisor  # imported once, here, and shared by all that are forked
+    from ipycontainers.engine.supervise.supervisor import (
+        Supervisor,
+    )  # imported once, here, and shared by all that are forked
 
     _close_all_but(requests.fileno())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -99,3 +127,7 @@ def _supervise(kind: type, directory: Path, answers: socket.socket) -> int:
     answers.close()
     supervisor.run()
     return 0
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -21,6 +21,7 @@ from ipycontainers.engine.launch.failure import (
     NOT_EXECUTABLE,
     REFUSED,
     StartError,
+    of_cwd,
     of_errno,
     of_words,
 )
@@ -117,16 +118,19 @@ def _become(command: Command, numbers: dict[int, int], failure: int, go: int) ->
         os.umask(0o022)
         # PRoot takes SIGQUIT for an order to kill all that it traces; without it, they are free.
         syscalls.die_with_parent(signal.SIGQUIT if command.is_tracer else signal.SIGKILL)
+        env = dict(command.env)
         if command.enter:
-            _enter(command)
+            env.setdefault("HOME", _enter(command))
+        elif command.cwd:
+            os.chdir(command.cwd)
         syscalls.no_new_privileges()
         if command.is_tracer:
-            _guard()
+            _guard(command)
         if command.filter:
             syscalls.load_filter(command.filter)
         os.read(go, 1)  # not before it is traced, where it is to be
-        os.execvpe(command.argv[0], list(command.argv), dict(command.env))
-    except (OSError, ContainerError) as err:
+        os.execvpe(command.argv[0], list(command.argv), env)
+    except (OSError, ContainerError, StartError) as err:
         words = str(err.errno) if isinstance(err, OSError) else str(err)
         with suppress(OSError):
             os.write(failure, words.encode())
@@ -134,16 +138,15 @@ def _become(command: Command, numbers: dict[int, int], failure: int, go: int) ->
         os._exit(REFUSED)
 
 
-def _guard() -> None:
+def _guard(command: Command) -> None:
     """This process is about to be a tracer: what it traces shall reach neither it nor others."""
-    if syscalls.has_signal_scope():
-        syscalls.scope_signals()
+    syscalls.confine(command.readable, command.writable)
     if program := seccomp.default(tracer=os.getpid()):
         syscalls.load_filter(program)
 
 
-def _enter(command: Command) -> None:
-    """Join the container; what returns from here is a new process inside it."""
+def _enter(command: Command) -> str:
+    """Join the container; what returns from here is a new process inside it. The user's home."""
     spaces = [os.open(path, os.O_RDONLY) for path in _other_namespaces(command.enter)]
     user = os.open(f"/proc/{command.enter}/ns/user", os.O_RDONLY)
     root = os.open(f"/proc/{command.enter}/root", os.O_PATH)
@@ -169,7 +172,11 @@ def _enter(command: Command) -> None:
     if os.isatty(0):
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     syscalls.limit_capabilities(command.capabilities[asked.uid == 0])
-    os.chdir(command.cwd)
+    try:
+        os.chdir(command.cwd)
+    except OSError as error:
+        raise of_cwd(command.cwd, error.errno or 0) from error
+    return asked.home
 
 
 def _text(path: str) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 from ipycontainers.engine import launch, syscalls
 from ipycontainers.engine.container import Bundle, ExecSpec
-from ipycontainers.engine.launch.failure import StartError
+from ipycontainers.engine.launch.failure import NOT_EXECUTABLE, StartError
 
 from . import proc, process
 from .client import Client
@@ -99,6 +99,7 @@ class Supervisor:
         if self._started or self._exit:
             client.reply({"error": "already started", "code": 0})
             return
+        self.bundle = _bundle(self.directory)  # settled anew before each start
         command = self.launcher.argv(self.bundle)
         try:
             self._started = _begin(command, self._session)
@@ -161,6 +162,9 @@ class Supervisor:
             client.reply({"error": "not running"})
             return
         spec = ExecSpec.of(request["spec"])
+        if spec.cwd and not spec.cwd.startswith("/"):
+            self._record_exec(request["id"], NOT_EXECUTABLE)
+            raise StartError("Cwd must be an absolute path", NOT_EXECUTABLE)
         session = Session(self._loop, tty=spec.tty, stdin=spec.stdin, once=True, log=None)
         command = self.launcher.exec_argv(self.bundle, spec, self._started.program)
         try:
@@ -321,6 +325,10 @@ def _begin(command: launch.Command, session: Session, *, followed: bool = True) 
     if followed:
         session.began(started.early)
     return started
+
+
+def _bundle(directory: Path) -> Bundle:
+    return Bundle.of(json.loads((directory / "run.json").read_bytes())["bundle"])
 
 
 def _detach() -> None:
