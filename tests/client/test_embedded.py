@@ -104,6 +104,17 @@ def test_two_that_start_at_once_share_one(home: Path) -> None:
     assert pid, [one.stderr for one in ran]
 
 
+def test_images_are_made_for_it_once_and_for_no_other_engine(home: Path) -> None:
+    program = "from ipycontainers.cli import main; main(['image', 'stand-in', 'busybox'])"
+    assert run(home, program, DOCKER_HOST="unix:///nowhere/other.sock").stdout == ""
+    assert not (home / ".local").exists()
+    first, second = run(home, program), run(home, program)
+    assert first.stdout.startswith("busybox: made of programs of this machine (")
+    assert (second.stdout, second.stderr) == ("", "")
+    ran = run(home, "print(connect(say=str).list_images())")
+    assert ran.stdout == "['busybox:latest']\n"
+
+
 # --- whose socket it is --------------------------------------------------------------------------
 
 
