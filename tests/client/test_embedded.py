@@ -194,3 +194,15 @@ def test_the_doctor_says_that_it_would_be_started_and_starts_nothing(home: Path)
     said = run(home, program)
     assert said.stdout.split()[:2] == ["True", "ipycontainers"], said.stderr
     assert run(home, "print(embedded.stop())").stdout == "False\n"
+
+
+def test_the_doctor_says_the_same_of_an_engine_that_runs(home: Path) -> None:
+    program = (
+        "from ipycontainers.client.doctor import examine\n"
+        "before = examine(); embedded.start(); after = examine()\n"
+        "print(before['isolation'] == after['isolation'])\n"
+        "print(before['engine']['launcher'] == after['engine']['launcher'])\n"
+        "print(after['isolation'])"
+    )
+    said = run(home, program)
+    assert said.stdout.startswith("True\nTrue\n{'seccomp': "), said.stdout + said.stderr
