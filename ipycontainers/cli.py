@@ -3,6 +3,7 @@
     ipycontainers doctor [--json] [--engine SETTING]
     ipycontainers engine start | stop | status | logs
     ipycontainers image from-host PROGRAM… [--name NAME] [--cmd COMMAND]
+    ipycontainers image stand-in NAME…
 
 Each verb is one function that takes the parsed arguments and returns the exit status.
 
@@ -22,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 from ipycontainers.errors import ContainerError
 
 if TYPE_CHECKING:
+    from ipycontainers.oci import Layout
+
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 INTERPRETER = (
@@ -91,6 +94,10 @@ def _add_image(verbs: Verbs) -> None:
     made.add_argument("--name", default="host", help="of the image (default: host)")
     made.add_argument("--cmd", default="", help="what a container runs when no command is given")
     made.set_defaults(verb=_image_from_host)
+    what = "where cells run on our own engine, make the images that it lacks, as it cannot pull"
+    stand_in = actions.add_parser("stand-in", help=what, description=what)
+    stand_in.add_argument("names", nargs="+", metavar="NAME", help="busybox, python, with a tag")
+    stand_in.set_defaults(verb=_image_stand_in)
 
 
 def _engine_start(_: argparse.Namespace) -> int:
@@ -146,15 +153,38 @@ def _engine_logs(_: argparse.Namespace) -> int:
 def _image_from_host(parsed: argparse.Namespace) -> int:
     import shlex
 
-    from .engine import places
-    from .oci import Layout, from_host
+    from .oci import from_host
 
-    places.data().mkdir(mode=0o700, parents=True, exist_ok=True)
-    layout = Layout.open(places.data() / "oci")
+    layout = _own_layout()
     command = shlex.split(parsed.cmd)
     image = from_host.build(layout, parsed.programs, name=parsed.name, cmd=command)
     print(f"{parsed.name}: {image.size / 1e6:.1f} MB, {image.id}")
     return 0
+
+
+def _image_stand_in(parsed: argparse.Namespace) -> int:
+    from .client import is_own
+    from .oci import stand_in
+
+    if not is_own():
+        return 0  # another engine pulls what it lacks
+    layout = _own_layout()
+    for name in parsed.names:
+        image = stand_in.ensure(layout, name)
+        if image:
+            print(
+                f"{name}: made of programs of this machine ({image.size / 1e6:.1f} MB); "
+                "it is not the image of Docker Hub"
+            )
+    return 0
+
+
+def _own_layout() -> Layout:
+    from .engine import places
+    from .oci import Layout
+
+    places.data().mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Layout.open(places.data() / "oci")
 
 
 def _doctor(parsed: argparse.Namespace) -> int:

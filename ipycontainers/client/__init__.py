@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .discover import Attempt, Candidate, Tls, candidates, connect, open_candidate
+from .discover import Attempt, Candidate, Tls, candidates, connect, is_own, open_candidate
 
 if TYPE_CHECKING:
     from .connection import Connection, Created
@@ -43,6 +43,7 @@ __all__ = [
     "Tls",
     "candidates",
     "connect",
+    "is_own",
     "open_candidate",
 ]
 

@@ -197,6 +197,17 @@ def is_startable(attempts: Sequence[Attempt]) -> bool:
     )
 
 
+def is_own(setting: str | None = None, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether cells run on our own engine, or would start it. Starts nothing."""
+    from . import embedded
+
+    try:
+        with connect(setting, environ=environ, start=False) as connection:
+            return connection.candidate.source == embedded.SOURCE
+    except errors.EngineUnavailable as error:
+        return is_startable(getattr(error, "attempts", ()))
+
+
 def _started(
     candidate: Candidate,
     timeout: float,

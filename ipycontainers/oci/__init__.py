@@ -6,14 +6,14 @@
     oci.unpack.root(layout, image, target)      # a root to run programs in
 
 Reading order: descriptor, reference, blob, image, layout, entries, inside, archive,
-unpack, programs, from_host. Only the standard library; no network; no root.
+unpack, programs, from_host, stand_in. Only the standard library; no network; no root.
 
 Knows: images. Does not know: containers, registries, Docker's API.
 """
 
 from __future__ import annotations
 
-from . import archive, from_host, unpack
+from . import archive, from_host, stand_in, unpack
 from .descriptor import Descriptor, Digest, Platform
 from .image import Config, Image, Layer
 from .layout import Layout
@@ -30,5 +30,6 @@ __all__ = [
     "Reference",
     "archive",
     "from_host",
+    "stand_in",
     "unpack",
 ]

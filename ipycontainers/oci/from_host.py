@@ -18,7 +18,8 @@ import os
 import sys
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import IO
 
 from ipycontainers.errors import Invalid, Unsupported
@@ -46,6 +47,7 @@ def build(
     *,
     name: str = "host",
     cmd: Sequence[str] = (),
+    labels: Mapping[str, str] = MappingProxyType({}),
 ) -> Image:
     """Make an image of these programs in ``layout`` and give it ``name``.
 
@@ -67,11 +69,12 @@ def build(
         file.seek(0)
         layer = layout.put(file, media_type=kinds.LAYER)
         chosen = list(cmd) or [_default(collected)]
-        config = layout.put_json(_config(chosen, str(layer.digest), programs), kinds.CONFIG)
+        config = _config(chosen, str(layer.digest), programs, labels)
+        described = layout.put_json(config, kinds.CONFIG)
         manifest = {
             "schemaVersion": 2,
             "mediaType": kinds.MANIFEST,
-            "config": config.to_json(),
+            "config": described.to_json(),
             "layers": [layer.to_json()],
         }
         return layout.tag(reference, layout.put_json(manifest, kinds.MANIFEST))
@@ -95,7 +98,9 @@ def _default(collected: Programs) -> str:
     return ("sh" if shell == "busybox" else shell) or next(iter(names))
 
 
-def _config(cmd: list[str], diff_id: str, programs: Sequence[str]) -> dict[str, object]:
+def _config(
+    cmd: list[str], diff_id: str, programs: Sequence[str], labels: Mapping[str, str]
+) -> dict[str, object]:
     here = Platform.here()
     step = {"created": _EPOCH, "created_by": " ".join(["ipycontainers image from-host", *programs])}
     return {
@@ -103,7 +108,11 @@ def _config(cmd: list[str], diff_id: str, programs: Sequence[str]) -> dict[str, 
         "os": here.os,
         **({"variant": here.variant} if here.variant else {}),
         "created": _EPOCH,
-        "config": {"Cmd": cmd, "Env": [f"PATH={STANDARD_PATH}", "LANG=C.UTF-8"]},
+        "config": {
+            "Cmd": cmd,
+            "Env": [f"PATH={STANDARD_PATH}", "LANG=C.UTF-8"],
+            **({"Labels": dict(labels)} if labels else {}),
+        },
         "rootfs": {"type": "layers", "diff_ids": [diff_id]},
         "history": [step],
     }

@@ -106,6 +106,17 @@ def test_two_that_start_at_once_share_one(home: Path) -> None:
     assert pid, [one.stderr for one in ran]
 
 
+def test_images_are_made_for_it_once_and_for_no_other_engine(home: Path) -> None:
+    program = "from ipycontainers.cli import main; main(['image', 'stand-in', 'busybox'])"
+    assert run(home, program, DOCKER_HOST="unix:///nowhere/other.sock").stdout == ""
+    assert not (home / ".local").exists()
+    first, second = run(home, program), run(home, program)
+    assert first.stdout.startswith("busybox: made of programs of this machine (")
+    assert (second.stdout, second.stderr) == ("", "")
+    ran = run(home, "print(connect(say=str).list_images())")
+    assert ran.stdout == "['busybox:latest']\n"
+
+
 # --- whose socket it is --------------------------------------------------------------------------
 
 
@@ -256,3 +267,15 @@ def test_the_doctor_says_that_it_would_be_started_and_starts_nothing(home: Path)
     said = run(home, program)
     assert said.stdout.split()[:2] == ["True", "ipycontainers"], said.stderr
     assert run(home, "print(embedded.stop())").stdout == "False\n"
+
+
+def test_the_doctor_says_the_same_of_an_engine_that_runs(home: Path) -> None:
+    program = (
+        "from ipycontainers.client.doctor import examine\n"
+        "before = examine(); embedded.start(); after = examine()\n"
+        "print(before['isolation'] == after['isolation'])\n"
+        "print(before['engine']['launcher'] == after['engine']['launcher'])\n"
+        "print(after['isolation'])"
+    )
+    said = run(home, program)
+    assert said.stdout.startswith("True\nTrue\n{'seccomp': "), said.stdout + said.stderr
