@@ -278,4 +278,4 @@ def test_the_doctor_says_the_same_of_an_engine_that_runs(home: Path) -> None:
         "print(after['isolation'])"
     )
     said = run(home, program)
-    assert said.stdout.startswith("True\nTrue\n{'seccomp': "), said.stdout + said.stderr
+    assert said.stdout.startswith("True\nTrue\n{'namespaces': "), said.stdout + said.stderr

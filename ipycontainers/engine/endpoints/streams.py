@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Shape = Callable[[asyncio.StreamReader], AsyncIterator[bytes]]
 PIECE = 1 << 16
-SETTLING = 1.0  # seconds in which the engine learns of an end, after that of the output
+SETTLING = 15.0  # seconds, at most, in which the engine learns of an end after the output
 DETACH = b"\x10\x11"  # ctrl-p, ctrl-q
 CONDITIONS = ("", "not-running", "next-exit", "removed")
 NOT_EXECUTED = "OCI runtime exec failed: exec failed: unable to start container process: "
