@@ -7,6 +7,7 @@
 #                   and on each of ENGINES="unix://… tcp://…"; as an ordinary user
 #   make check      ruff, mypy --strict, make test
 #   make bench      measure the figures of the README
+#   make binder-check   run the first notebook in a sandbox like that of mybinder.org
 #   make notebooks  run the notebooks and compare their outputs
 #   make format     let ruff lay out and mend the code
 #   make clean      remove .venv and everything made here
@@ -18,9 +19,11 @@ LAB_ARGS ?=
 PYTEST_ARGS ?=
 ENGINES ?=
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+# Those of the first notebook.
+IMAGES := busybox python:3-slim
 NBVAL_CFG := $(wildcard notebooks/nbval.cfg)
 
-.PHONY: lab test smoke test-all check lint bench notebooks format clean
+.PHONY: lab test smoke test-all check lint bench binder-check notebooks format clean
 .DEFAULT_GOAL := lab
 
 # $(1): pytest's -m, $(2): where
@@ -33,6 +36,7 @@ endef
 
 lab: $(VENV)/.lab
 	@$(BIN)/ipycontainers doctor || true
+	@$(BIN)/ipycontainers image stand-in $(IMAGES) || true
 	$(BIN)/jupyter lab $(ALLOW_ROOT) $(LAB_ARGS) notebooks/00-hello.ipynb
 
 test: $(VENV)/.test
@@ -57,6 +61,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
+
+binder-check: $(VENV)/.test
+	$(BIN)/python -m pytest -m binder $(PYTEST_ARGS) tests/binder
 
 notebooks: $(VENV)/.test
 	$(BIN)/python -m pytest -c /dev/null --rootdir=. -p no:cacheprovider --nbval \

@@ -227,14 +227,15 @@ def _noshell_layer() -> Path:
 
 
 def _debian_layer() -> Path:
-    return _debootstrapped("debian")
+    return debootstrapped("debian")
 
 
 def _python_layer() -> Path:
-    return _debootstrapped("python", "--include=python3")
+    return debootstrapped("python", "--include=python3")
 
 
-def _debootstrapped(name: str, *options: str) -> Path:
+def debootstrapped(name: str, *options: str) -> Path:
+    """The tar of a Debian made with these options of debootstrap. Raises CannotMake."""
     with _cached(f"{name}-{RECIPE}.tar") as (final, partial):
         if partial:
             if os.geteuid() or not shutil.which("debootstrap"):

@@ -1,9 +1,11 @@
 """A real JupyterLab in a real browser: what a person sees and presses.
 
     lab = Lab(folder, root, env={…})            a server on a free port; lab.url holds its token
-    notebook = Notebook(page, lab, "00-hello.ipynb")     opened in a Playwright page
+    with browser() as chromium: page = chromium.new_page()      Playwright's
+    notebook = Notebook(page, lab.url, "00-hello.ipynb")        opened in a page
     notebook.run_all(); notebook.wait_until_idle()
     notebook.cell(2).shown()                    the text of the third code cell's outputs
+    stored(cell)                                the same of a cell in a file
 
 The server has settings, kernels' profiles and work spaces of its own in ``folder``
 and asks the internet for nothing.
@@ -24,11 +26,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import kernels
+from support import chromium
 
 # As root Chromium has no sandbox; the rest keeps it from calling home.
 CHROMIUM_ARGUMENTS = [
@@ -48,6 +51,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     # Cells out of sight are drawn too, so that their text can be read.
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
 }
+KERNELSPEC = {"name": "python3", "language": "python", "display_name": "Python 3 (ipykernel)"}
 THEME = "@jupyterlab/apputils-extension/themes"
 
 
@@ -131,12 +135,37 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@contextlib.contextmanager
+def browser() -> Iterator[Any]:
+    """Playwright's browser, a Chromium that is installed. Skips without one."""
+    program = chromium()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+def stored(cell: Any) -> list[str]:
+    """What JupyterLab draws of a cell's stored outputs."""
+    drawn = []
+    for output in cell.outputs:
+        if output.output_type == "error":
+            text = "\n".join(output.traceback)
+        else:
+            text = output.text if output.output_type == "stream" else output.data["text/plain"]
+        drawn.append(text.rstrip())
+    return drawn
+
+
 class Notebook:
     """A notebook in a page. ``page`` is Playwright's, for what has no method here."""
 
-    def __init__(self, page: Any, lab: Lab, name: str) -> None:
+    def __init__(self, page: Any, url: str, name: str) -> None:
+        """``url`` is JupyterLab's, with {} for the notebook's path."""
         self.page, self.name = page, name
-        page.goto(lab.url.format(name))
+        page.goto(url.format(name))
         self._panel = page.locator(".jp-NotebookPanel:visible")
         self.wait_until_idle()
 

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import lab as lab_page
 import nbformat
 import needs
 import pytest
-from lab import CHROMIUM_ARGUMENTS, Lab, Notebook
+from lab import KERNELSPEC, Lab, Notebook
 from nbformat.v4 import new_code_cell, new_notebook
-from support import REPOSITORY, chromium
-
-KERNELSPEC = {"name": "python3", "language": "python", "display_name": "Python 3 (ipykernel)"}
+from support import REPOSITORY
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +27,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    program = chromium()
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
+    with lab_page.browser() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +47,7 @@ def open_notebook(browser: Any, lab: Lab, engine: Any) -> Iterator[Callable[[str
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.set_default_timeout(60_000)
     with needs.witness(lambda: str(page.inner_text("body"))):
-        yield lambda name: Notebook(page, lab, name)
+        yield lambda name: Notebook(page, lab.url, name)
     page.close()
 
 

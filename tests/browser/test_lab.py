@@ -11,7 +11,7 @@ from typing import Any
 import images as recipes
 import nbformat
 import pytest
-from lab import Notebook
+from lab import Notebook, stored
 from registry import Registry, SlowPath, is_installed, noise
 from support import REPOSITORY, require, wait_for
 
@@ -22,18 +22,6 @@ IMAGE = "team/analysis"
 SIZES = (30 << 20, 12 << 20, 8 << 20, 5 << 20)  # and the layer of busybox
 LAYERS = len(SIZES) + 1
 RATE = 15e6  # bytes a second: the pull takes four seconds
-
-
-def stored(cell: Any) -> list[str]:
-    """What JupyterLab draws of a cell's stored outputs."""
-    drawn = []
-    for output in cell.outputs:
-        if output.output_type == "error":
-            text = "\n".join(output.traceback)
-        else:
-            text = output.text if output.output_type == "stream" else output.data["text/plain"]
-        drawn.append(text.rstrip())
-    return drawn
 
 
 @pytest.mark.usefixtures("plain_images")

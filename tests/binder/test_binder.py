@@ -1,0 +1,83 @@
+"""On mybinder.org: no Docker, no root, no namespaces, and the first notebook runs.
+
+``make binder-check`` runs these; `make test` leaves them out, since they build images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import nbformat
+import pytest
+import sandbox
+from lab import Notebook, stored
+from support import REPOSITORY, wait_for
+
+pytestmark = [pytest.mark.binder, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1200)]
+
+HELLO = "notebooks/00-hello.ipynb"
+
+
+def test_the_sandbox_gives_no_right(box: sandbox.Session) -> None:
+    _, status = box.run("cat", "/proc/self/status")
+    found = dict(line.split(":\t", 1) for line in status.splitlines())
+    assert {found[f"Cap{kind}"] for kind in ("Eff", "Prm", "Bnd")} == {"0" * 16}
+    assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
+    assert found["Uid"].split() == [str(sandbox.UID)] * 4
+    code, told = box.run("unshare", "--user", "true")
+    assert (code, told) == (1, "unshare: unshare failed: Operation not permitted\n")
+    assert box.run("sh", "-c", "ls /var/run/docker.sock /run/podman 2>&1")[0] == 2
+
+
+def test_the_doctor_names_the_launcher_and_that_there_are_no_namespaces(
+    box: sandbox.Session,
+) -> None:
+    code, told = box.run("ipycontainers", "doctor")
+    assert code == 0, told
+    rows = {line.split("  ")[1]: line for line in told.splitlines() if line.startswith("  ")}
+    assert rows["launcher"].split() == ["launcher", "ptrace"]
+    assert rows["namespaces"].endswith("none: what a container sees is this machine's")
+    assert told.endswith("Result: cells can run.\n")
+
+
+def test_the_first_notebook_runs_as_it_is_stored(
+    box: sandbox.Session, open_notebook: Callable[[str], Notebook]
+) -> None:
+    source = nbformat.read(REPOSITORY / HELLO, as_version=4)
+    expected = [stored(cell) for cell in source.cells if cell.cell_type == "code"]
+    notebook = open_notebook(HELLO)
+    notebook.menu("Edit", "Clear Outputs of All Cells")
+    assert [cell.shown() for cell in notebook.cells()] == [[] for _ in expected]
+    notebook.run_all()
+    notebook.wait_until_idle(120)
+    assert [cell.shown() for cell in notebook.cells()] == expected
+    assert box.peak() < sandbox.MEMORY
+
+
+@pytest.mark.parametrize(
+    ("option", "told"), [("--network none", "--network none"), ("--read-only", "--read-only")]
+)
+def test_a_protection_that_cannot_be_had_is_refused(
+    cells: Callable[..., Notebook], option: str, told: str
+) -> None:
+    (shown,) = cells(f"%%container {option} busybox\necho ran").cell(1).shown()
+    message, hint, command = shown.splitlines()[0], shown.splitlines()[1], shown.splitlines()[2]
+    assert message.startswith(f"Unsupported: not enforced here: {told}"), shown
+    assert "--unenforced" in hint
+    assert "the same in a terminal" in command
+
+
+def test_killing_everything_reaches_neither_kernel_nor_jupyterlab(
+    cells: Callable[..., Notebook], box: sandbox.Session
+) -> None:
+    _, before = box.run("ipycontainers", "engine", "status")
+    notebook = cells(
+        "import os\nmark = os.getpid()",
+        "%%container --no-raise-error busybox\nkill -9 -1; kill -15 -1",
+        "mark == os.getpid()",
+        "%%container busybox\necho the engine answers",
+    )
+    assert notebook.cell(3).shown() == ["True"]
+    assert notebook.cell(4).shown() == ["the engine answers"]
+    assert "pid" in before
+    assert wait_for(lambda: box.run("ipycontainers", "engine", "status") == (0, before))
