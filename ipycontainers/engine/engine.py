@@ -140,6 +140,12 @@ class Engine:
             time.time(),
             self.data / "containers" / container_id,
         )
+        with record.lock:  # who finds it meanwhile, to remove it, waits until it is whole
+            self._make(record)
+        self.events.publish("container", "create", record.id, record.attributes)
+        return record, list(told)
+
+    def _make(self, record: Record) -> None:
         self._add(record)
         try:
             record.directory.mkdir(mode=0o700)
@@ -150,8 +156,6 @@ class Engine:
             self._forget(record)
             rootfs.remove(record.directory)
             raise
-        self.events.publish("container", "create", record.id, record.attributes)
-        return record, list(told)
 
     def _add(self, record: Record) -> None:
         with self._lock:
