@@ -3,12 +3,12 @@
 #   make lab        open the first notebook in JupyterLab     LAB_ARGS=--no-browser
 #   make test       run the tests                             PYTEST_ARGS="-k options -x"
 #   make smoke      cells on our own engine, with each launcher; as an ordinary user
-#   make test-all   the tests, all of them that need an engine on our own with each launcher,
-#                   and on each of ENGINES="unix://… tcp://…"; as an ordinary user
+#   make test-all   the tests, binder-check, all tests that need an engine on our own with each
+#                   launcher, and on each of ENGINES="unix://… tcp://…"; as an ordinary user
 #   make check      ruff, mypy --strict, make test
 #   make bench      measure the figures of the README
-#   make binder-check   run the first notebook in a sandbox like that of mybinder.org
 #   make notebooks  run the notebooks and compare their outputs
+#   make binder-check   run the first one in a sandbox like that of mybinder.org, made on Docker
 #   make format     let ruff lay out and mend the code
 #   make clean      remove .venv and everything made here
 
@@ -47,6 +47,7 @@ smoke: $(VENV)/.test
 	$(call on_each_launcher,engine and not podman and not browser and not slow,tests/magics)
 
 test-all: test
+	$(BIN)/python -m pytest -m binder $(PYTEST_ARGS) tests/binder
 	$(call on_each_launcher,engine and not podman,tests)
 	set -e; for engine in $(ENGINES); do \
 	    IPYCONTAINERS_TEST_ENGINE=$$engine $(BIN)/python -m pytest \
@@ -63,7 +64,8 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
 
 binder-check: $(VENV)/.test
-	$(BIN)/python -m pytest -m binder $(PYTEST_ARGS) tests/binder
+	IPYCONTAINERS_REQUIRE=docker,debootstrap,browser $(BIN)/python -m pytest -m binder \
+	    $(PYTEST_ARGS) tests/binder
 
 notebooks: $(VENV)/.test
 	$(BIN)/python -m pytest -c /dev/null --rootdir=. -p no:cacheprovider --nbval \

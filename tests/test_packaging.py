@@ -33,19 +33,32 @@ def _requirement(line: str) -> tuple[str, str]:
     return name.lower().replace("_", "-"), version
 
 
-def test_environment_yml_is_the_same_set(setup: configparser.ConfigParser) -> None:
+def _asked(setup: configparser.ConfigParser, extras: list[str]) -> dict[str, str]:
+    """What setup.cfg asks for, in conda's names."""
     options = setup["options"]
-    lines = options["install_requires"] + "".join(setup["options.extras_require"].values())
-    asked = dict(_requirement(line) for line in lines.split("\n") if line)
+    wanted = [options["install_requires"], *map(setup["options.extras_require"].get, extras)]
+    asked = dict(_requirement(line) for line in "\n".join(wanted).split("\n") if line)
     asked = {CONDA_NAMES.get(name, name): version for name, version in asked.items()}
-    asked["python"] = options["python_requires"]
+    return {**asked, "python": options["python_requires"]}
 
-    listed: list[Any] = yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"]
-    by_pip = listed.pop()["pip"]
-    assert by_pip.pop() == "--editable ."
+
+def _offered(file: str) -> dict[str, str]:
+    """What an environment's file installs, but for pip and this package itself."""
+    listed: list[Any] = yaml.safe_load((REPOSITORY / file).read_text())["dependencies"]
+    by_pip = [line for line in listed.pop()["pip"] if line != "--editable ."]
     offered = dict(_requirement(line) for line in [*listed, *by_pip])
     del offered["pip"]
-    assert offered == asked
+    return offered
+
+
+def test_environment_yml_is_the_same_set(setup: configparser.ConfigParser) -> None:
+    everything = list(setup["options.extras_require"])
+    assert _offered("environment.yml") == _asked(setup, everything)
+    assert "- --editable ." in (REPOSITORY / "environment.yml").read_text()
+
+
+def test_binder_has_what_a_notebook_needs(setup: configparser.ConfigParser) -> None:
+    assert _offered("binder/environment.yml") == _asked(setup, ["lab"])
 
 
 def test_a_requirement_of_two_extras_is_the_same(setup: configparser.ConfigParser) -> None:

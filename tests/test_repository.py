@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support import REPOSITORY
+
+from ipycontainers import options
 
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")]
@@ -54,3 +57,24 @@ def test_a_notebook_shows_errors_only_where_they_are_meant(notebook: Path) -> No
 def test_a_notebook_was_run_from_top_to_bottom(notebook: Path) -> None:
     counts = [cell["execution_count"] for cell in _cells(notebook) if cell["cell_type"] == "code"]
     assert counts == list(range(1, len(counts) + 1))
+
+
+def _images(notebook: Path) -> set[str]:
+    first_lines = ("".join(cell["source"]).partition("\n")[0] for cell in _cells(notebook))
+    magics = [line.split("container ", 1)[1] for line in first_lines if "%container " in line]
+    return {options.parse(options.split(magic)).image for magic in magics}
+
+
+@pytest.mark.parametrize("file", ["Makefile", "binder/postBuild"])
+def test_the_images_of_the_first_notebook_are_made_where_none_can_be_pulled(file: str) -> None:
+    text = (REPOSITORY / file).read_text(encoding="utf-8")
+    named = re.search(r"^(?:IMAGES :=|ipycontainers image stand-in) (.+)$", text, re.MULTILINE)
+    assert named
+    assert set(named[1].split()) == _images(REPOSITORY / "notebooks/00-hello.ipynb")
+
+
+@pytest.mark.parametrize("name", ["postBuild", "start"])
+def test_binder_can_run_its_scripts(name: str) -> None:
+    script = REPOSITORY / "binder" / name
+    assert os.access(script, os.X_OK)
+    assert script.read_text().startswith("#!/bin/bash\n")
