@@ -288,14 +288,11 @@ class Session(Sandbox):
         return str(self._container.logs(tail=50).decode(errors="replace"))
 
     def peak(self) -> int:
-        """The most memory that it had at any time, files' pages included, in bytes."""
-        _, output = self.run(
-            "sh",
-            "-c",
-            "cd /sys/fs/cgroup; cat memory.peak 2>/dev/null || "
-            "cat memory/memory.max_usage_in_bytes",
-        )
-        return int(output)
+        """The most memory that it had at any time, files' pages included, in bytes; on kernels
+        that do not keep that, what it has now."""
+        places = "memory.peak memory/memory.max_usage_in_bytes memory.current"
+        words = f"cd /sys/fs/cgroup; for f in {places}; do cat $f 2>/dev/null && exit; done"
+        return int(self.must_run("sh", "-c", words))
 
 
 @contextlib.contextmanager
