@@ -197,6 +197,10 @@ class Notebook:
         found = self._panel.locator(".jp-CodeCell")
         return [Cell(self.page, found.nth(number)) for number in range(found.count())]
 
+    def shown(self) -> list[list[str]]:
+        """Of each cell the text of each output."""
+        return [cell.shown() for cell in self.cells()]
+
     def cell(self, number: int) -> Cell:
         return self.cells()[number]
 

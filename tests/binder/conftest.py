@@ -45,7 +45,7 @@ def browser() -> Iterator[Any]:
 def open_notebook(browser: Any, box: sandbox.Session) -> Iterator[Callable[[str], Notebook]]:
     """open_notebook("notebooks/00-hello.ipynb") opens it in a page of its own."""
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(200_000)
     yield lambda name: Notebook(page, box.url, name)
     page.close()
 
@@ -65,7 +65,7 @@ def cells(
         box.put({name: nbformat.writes(made).encode()})
         notebook = open_notebook(name)
         notebook.run_all()
-        notebook.wait_until_idle(120)
+        notebook.wait_until_idle(400)
         return notebook
 
     return run
