@@ -53,6 +53,16 @@ IGNORED = {
     "ExtraHosts": "--add-host",
     "Dns": "--dns",
     "GroupAdd": "--group-add",
+    "DnsSearch": "--dns-search",
+    "DnsOptions": "--dns-option",
+    "OomScoreAdj": "--oom-score-adj",
+    "CgroupParent": "--cgroup-parent",
+    "PidMode": "--pid",
+    "UTSMode": "--uts",
+    "UsernsMode": "--userns",
+    "DeviceRequests": "--gpus",
+    "StorageOpt": "--storage-opt",
+    "VolumeDriver": "--volume-driver",
 }
 # Of a bind or volume; those about SELinux, propagation and copying mean nothing here.
 MODES = frozenset(
@@ -61,6 +71,7 @@ MODES = frozenset(
         *("private", "shared", "slave", "rprivate", "rshared", "rslave"),
     }
 )
+SHARED_MEMORY = 64 << 20  # what dockerd's inspect shows where nothing was asked
 ADJECTIVES = "agile bold calm clever cosy eager fair gentle happy jolly keen kind lively lucid \
 merry neat nimble proud quiet quick ready sharp silent smart solid sunny swift tidy vivid wise"
 NOUNS = "badger beaver bison crane dolphin eagle falcon finch fox gecko hare hawk heron ibis koala \
@@ -291,9 +302,31 @@ def warnings(
     for key, option in LIMITS.items():
         if host.get(key) and key not in isolates:
             yield f"{option} is ignored: the launcher {launcher} cannot set limits"
-    for key, option in IGNORED.items():
-        if host.get(key):
-            yield f"{option} is ignored by this engine"
+    if _has_sized_tmpfs(host) and "tmpfs" not in isolates:
+        yield f"a tmpfs's size is ignored: the launcher {launcher} cannot limit it"
+    for option in _ignored(config, host):
+        yield f"{option} is ignored by this engine"
+
+
+def _ignored(config: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str]:
+    yield from (option for key, option in IGNORED.items() if host.get(key))
+    if (host.get("RestartPolicy") or {}).get("Name") not in (None, "", "no"):
+        yield "--restart"
+    if host.get("IpcMode") not in (None, "", "private", "none"):
+        yield "--ipc"
+    if host.get("ShmSize") not in (None, 0, SHARED_MEMORY):
+        yield "--shm-size"
+    if (config.get("Healthcheck") or {}).get("Test") not in (None, [], ["NONE"]):
+        yield "--health-cmd"
+    if config.get("MacAddress"):
+        yield "--mac-address"
+
+
+def _has_sized_tmpfs(host: Mapping[str, Any]) -> bool:
+    sizes = [
+        (mount.get("TmpfsOptions") or {}).get("SizeBytes") for mount in host.get("Mounts") or ()
+    ]
+    return any(sizes) or any("size=" in text for text in (host.get("Tmpfs") or {}).values())
 
 
 def _has_read_only(host: Mapping[str, Any]) -> bool:

@@ -552,6 +552,62 @@ def test_nothing_pretends(docker: Any, own: Engine, image: str) -> None:
         assert "--read-only" in protections[0]
 
 
+@pytest.mark.parametrize(
+    ("host", "traced", "isolated"),
+    [
+        ({"ReadonlyRootfs": True}, "not enforced: --read-only (the launcher ptrace cannot)", ""),
+        (
+            {"Binds": ["/tmp:/x:ro"]},
+            "not enforced: a mount's :ro (the launcher ptrace cannot)",
+            "",
+        ),
+        ({"NetworkMode": "none"}, "not enforced: --network none (the launcher ptrace cannot)", ""),
+        ({"CapDrop": ["ALL"]}, "not enforced: --cap-drop (the launcher ptrace cannot)", ""),
+        (
+            {"Tmpfs": {"/t": "size=1m"}},
+            "a tmpfs's size is ignored: the launcher ptrace cannot limit it",
+            "",
+        ),
+        *(
+            ({key: value}, f"{option} is ignored: the launcher {{}} cannot set limits", "same")
+            for key, value, option in (
+                ("Memory", 64 << 20, "--memory"),
+                ("NanoCpus", 10**9, "--cpus"),
+                ("PidsLimit", 10, "--pids-limit"),
+                ("Ulimits", [{"Name": "nofile", "Soft": 9, "Hard": 9}], "--ulimit"),
+            )
+        ),
+        *(
+            ({key: value}, f"{option} is ignored by this engine", "same")
+            for key, value, option in (
+                ("RestartPolicy", {"Name": "always"}, "--restart"),
+                ("PidMode", "host", "--pid"),
+                ("IpcMode", "host", "--ipc"),
+                ("ShmSize", 1 << 20, "--shm-size"),
+                ("Dns", ["192.0.2.1"], "--dns"),
+                ("ExtraHosts", ["a:192.0.2.1"], "--add-host"),
+                ("OomScoreAdj", 5, "--oom-score-adj"),
+                ("DeviceRequests", [{"Count": -1}], "--gpus"),
+            )
+        ),
+    ],
+)
+def test_each_option_that_means_nothing_is_told(
+    docker: Any, own: Engine, image: str, host: dict[str, Any], traced: str, isolated: str
+) -> None:
+    config = {"Image": image, "Cmd": ["true"], "HostConfig": host}
+    told = docker.api.create_container_from_config(config)["Warnings"]
+    words = traced if own.launcher == "ptrace" or isolated == "same" else isolated
+    assert told == ([words.format(own.launcher)] if words else [])
+
+
+def test_the_hostname_is_told_where_it_cannot_be(docker: Any, own: Engine, image: str) -> None:
+    config = {"Image": image, "Cmd": ["true"], "Hostname": "box"}
+    told = docker.api.create_container_from_config(config)["Warnings"]
+    ignored = "--hostname is ignored: the launcher ptrace cannot set it"
+    assert told == ([ignored] if own.launcher == "ptrace" else [])
+
+
 def test_at_the_end_of_the_output_the_end_is_known(docker: Any, image: str) -> None:
     for _ in range(10):
         container = docker.containers.create(image, ["true"])

@@ -260,3 +260,14 @@ def test_an_exec_where_no_folder_is_does_not_begin(containers: Containers) -> No
         assert answer["code"] == 126
         assert answer["error"] == f'chdir to cwd ("{path}") set in config.json failed: {reason}'
     assert made.output("pwd", cwd="/scratch") == b"/scratch\n"
+
+
+def test_a_launcher_that_hangs_holds_nothing_up(traced: Containers) -> None:
+    made = traced.make("sh", "-c", "sleep 60 & sleep 60")
+    pid = made.start()
+    launcher = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(launcher, signal.SIGSTOP)
+    assert made.ask({"do": "kill", "signal": 9}) == {}
+    assert made.wait() == 137
+    assert not is_alive(launcher)
+    assert not is_alive(pid)

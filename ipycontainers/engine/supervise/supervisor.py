@@ -51,6 +51,7 @@ class Supervisor:
         self._began = 0.0
         self._exit: dict[str, Any] | None = None
         self._killed = False
+        self._overdue = float("inf")  # when a launcher that does not end by itself is killed
         self._polled: dict[int, Callable[[int | None], None]] = {}
         self._execs: dict[str, Exec] = {}
         self._clients: list[Client] = []
@@ -134,6 +135,8 @@ class Supervisor:
         assert self._started
         self._killed = self._killed or int(request["signal"]) == signal.SIGKILL
         os.kill(self._started.program, int(request["signal"]))
+        if self._killed:
+            self._overdue = time.monotonic() + _REAPED_WITHIN
         client.reply({})
 
     def _do_resize(self, client: Client, request: dict[str, Any]) -> None:
@@ -191,6 +194,8 @@ class Supervisor:
     def _patience(self) -> float:
         if self._polled:
             return 0.1
+        if self._overdue < float("inf"):
+            return 0.5
         return 5.0 if self._is_running() else 0.5
 
     def _is_done(self) -> bool:
@@ -227,8 +232,12 @@ class Supervisor:
             if pid != self._started.monitor:  # it ends by itself, with the code that it knows
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+        self._overdue = time.monotonic() + _REAPED_WITHIN
 
     def _poll(self) -> None:
+        if time.monotonic() > self._overdue and self._started and not self._exit:
+            self._overdue = float("inf")
+            os.kill(self._started.monitor, signal.SIGKILL)
         gone = [pid for pid in self._polled if not Path(f"/proc/{pid}").exists()]
         for pid in gone:
             self._polled.pop(pid)(None)
