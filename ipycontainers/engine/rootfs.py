@@ -30,7 +30,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from ipycontainers.errors import Invalid
+from ipycontainers.errors import EngineError, Invalid
 from ipycontainers.oci import Image, Layer, Layout, unpack
 from ipycontainers.oci.inside import Inside
 
@@ -95,7 +95,7 @@ def settle(bundle: Bundle) -> Bundle:
 
     To be done before each start while nothing writes there: an earlier run, or an archive, may
     have put a link where a folder was, and launchers would follow it out of the root. Raises
-    ``Invalid`` where a link stands for what must be a folder.
+    ``Invalid`` where a link stands for what must be a folder, ``EngineError`` where a file does.
     """
     upper = bundle.directory / "upper"
     tree = Tree((bundle.root,) if bundle.root else (*bundle.layers, upper))
@@ -103,6 +103,9 @@ def settle(bundle: Bundle) -> Bundle:
         found = tree.find(path)
         if found and (found.is_symlink() or not found.is_dir()):
             raise Invalid(f"{path} of the container is no folder, so nothing can be mounted there")
+    cwd = tree.find(tree.real(bundle.spec.cwd or "/"))
+    if cwd and not cwd.is_dir():
+        raise EngineError(f"Cannot mkdir: {bundle.spec.cwd} is not a directory")
     spec = replace(
         bundle.spec,
         cwd=tree.real(bundle.spec.cwd or "/"),

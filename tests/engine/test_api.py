@@ -436,6 +436,24 @@ def test_what_cannot_be_is_refused_at_once(
     assert caught.value.status_code == (404 if "network" in message else 400)
 
 
+def test_what_an_exec_lacks_is_told_with_126(docker: Any, image: str) -> None:
+    container = start(docker, image, "sleep", "100")
+    said = "OCI runtime exec failed: exec failed: unable to start container process: "
+    for asked, reason in (
+        ({"user": "bob"}, "unable to find user bob: no matching entries in passwd file"),
+        ({"workdir": "/nope"}, 'chdir to cwd ("/nope") set in config.json failed: no such file'),
+        ({"workdir": "rel"}, "Cwd must be an absolute path"),
+    ):
+        code, output = container.exec_run("id", **asked)
+        assert code == 126
+        assert output.decode().startswith(said + reason)
+
+
+def test_a_file_is_no_working_directory(docker: Any, image: str) -> None:
+    with pytest.raises(docker_errors.APIError, match="/bin/sh is not a directory"):
+        docker.containers.run(image, "pwd", working_dir="/bin/sh")
+
+
 def test_each_line_of_a_log_is_a_frame(docker: Any, image: str) -> None:
     container = start(docker, image, "printf", "a\nb\r1\n\nc")
     container.wait()

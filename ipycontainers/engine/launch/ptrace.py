@@ -22,11 +22,12 @@ from ipycontainers.engine.container import (
     environment,
     environment_of,
 )
+from ipycontainers.errors import Invalid
 from ipycontainers.oci.inside import Inside
 
 from .bubblewrap import numbers
 from .command import Command
-from .failure import of_cwd
+from .failure import NOT_EXECUTABLE, StartError, of_cwd
 
 SHARED = ("/proc", "/dev", "/sys")
 # What PRoot itself is made of, and what is bound.
@@ -51,12 +52,15 @@ class Ptrace:
     def exec_argv(self, bundle: Bundle, spec: ExecSpec, pid: int) -> Command:  # noqa: ARG002
         """A further ``proot`` for the same root: there is nothing to join. Reads its passwd.
 
-        StartError for a working directory that is not there: PRoot would take / for it.
+        StartError for a user or a working directory that is not there: PRoot would take / for it.
         """
         assert bundle.root
         cwd = spec.cwd or bundle.spec.cwd or "/"
         with closing(Inside(bundle.root)) as inside:
-            user = users.find(spec.user or bundle.spec.user, inside.text)
+            try:
+                user = users.find(spec.user or bundle.spec.user, inside.text)
+            except Invalid as error:
+                raise StartError(error.message, NOT_EXECUTABLE) from error
             if not _in_mount(bundle, cwd):
                 _check_folder(inside, cwd)
         home = f"HOME={user.home}"
