@@ -1,153 +1,96 @@
 """Prints every figure of the README: ``make bench``.
 
-Each figure is a ratio of medians; both sides take turns in one run, so that a
-machine that is slow for a while is slow for both. A side is timed as its user
-meets it: a cell from the execute request to the reply in a real kernel, a
-command as a process, an import in a fresh interpreter.
+Each figure is a ratio of medians; the sides take turns in one run, so that a machine that
+is slow for a while is slow for all. ``cells`` has the figures of a notebook on Docker,
+``engines`` those of our own engine beside dockerd, with ``memory``.
 
-    python -m benchmarks [--runs N] [--json]
+    python -m benchmarks [--runs N] [--only cells|engines] [--json]
 
-The image is made from this machine's static busybox (tests/images.py), so no
-registry is needed. The docker program on PATH is the other side.
+No registry is needed: the images are made here (tests/images.py). The other side is Docker:
+its program on PATH, and the engine that docker-py finds. Only root may read how much memory
+dockerd has. What is missing is said in the row that lacks it. The exit status is 1 where a
+figure is above its target.
 """
 
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from images import ensure
-from kernels import Kernel
+from images import CannotMake, ensure
 
-from ipycontainers.client import connect
+from . import cells, engines
+from .figure import Figure, Row
 
-Side = Callable[[], float]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """``ours`` and ``theirs`` are medians in seconds; ``target`` is the highest ratio allowed."""
-
-    name: str
-    ours: float
-    theirs: float
-    target: float
-    runs: int
-
-    @property
-    def ratio(self) -> float:
-        return self.ours / self.theirs
-
-
-def compare(name: str, ours: Side, theirs: Side, *, target: float, runs: int) -> Figure:
-    """Both sides in turn, ``runs`` times after one uncounted turn."""
-    ours(), theirs()
-    pairs = [(ours(), theirs()) for _ in range(runs)]
-    left, right = (statistics.median(side) for side in zip(*pairs, strict=True))
-    return Figure(name, left, right, target, runs)
-
-
-def command(words: str) -> Side:
-    def run() -> float:
-        start = time.perf_counter()
-        subprocess.run(words, shell=True, check=True, stdout=subprocess.DEVNULL)
-        return time.perf_counter() - start
-
-    return run
-
-
-def cell(kernel: Kernel, code: str) -> Side:
-    def run() -> float:
-        result = kernel.run(code, timeout=300)
-        assert result.status == "ok", result.error
-        return result.duration
-
-    return run
-
-
-def fresh_python(timed: str) -> Side:
-    """Seconds that ``timed`` takes in a new interpreter in which IPython is loaded."""
-    program = (
-        "import time, IPython.core.interactiveshell as i, asyncio, subprocess, traitlets\n"
-        "shell = i.InteractiveShell.instance()\n"
-        f"start = time.perf_counter()\n{timed}\nprint(time.perf_counter() - start)"
-    )
-
-    def run() -> float:
-        done = subprocess.run(
-            [sys.executable, "-c", program], check=True, capture_output=True, text=True
-        )
-        return float(done.stdout.split()[-1])
-
-    return run
-
-
-def figures(kernel: Kernel, image: str, runs: int) -> list[Figure]:
-    hundred_mb = "head -c 100000000 /dev/zero"
-    return [
-        compare(
-            "one-shot %%container ÷ docker run --rm",
-            cell(kernel, f"%%container {image}\necho hi"),
-            command(f"docker run --rm {image} sh -c 'echo hi'"),
-            target=0.8,
-            runs=runs,
-        ),
-        compare(
-            "%load_ext ipycontainers ÷ import docker",
-            fresh_python("shell.run_line_magic('load_ext', 'ipycontainers')"),
-            fresh_python("import docker"),
-            target=0.3,
-            runs=runs,
-        ),
-        compare(
-            "100 MB with --out ÷ docker run --log-driver none … | wc -c",
-            cell(kernel, f"%%container --out text {image}\n{hundred_mb}"),
-            command(f"docker run --rm --log-driver none {image} {hundred_mb} | wc -c"),
-            target=1.2,
-            runs=runs,
-        ),
-    ]
+REPOSITORY = Path(__file__).resolve().parent.parent
+IMAGES = {"busybox": "busybox", "debian": "python"}  # python: Debian and its Python, 120 MB
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--only", choices=("cells", "engines"), default="")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    connection = connect()
-    image = ensure(connection.docker, "busybox")
-    with tempfile.TemporaryDirectory() as folder:
-        kernel = Kernel(Path(folder), cwd=Path(folder), env={})
-        try:
-            measured = figures(kernel, image, options.runs)
-        finally:
-            kernel.close()
-            connection.close()
+    # As pip leaves it: the engine's user may not write here, and would compile at each start.
+    compileall.compile_dir(REPOSITORY / "ipycontainers", quiet=2)
+    docker = _docker()
+    try:
+        measured = []
+        for row in _rows(docker, options.only, options.runs):
+            measured.append(row)
+            if not options.json:
+                print(row, flush=True)
+    finally:
+        if docker:
+            docker.close()
     if options.json:
-        print(json.dumps([{**asdict(one), "ratio": one.ratio} for one in measured], indent=2))
+        print(json.dumps([_plain(row) for row in measured], indent=2))
     else:
-        print_table(measured)
-    return int(any(one.ratio > one.target for one in measured))
+        print(f"ours, theirs, ours ÷ theirs, target; medians of {options.runs} runs in turn")
+    return int(any(row.is_missed for row in measured))
 
 
-def print_table(measured: list[Figure]) -> None:
-    print(f"{'':60} {'ours':>9} {'theirs':>9} {'ratio':>6} {'target':>7}")
-    for one in measured:
-        print(
-            f"{one.name:60} {one.ours * 1000:6.0f} ms {one.theirs * 1000:6.0f} ms "
-            f"{one.ratio:6.2f} ≤ {one.target:5.2f}"
-        )
-    print(f"medians of {measured[0].runs} runs, both sides in turn")
+def _docker() -> Any:
+    """dockerd's client, or None."""
+    import docker
+
+    try:
+        client = docker.from_env(timeout=300)
+        client.ping()
+    except docker.errors.DockerException:
+        return None
+    return client
+
+
+def _rows(docker: Any, only: str, runs: int) -> Iterator[Row]:
+    images = {name: _image(docker, recipe) for name, recipe in IMAGES.items() if docker}
+    images = {name: image for name, image in images.items() if image}
+    if only != "engines":
+        yield from cells.rows(images.get("busybox"), runs)
+    if only != "cells":
+        yield from engines.rows(docker, images, runs)
+
+
+def _image(docker: Any, recipe: str) -> str:
+    """Its name there; "" when it cannot be made here."""
+    try:
+        return ensure(docker, recipe)
+    except CannotMake as why:
+        print(f"no image {recipe}: {why}", file=sys.stderr)
+        return ""
+
+
+def _plain(row: Row) -> dict[str, object]:
+    return {**asdict(row), "ratio": row.ratio} if isinstance(row, Figure) else asdict(row)
 
 
 if __name__ == "__main__":

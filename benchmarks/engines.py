@@ -1,0 +1,203 @@
+"""Our own engine beside dockerd: the same requests by the same docker-py, in turn.
+
+Ours runs in a data directory of its own; root becomes the user 1000 for it. Both have the
+same images, since ours loads what dockerd saves, and no container has a network.
+
+Knows: docker-py, how tests start the engine. Does not know: kernels, /proc.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import embedded
+
+from .figure import Absent, Figure, Gap, Row, Side, medians
+from .memory import beside_dockerd, beside_ours, of_dockerd, of_engine
+
+LAUNCHERS = {"bubblewrap": "bubblewrap", "ptrace": "PRoot"}
+RUN_TARGETS = {("bubblewrap", "busybox"): 0.12, ("bubblewrap", "debian"): 0.12}
+RUN_TARGETS |= {("ptrace", "busybox"): 0.5}
+NO_IMAGE = "its image cannot be made here, see tests/images.py"
+# How many containers run on each side while their memory is read. With more of them the shim's
+# program, a Go binary of 10 MB, is divided among more.
+EACH_TARGETS = {1: 0.5, 5: None}
+
+
+def rows(docker: Any, images: Mapping[str, str], runs: int) -> Iterator[Row]:
+    """``docker`` is dockerd's client, or None; ``images`` there: busybox and perhaps debian."""
+    with contextlib.ExitStack() as stack:
+        found: dict[str, embedded.Engine | Absent] = {}
+        for launcher in LAUNCHERS:
+            found[launcher] = _entered(stack, _engine(launcher, docker, images))
+        for name in ("busybox", "debian"):
+            yield from _runs(docker, found, name, images, runs)
+        yield from _execs(docker, found, images, runs)
+        yield from _memory(docker, found["bubblewrap"], images)
+
+
+def _entered(
+    stack: contextlib.ExitStack, engine: contextlib.AbstractContextManager[embedded.Engine]
+) -> embedded.Engine | Absent:
+    try:
+        return stack.enter_context(engine)
+    except Absent as why:
+        return why
+
+
+@contextlib.contextmanager
+def _engine(launcher: str, docker: Any, images: Mapping[str, str]) -> Iterator[embedded.Engine]:
+    if docker is None:
+        raise Absent("no Docker answers")
+    if "busybox" not in images:
+        raise Absent(NO_IMAGE)
+    with contextlib.ExitStack() as stack:
+        try:
+            engine = stack.enter_context(embedded.running(launcher))
+        except AssertionError as error:  # it has ended, and its log has the reason
+            said = str(error).strip().replace("\n  hint", "; hint")
+            raise Absent(said.splitlines()[-1]) from error
+        for image in images.values():
+            with tempfile.TemporaryFile() as archive:
+                for piece in docker.api.get_image(image):
+                    archive.write(piece)
+                archive.seek(0)
+                engine.client.api.load_image(archive)
+        yield engine
+
+
+def _beside(
+    docker: Any,
+    found: Mapping[str, embedded.Engine | Absent],
+    side: Callable[[Any], Side],
+    runs: int,
+) -> Iterator[tuple[str, float | Absent, float]]:
+    """Launcher, its median or why there is none, dockerd's in turn with it.
+
+    One launcher after the other: who follows PRoot waits for the disk that it filled.
+    """
+    for name, one in found.items():
+        if isinstance(one, Absent):
+            yield name, one, 0.0
+        else:
+            ours, theirs = medians([side(one.client), side(docker)], runs)
+            yield name, ours, theirs
+
+
+def _runs(
+    docker: Any,
+    found: Mapping[str, embedded.Engine | Absent],
+    name: str,
+    images: Mapping[str, str],
+    runs: int,
+) -> Iterator[Row]:
+    what = f"create + start + wait + remove, {_described(docker, name, images)}"
+    if docker and name not in images:
+        found = dict.fromkeys(found, Absent(NO_IMAGE))
+    for launcher, ours, theirs in _beside(
+        docker, found, lambda client: _run(client, images[name]), runs
+    ):
+        target = RUN_TARGETS.get((launcher, name))
+        yield _row(f"{what}, {LAUNCHERS[launcher]}", ours, theirs, target)
+
+
+def _described(docker: Any, name: str, images: Mapping[str, str]) -> str:
+    if docker is None or name not in images:
+        return name
+    return f"{name} of {docker.api.inspect_image(images[name])['Size'] / 1e6:.0f} MB"
+
+
+def _row(name: str, ours: float | Absent, theirs: float, target: float | None) -> Row:
+    return Gap(name, str(ours)) if isinstance(ours, Absent) else Figure(name, ours, theirs, target)
+
+
+def _run(client: Any, image: str) -> Side:
+    """The four requests, and nothing else that docker-py would ask."""
+    host = client.api.create_host_config(network_mode="none")
+
+    def run() -> float:
+        start = time.perf_counter()
+        made = client.api.create_container(image, ["true"], host_config=host)["Id"]
+        client.api.start(made)
+        code = client.api.wait(made)["StatusCode"]
+        client.api.remove_container(made)
+        took = time.perf_counter() - start
+        assert code == 0
+        return took * 1000
+
+    return run
+
+
+def _execs(
+    docker: Any,
+    found: Mapping[str, embedded.Engine | Absent],
+    images: Mapping[str, str],
+    runs: int,
+) -> Iterator[Row]:
+    with contextlib.ExitStack() as stack:
+
+        def side(client: Any) -> Side:
+            container = stack.enter_context(_sleeping(client, images["busybox"]))
+
+            def run() -> float:
+                start = time.perf_counter()
+                answer = container.exec_run(["echo", "hi"])
+                took = time.perf_counter() - start
+                assert answer == (0, b"hi\n"), answer
+                return took * 1000
+
+            return run
+
+        for launcher, ours, theirs in _beside(docker, found, side, 2 * runs):
+            target = 0.2 if launcher == "bubblewrap" else None
+            yield _row(f"exec_run, {LAUNCHERS[launcher]}", ours, theirs, target)
+
+
+@contextlib.contextmanager
+def _sleeping(client: Any, image: str) -> Iterator[Any]:
+    container = client.containers.run(image, ["sleep", "3600"], detach=True, network_mode="none")
+    try:
+        yield container
+    finally:
+        container.remove(force=True)
+
+
+def _memory(
+    docker: Any, engine: embedded.Engine | Absent, images: Mapping[str, str]
+) -> Iterator[Row]:
+    idle = "memory of the idle engine ÷ dockerd with containerd"
+    beside = {
+        count: f"memory beside each program, containers running: {count}, bubblewrap ÷ shim"
+        for count in EACH_TARGETS
+    }
+    try:
+        if isinstance(engine, Absent):
+            raise engine
+        assert engine.process
+        pid = engine.process.pid
+        yield Figure(idle, of_engine(pid), of_dockerd(), 0.4, "MB")
+        for count, target in EACH_TARGETS.items():
+            with (
+                _several(engine.client, images, count) as ours,
+                _several(docker, images, count) as theirs,
+            ):
+                left, right = beside_ours(ours, pid), beside_dockerd(theirs)
+                yield Figure(beside[count], left, right, target, "MB")
+    except Absent as why:
+        yield from (Gap(name, str(why)) for name in (idle, *beside.values()))
+
+
+@contextlib.contextmanager
+def _several(client: Any, images: Mapping[str, str], count: int) -> Iterator[list[int]]:
+    """The first processes of containers that run meanwhile."""
+    with contextlib.ExitStack() as stack:
+        containers = [
+            stack.enter_context(_sleeping(client, images["busybox"])) for _ in range(count)
+        ]
+        for container in containers:
+            container.reload()
+        yield [int(container.attrs["State"]["Pid"]) for container in containers]
