@@ -1,8 +1,5 @@
 """python -m ipycontainers.engine --socket PATH [--data DIR] [--idle SECONDS]
 
-The process from which supervisors are forked is made first, while this one is small and
-has one thread and no lock that its children could keep.
-
 Knows: arguments, signals, when to leave. Does not know: the API.
 """
 
@@ -24,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     data = Path(parsed.data or places.data()).absolute()
     socket = Path(parsed.socket or places.socket(at=data)).absolute()
-    nursery = Nursery()
+    nursery = Nursery(data)
     try:
         from ipycontainers.engine.life import run
 

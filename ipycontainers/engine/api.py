@@ -10,6 +10,7 @@ Knows: which paths there are, versions. Does not know: HTTP's bytes, what endpoi
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -19,7 +20,7 @@ import ipycontainers
 from ipycontainers import errors
 
 from . import wire
-from .endpoints import archives, containers, images, streams, system, volumes
+from .endpoints import archives, containers, executions, images, streams, system, volumes
 from .engine import Engine
 from .server import Answer, Reply, Request
 
@@ -43,9 +44,13 @@ class Route:
     archive: bool = False  # the body is one, and goes to a file
 
     def match(self, method: str, path: str) -> tuple[str, ...] | None:
-        pattern = re.escape(self.path).replace(r"\{\*\}", "(.+)").replace(r"\{\}", "([^/]+)")
-        found = re.fullmatch(pattern, path) if method == self.method else None
+        found = _pattern(self.path).fullmatch(path) if method == self.method else None
         return found.groups() if found else None
+
+
+@functools.cache
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.escape(path).replace(r"\{\*\}", "(.+)").replace(r"\{\}", "([^/]+)"))
 
 
 ROUTES = (
@@ -85,7 +90,7 @@ ROUTES = (
     Route("GET", "/containers/{}/archive", archives.get),
     Route("PUT", "/containers/{}/archive", archives.put, archive=True),
     Route("POST", "/containers/{}/exec", containers.exec_create),
-    Route("POST", "/exec/{}/start", streams.exec_start),
+    Route("POST", "/exec/{}/start", executions.exec_start),
     Route("POST", "/exec/{}/resize", containers.exec_resize),
     Route("GET", "/exec/{}/json", containers.exec_inspected),
 )

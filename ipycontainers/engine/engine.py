@@ -37,7 +37,7 @@ from . import changes, creation, files, rootfs, shapes, supervise, validity, wir
 from .container import Bundle, Spec
 from .events import Events
 from .execs import Execs
-from .launch import Launcher
+from .launch import Launcher, to_start
 from .record import KILLED, Record, write
 
 logger = logging.getLogger(__name__)
@@ -248,10 +248,11 @@ class Engine:
             settled = rootfs.settle(bundle)
             if settled != bundle:
                 self._write_run(record, settled)
+                supervise.give_orders(record.directory)
 
     def _write_run(self, record: Record, bundle: Bundle) -> None:
-        run = {"bundle": bundle.to_dict(), "launcher": self.launcher.to_dict()}
-        write(record.directory / "run.json", json.dumps(run).encode())
+        text = json.dumps(to_start(self.launcher, bundle)).encode()
+        write(record.directory / "run.json", text, named=False)  # the record's write names both
 
     def tell(self, record: Record, request: Mapping[str, Any]) -> dict[str, Any]:
         """The supervisor's answer, which is ``{"error": …}`` where there is none."""
@@ -326,7 +327,7 @@ class Engine:
         with record.lock:
             if record.is_running:
                 raise EngineError(f"container {record.id} does not end")
-            record.move("removing")
+            record.go()
 
     def _remove_volumes(self, record: Record) -> None:
         for point in record.mounts:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ipycontainers.errors import Conflict, Invalid, NotFound
 
+from . import files, launch
 from .container import ExecSpec
 from .events import Events
 from .record import KILLED, Exec, Record
@@ -47,7 +48,8 @@ class Execs:
         raise NotFound(f"No such exec instance: {exec_id}")
 
     def request(self, made: Exec, *, detach: bool) -> dict[str, Any]:
-        """What the supervisor is asked. Raises Conflict for one that has run."""
+        """What the supervisor is asked. Raises Conflict for one that has run, Invalid for a user
+        that the launcher has to look up and does not find."""
         with made.container.lock:
             if made.started:
                 raise Conflict(f"Error: Exec command {made.id} has already run")
@@ -64,9 +66,8 @@ class Execs:
             stdin=bool(asked.get("AttachStdin")),
             privileged=bool(asked.get("Privileged")),
         )
-        stdin = spec.stdin and not detach
-        request = {"do": "exec", "id": made.id, "spec": spec.to_dict(), "stdin": stdin}
-        return {**request, "detach": detach}
+        request = launch.to_exec(files.run(made.container), spec, made.container.pid)
+        return {**request, "id": made.id, "stdin": spec.stdin and not detach, "detach": detach}
 
     def started(self, made: Exec, pid: int) -> None:
         made.pid = pid

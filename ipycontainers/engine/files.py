@@ -26,7 +26,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ipycontainers.errors import EngineError, Invalid, NotFound
 from ipycontainers.oci import unpack
@@ -47,8 +47,13 @@ class Status:
 
 
 def bundle(record: Record) -> Bundle:
-    run = json.loads((record.directory / "run.json").read_text(encoding="utf-8"))
-    return Bundle.of(run["bundle"])
+    return Bundle.of(run(record)["bundle"])
+
+
+def run(record: Record) -> dict[str, Any]:
+    """What its supervisor was told, see ``launch.orders``."""
+    told: dict[str, Any] = json.loads((record.directory / "run.json").read_text(encoding="utf-8"))
+    return told
 
 
 @contextlib.contextmanager

@@ -96,10 +96,13 @@ class Record:
 
     def move(self, status: State, **changes: object) -> None:
         """To ``status``, on the disk too. Raises Conflict where no such way leads."""
+        self._allow(status)
+        self.change(**changes)
+
+    def _allow(self, status: State) -> None:
         if status not in TRANSITIONS[self.status]:
             raise Conflict(f"Container {self.id} is {self.status} and cannot become {status}")
         self.status = status
-        self.change(**changes)
 
     def change(self, **changes: object) -> None:
         """Sets fields and writes the record."""
@@ -121,6 +124,12 @@ class Record:
 
     def save(self) -> None:
         write(self.directory / FILE, json.dumps(self._plain()).encode())
+
+    def go(self) -> None:
+        """To "removing": what is left in the folder belongs to nobody from now on. As ``move``."""
+        self._allow("removing")
+        (self.directory / FILE).unlink(missing_ok=True)
+        sync_folder(self.directory)
 
     @classmethod
     def load(cls, directory: Path) -> Record:
@@ -160,8 +169,12 @@ class Exec:
         }
 
 
-def write(path: Path, data: bytes) -> None:
-    """All of it or nothing, and on the disk when this returns."""
+def write(path: Path, data: bytes, *, named: bool = True) -> None:
+    """All of it or nothing, and on the disk when this returns.
+
+    Not ``named``: after a crash of the machine the path may have its old content, or none,
+    until something else in its folder is synced.
+    """
     unique = f"{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}"
     temporary = path.with_name(f"{path.name}.{unique}")
     with temporary.open("wb") as file:
@@ -169,8 +182,14 @@ def write(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    if named:
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Its names are on the disk when this returns."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)

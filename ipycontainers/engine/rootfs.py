@@ -152,10 +152,12 @@ def image_root(data: Path, image_id: str) -> Path:
 
 def remove(directory: Path) -> None:
     """Delete a container's files, whatever modes they have. Idempotent, follows no link."""
+    with suppress(OSError):
+        # Where overlayfs left it, mode 000; the rest can mostly be removed as it is.
+        (directory / "work" / "work").chmod(0o700)
     for last in (False, False, False, True):
         try:
-            _open_up(directory)
-            shutil.rmtree(directory)
+            _remove_tree(directory)
         except FileNotFoundError:
             if not directory.exists():
                 return
@@ -254,8 +256,16 @@ def _write_etc(folder: Path, hostname: str) -> None:
     (folder / "resolv.conf").write_text(names)
 
 
+def _remove_tree(directory: Path) -> None:
+    try:
+        shutil.rmtree(directory)
+    except PermissionError:
+        _open_up(directory)
+        shutil.rmtree(directory)
+
+
 def _open_up(directory: Path) -> None:
-    # overlayfs leaves work/work with mode 000, and images have folders that none may enter.
+    # Images have folders that none may enter or change.
     for folder, names, _ in os.walk(directory):
         for name in names:
             path = Path(folder, name)

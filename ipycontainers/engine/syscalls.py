@@ -6,15 +6,15 @@ Each raises OSError as ``os`` does.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import ctypes
 import fcntl
 import os
-import platform
 import stat
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-MACHINE = platform.machine()
+MACHINE = os.uname().machine
 _SETNS = {"x86_64": 308, "aarch64": 268}
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _LANDLOCK_CREATE = 444  # the same on every architecture, as all newer calls are
@@ -54,6 +54,11 @@ CAPABILITIES: tuple[str, ...] = (
 """Names by number, without CAP_."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def handle(signal: int, handler: int | Callable[..., object]) -> None:
+    """signal.signal without its enums: in a forked process these are a tenth of a megabyte."""
+    _signal.signal(signal, handler)
 
 
 def no_new_privileges() -> None:

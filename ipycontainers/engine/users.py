@@ -6,15 +6,14 @@ Knows: the formats of both files. Does not know: where they are.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ipycontainers.errors import Invalid
 
 _LARGEST = (1 << 31) - 1
 
 
-@dataclass(frozen=True)
-class User:
+class User(NamedTuple):
     """Numbers, and the home that passwd names (``/`` without an entry)."""
 
     uid: int

@@ -22,7 +22,7 @@ from typing import Any
 from support import REPOSITORY
 
 from ipycontainers.engine import launch, rootfs
-from ipycontainers.engine.container import Bundle, Spec
+from ipycontainers.engine.container import Bundle, ExecSpec, Spec
 from ipycontainers.engine.supervise import ask, connect
 
 UID = 1000
@@ -88,7 +88,7 @@ class Containers:
             else:
                 (directory / "binds" / str(number)).symlink_to(mount.source)
         bundle = Bundle(directory.name, directory, asked, () if root else (self._layer,), root)
-        run = {"bundle": bundle.to_dict(), "launcher": self.launcher.to_dict()}
+        run = launch.to_start(self.launcher, bundle)
         (directory / "run.json").write_text(json.dumps(run))
         self.give(directory)
         made = Container(directory)
@@ -156,8 +156,10 @@ class Container:
 
     def exec(self, *args: str, name: str = "e1", stdin: bool = False, **spec: Any) -> Stream:
         """A further program; its stream's answer has its pid or an error."""
-        asked = {"args": args, "stdin": stdin, **spec}
-        stream = Stream(self.directory, {"do": "exec", "id": name, "spec": asked, "stdin": stdin})
+        run = json.loads((self.directory / "run.json").read_text())
+        pid = int(self.ask({"do": "state"})["pid"])
+        asked = launch.to_exec(run, ExecSpec(args, stdin=stdin, **spec), pid)
+        stream = Stream(self.directory, {**asked, "id": name, "stdin": stdin})
         stream.is_raw = bool(spec.get("tty"))
         self._streams.append(stream)
         return stream

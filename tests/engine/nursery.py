@@ -14,7 +14,7 @@ from pathlib import Path
 def main() -> None:
     from ipycontainers.engine.supervise import Nursery
 
-    nursery = Nursery()
+    nursery = Nursery(Path(sys.argv[1]))
     from ipycontainers.engine import launch
     from ipycontainers.errors import LaunchError
 

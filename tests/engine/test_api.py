@@ -203,7 +203,9 @@ def test_stop_lets_the_program_tidy_up(docker: Any, image: str) -> None:
 
 
 def test_a_program_that_ignores_stop_is_killed(docker: Any, image: str) -> None:
-    container = start(docker, image, "sh", "-c", "trap '' TERM; while :; do sleep 0.1; done")
+    script = "trap '' TERM; echo up; while :; do sleep 0.1; done"
+    container = start(docker, image, "sh", "-c", script)
+    assert wait_for(container.logs) == b"up\n"
     container.stop(timeout=1)
     assert container.wait()["StatusCode"] == 137
 
@@ -266,6 +268,9 @@ def test_exec_tells_streams_code_and_missing_programs(docker: Any, image: str) -
     ran = container.exec_run("nope")
     assert ran.exit_code == 127
     assert b"executable file not found in $PATH" in ran.output
+    ran = container.exec_run("true", user="nosuch")
+    assert ran.exit_code == 126
+    assert b"unable to find user nosuch" in ran.output
     container.kill()
     container.wait()
     with pytest.raises(docker_errors.APIError, match="is not running") as caught:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import struct
 import subprocess
@@ -14,6 +15,7 @@ from engine.containers import Containers
 from support import require
 
 from ipycontainers.engine import launch, seccomp, syscalls
+from ipycontainers.engine.command import Command
 from ipycontainers.engine.container import Bundle, ExecSpec, Mount, Spec
 from ipycontainers.engine.launch.ptrace import Ptrace
 from ipycontainers.errors import LaunchError
@@ -137,6 +139,14 @@ def test_argv_is_pure(tmp_path: Path) -> None:
     )
     assert made.argv(bundle) == made.argv(bundle)
     assert made.exec_argv(bundle, ExecSpec(("id",)), 7).enter == 7
+
+
+def test_a_command_goes_to_a_supervisor_whole(containers: Containers) -> None:
+    run = json.loads((containers.make("true").directory / "run.json").read_text())
+    bundle = Bundle.of(run["bundle"])
+    assert Command.of(run["command"]) == containers.launcher.argv(bundle)
+    further = containers.launcher.exec_argv(bundle, ExecSpec(("id",), env=("A=ä",)), 7)
+    assert Command.of(json.loads(json.dumps(further.to_dict()))) == further
 
 
 def test_what_is_refused_is_named_with_the_command_that_helps(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,9 +13,11 @@ from pathlib import Path
 
 import pytest
 from engine.containers import Containers, as_user, is_alive
+from support import REPOSITORY
 
 from ipycontainers.engine.container import Mount
 from ipycontainers.engine.supervise.output import records
+from ipycontainers.errors import Invalid
 
 
 def test_output_and_exit_code_come_apart(containers: Containers) -> None:
@@ -128,7 +131,11 @@ def test_users_are_numbers_or_names_of_the_container(containers: Containers) -> 
     assert made.output("id", "-u") == b"7\n"
     assert made.output("sh", "-c", "id -u; id -g", user="ada") == b"1815\n10\n"
     assert made.output("id", "-u", user="0") == b"0\n"
-    assert "unable to find user bob" in made.exec("id", user="bob").answer["error"]
+    try:
+        refusal = made.exec("id", user="bob").answer["error"]
+    except Invalid as error:  # PRoot needs the number, so the name is looked up before
+        refusal = error.message
+    assert "unable to find user bob" in refusal
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
@@ -225,6 +232,42 @@ def test_a_caller_cannot_be_reached_by_kill_all(containers: Containers) -> None:
     finally:
         mate.kill()
         mate.wait()
+
+
+def test_it_has_little_memory_of_its_own(containers: Containers) -> None:
+    made = containers.make("sleep", "60")
+    made.start()
+    counted = Path(f"/proc/{made.supervisor}/smaps_rollup").read_text()
+    found = re.search(r"^Private_Dirty: +([0-9]+) kB$", counted, re.MULTILINE)
+    assert found
+    assert int(found[1]) < 2500
+
+
+def test_what_is_forked_has_imported_little() -> None:
+    loaded = _lean("from ipycontainers.engine.supervise import rehearsal; print(*sys.modules)")
+    assert "ipycontainers.engine.supervise.supervisor" in loaded
+    much = {"asyncio", "dataclasses", "inspect", "pathlib", "socket", "subprocess", "threading"}
+    assert much & set(loaded) == set()
+
+
+def test_a_rehearsal_leaves_nothing(tmp_path: Path) -> None:
+    said = _lean(
+        "import os\n"
+        "from ipycontainers.engine.supervise.rehearsal import rehearse\n"
+        "before = os.listdir('/proc/self/fd')\n"
+        f"rehearse({str(tmp_path / 'scratch')!r})\n"
+        "print(os.listdir('/proc/self/fd') == before)\n"
+        "try:\n    os.waitpid(-1, os.WNOHANG)\nexcept ChildProcessError:\n    print('alone')"
+    )
+    assert said == ["True", "alone"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def _lean(program: str) -> list[str]:
+    """The words that a program prints in a Python like the nursery's."""
+    before = f"import sys\nsys.path.append({str(REPOSITORY)!r})\n"
+    words = [sys.executable, "-I", "-S", "-c", before + program]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
 
 
 def _running(words: str) -> list[str]:

@@ -7,7 +7,7 @@ ContainerErrors, which ``api`` turns into statuses. What may wait for the disk o
 process runs in a thread.
 
 Reading order: ``system``, ``images``, ``containers`` (short ones), ``streams`` (attach,
-logs, wait, exec), ``archives``.
+logs, wait), ``executions``, ``archives``.
 
 Knows: Docker's queries and bodies. Does not know: HTTP, sockets of clients.
 """

@@ -1,4 +1,4 @@
-"""What lasts: attach, logs, wait, exec; and the engine's own wait for every container's end.
+"""What lasts: attach, logs, wait; and the engine's own wait for every container's end.
 
 Each speaks to the container's supervisor over a connection of its own and hands bytes on,
 in both directions, as they come: the engine keeps nothing of them.
@@ -18,8 +18,8 @@ from ipycontainers.engine import logs as kept
 from ipycontainers.engine import supervise, wire
 from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.events import Queue
-from ipycontainers.engine.record import Exec, Record
-from ipycontainers.engine.server import Answer, Chunks, Hijack, Reply, Request
+from ipycontainers.engine.record import Record
+from ipycontainers.engine.server import Answer, Chunks, Hijack, Request
 from ipycontainers.errors import Conflict, EngineError, Invalid, NotFound, Unsupported
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ PIECE = 1 << 16
 SETTLING = 15.0  # seconds, at most, in which the engine learns of an end after the output
 DETACH = b"\x10\x11"  # ctrl-p, ctrl-q
 CONDITIONS = ("", "not-running", "next-exit", "removed")
-NOT_EXECUTED = "OCI runtime exec failed: exec failed: unable to start container process: "
 
 
 class Line:
@@ -46,20 +45,29 @@ class Line:
     @classmethod
     async def open(cls, record: Record, request: Mapping[str, Any]) -> Line:
         """Raises OSError where there is no supervisor, or it left before it answered."""
-        sock = supervise.connect(record.directory)
-        sock.setblocking(False)
-        reader, writer = await asyncio.open_unix_connection(sock=sock)
-        line = cls(reader, writer, {})
+        line = await cls.ask(record, request)
         try:
-            writer.write(json.dumps(request).encode() + b"\n")
-            answer = await reader.readline()
-            if not answer.endswith(b"\n"):
-                raise ConnectionResetError("the supervisor left")
-            line.answer = json.loads(answer)
+            await line.answered()
         except BaseException:
             line.close()
             raise
         return line
+
+    @classmethod
+    async def ask(cls, record: Record, request: Mapping[str, Any]) -> Line:
+        """Without the answer. Raises OSError where there is no supervisor."""
+        sock = supervise.connect(record.directory)
+        sock.setblocking(False)
+        reader, writer = await asyncio.open_unix_connection(sock=sock)
+        writer.write(json.dumps(request).encode() + b"\n")
+        return cls(reader, writer, {})
+
+    async def answered(self) -> None:
+        """``answer`` has come. Raises OSError where the supervisor left before."""
+        answer = await self.reader.readline()
+        if not answer.endswith(b"\n"):
+            raise ConnectionResetError("the supervisor left")
+        self.answer = json.loads(answer)
 
     def close(self) -> None:
         self.writer.close()
@@ -307,71 +315,3 @@ async def _wait(engine: Engine, record: Record, condition: str) -> AsyncIterator
                     break
     error = {"Message": record.error} if record.error else None
     yield wire.line({"Error": error, "StatusCode": code})
-
-
-# --- exec ----------------------------------------------------------------------------------------
-
-
-async def exec_start(engine: Engine, request: Request, exec_id: str) -> Answer:
-    made = engine.execs.find(exec_id)
-    body = request.json()
-    detach, tty = bool(body.get("Detach")), bool(body.get("Tty"))
-    asked = engine.execs.request(made, detach=detach)
-    try:
-        line = await Line.open(made.container, asked)
-    except OSError as error:
-        raise Conflict(f"Container {made.container.id} is not running") from error
-    if "error" in line.answer:
-        line.close()
-        return _not_executed(engine, made, line.answer, detach=detach)
-    engine.execs.started(made, int(line.answer["pid"]))
-    if detach:
-        line.close()
-        return Reply(200, b"")
-    return Hijack(_Execution(engine, made, line, tty=tty).serve)
-
-
-class _Execution:
-    """The stream of one exec, and what is to be known at its end."""
-
-    def __init__(self, engine: Engine, made: Exec, line: Line, *, tty: bool) -> None:
-        own = bool(made.asked.get("Tty"))
-        shape: Shape = raw if own == tty else framed if own else unframed
-        self._engine, self._made = engine, made
-        self._relay = Relay(
-            line,
-            stdin=bool(made.asked.get("AttachStdin")),
-            ends_input=True,
-            detachable=own,
-            shape=shape if own else _attached(made, shape),
-        )
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._relay.serve(reader, writer)
-        self._engine.execs.refresh(self._made)
-
-
-def _attached(made: Exec, shape: Shape) -> Shape:
-    """``shape``, unless only one of the streams was asked for."""
-    asked = {
-        number
-        for number, key in ((wire.STDOUT, "AttachStdout"), (wire.STDERR, "AttachStderr"))
-        if made.asked.get(key)
-    }
-    return shape if len(asked) == 2 or shape is not raw else only(asked)
-
-
-def _not_executed(engine: Engine, made: Exec, answer: Mapping[str, Any], *, detach: bool) -> Answer:
-    """As dockerd: a text in the stream where there is one, and an exit code in any case."""
-    code = int(answer.get("code") or 126)
-    message = f"{NOT_EXECUTED if answer.get('code') else ''}{answer['error']}"
-    engine.execs.failed(made, code)
-    if detach:
-        return Reply(400, {"message": message})
-
-    async def tell(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        data = f"{message}\r\n".encode()
-        writer.write(data if made.asked.get("Tty") else wire.frame(wire.STDOUT, data))
-        await writer.drain()
-
-    return Hijack(tell)

@@ -9,6 +9,7 @@ Knows: bubblewrap's and PRoot's flags. Does not know: images, Docker's JSON, who
 from __future__ import annotations
 
 from .choice import choose, of
-from .command import Command, Launcher
+from .launcher import Launcher
+from .orders import to_exec, to_start
 
-__all__ = ["Command", "Launcher", "choose", "of"]
+__all__ = ["Launcher", "choose", "of", "to_exec", "to_start"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ipycontainers.engine import seccomp
+from ipycontainers.engine.command import ARGUMENTS, SECCOMP, STATUS, Command
 from ipycontainers.engine.container import (
     DEFAULT_PATH,
     Bundle,
@@ -20,8 +21,6 @@ from ipycontainers.engine.container import (
     environment_of,
 )
 from ipycontainers.engine.syscalls import CAPABILITIES
-
-from .command import ARGUMENTS, SECCOMP, STATUS, Command
 
 DEFAULT_CAPABILITIES = frozenset(
     {

@@ -12,7 +12,7 @@ from typing import Any
 from ipycontainers.errors import LaunchError
 
 from .bubblewrap import Bubblewrap
-from .command import Launcher
+from .launcher import Launcher
 from .ptrace import Ptrace
 
 _NAMES = ("bubblewrap", "ptrace")

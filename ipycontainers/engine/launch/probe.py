@@ -18,11 +18,11 @@ from pathlib import Path
 from shutil import rmtree, which
 
 from ipycontainers.engine import seccomp, syscalls
+from ipycontainers.engine.command import STATUS, Command
 from ipycontainers.engine.container import Bundle, Spec
 from ipycontainers.errors import LaunchError
 
 from .bubblewrap import Bubblewrap
-from .command import STATUS, Command
 from .ptrace import Ptrace
 
 _NAMESPACES = {

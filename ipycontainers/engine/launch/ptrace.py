@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ipycontainers.engine import users
+from ipycontainers.engine.command import Command
 from ipycontainers.engine.container import (
     DEFAULT_PATH,
     Bundle,
@@ -22,12 +23,11 @@ from ipycontainers.engine.container import (
     environment,
     environment_of,
 )
+from ipycontainers.engine.supervise.failure import NOT_EXECUTABLE, StartError, of_cwd
 from ipycontainers.errors import Invalid
 from ipycontainers.oci.inside import Inside
 
 from .bubblewrap import numbers
-from .command import Command
-from .failure import NOT_EXECUTABLE, StartError, of_cwd
 
 SHARED = ("/proc", "/dev", "/sys")
 # What PRoot itself is made of, and what is bound.

@@ -5,8 +5,8 @@ Knows: buffers. Does not know: what a request does.
 
 from __future__ import annotations
 
+import _socket
 import json
-import socket
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ class Client:
     """Owns the connection. ``answer`` is called with every request."""
 
     def __init__(
-        self, loop: Loop, connection: socket.socket, answer: Callable[[Client, Any], None]
+        self, loop: Loop, connection: _socket.socket, answer: Callable[[Client, Any], None]
     ) -> None:
         connection.setblocking(False)
         self._loop = loop

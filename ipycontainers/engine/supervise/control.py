@@ -12,43 +12,59 @@ output was sent.
     {"do": "wait"}                              {"exit": 0}  when the container has ended
     {"do": "kill", "signal": 9}                 {}
     {"do": "resize", "height": 40, "width": 80} {}           (with "exec": ID, of that exec)
-    {"do": "exec", "id": ID, "spec": {…}, "stdin": true, "detach": false}
+    {"do": "exec", "id": ID, "command": {…}, "session": {…}, "stdin": true, "detach": false}
                                                 {"pid": 124}  or {"error", "code"}; the stream
     {"do": "state"}                             {"status": "running", "pid": 123, "execs": {…}}
 
-In the container's directory the supervisor reads ``run.json`` (``{"bundle", "launcher"}``) and
-writes ``output.log`` (records, see ``output``), ``exit.json`` (``{"code", "error", "started",
-"finished"}``; there before any ``wait`` is answered) and ``execs/ID.json`` (``{"exit"}``). It
-leaves when the container has ended and every stream is read out, or after ``PATIENCE`` seconds
-of nobody being connected and nothing started.
+In the container's directory the supervisor reads ``orders``, which the engine makes of
+``run.json`` before each start of a supervisor (``"command"`` and ``"session"``, see
+``launch.orders``; those of an exec are the same). It writes ``output.log``
+(records, see ``output``), ``exit.json`` (``{"code", "error", "started", "finished"}``; there
+before any ``wait`` is answered) and ``execs/ID.json`` (``{"exit"}``). It leaves when the
+container has ended and every stream is read out, or after ``PATIENCE`` seconds of nobody being
+connected and nothing started.
 
 Knows: sockets and lines. Does not know: what the requests do.
 """
 
 from __future__ import annotations
 
+import _socket  # socket and what it imports would be half a megabyte of the nursery
 import json
 import os
-import socket
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import socket
+    from pathlib import Path
 
 SOCKET = "control.sock"
+ORDERS = "orders"
+END = "exit.json"
 PATIENCE = 30.0
 
 
-def listen(directory: Path) -> socket.socket:
-    """A socket at ``directory/control.sock``, in place of one that a dead process left."""
-    (directory / SOCKET).unlink(missing_ok=True)
-    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    _by_short_path(directory, server.bind)
+_DECODER = json.JSONDecoder()
+
+
+def parse(text: str) -> Any:
+    """JSON that begins at once. ``json.loads`` looks for white space first, with much code."""
+    return _DECODER.raw_decode(text)[0]
+
+
+def listen() -> _socket.socket:
+    """A socket at ``control.sock`` in the working directory, where there is none."""
+    server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    server.bind(SOCKET)
     server.listen(64)
     return server
 
 
 def connect(directory: Path) -> socket.socket:
     """A connection to the container's supervisor. ``OSError`` when there is none (any more)."""
+    import socket
+
     client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _by_short_path(directory, client.connect)

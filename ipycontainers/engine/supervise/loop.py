@@ -5,6 +5,7 @@ Knows: epoll. Does not know: what is read or written.
 
 from __future__ import annotations
 
+import os
 import select
 from collections.abc import Callable
 from contextlib import suppress
@@ -37,6 +38,14 @@ class Loop:
         if self._handlers.pop(descriptor, None):
             with suppress(OSError):
                 self._epoll.unregister(descriptor)
+
+    def close(self) -> None:
+        """And with it whatever is still watched."""
+        self._epoll.close()
+        for descriptor in self._handlers:
+            with suppress(OSError):
+                os.close(descriptor)
+        self._handlers.clear()
 
     def turn(self, timeout: float) -> None:
         """Wait once, at most ``timeout`` seconds, and call the handlers of what is ready."""

@@ -1,40 +1,70 @@
 """The small process from which every supervisor is forked.
 
-It exists because a fork copies what its parent has: the engine's server is large and has
-threads, this one is small and has none. It must be made before anything heavy is imported;
-where it was killed, another one is a new Python, ``python -m … nursery DESCRIPTOR``.
+It exists because a fork costs what its parent has: the engine's server is large and has
+threads, this one is a Python that has imported ``supervisor`` and little else. So it is
+started anew, without ``site`` and what belongs to environments, and not forked. What this
+module needs in the engine only is imported there only.
 
 Knows: fork. Does not know: what a supervisor does.
 """
 
 from __future__ import annotations
 
+import _socket
+import fcntl
 import gc
 import json
+import marshal
 import os
 import signal
-import socket
-import subprocess
 import sys
-import threading
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ipycontainers.engine import syscalls
+from ipycontainers.engine.command import Command
 from ipycontainers.errors import LaunchError
+
+from .control import ORDERS, SOCKET
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_REQUESTS = 3
+_PROGRAM = """
+import sys
+sys.path.append(sys.argv[1])
+from ipycontainers.engine.supervise import nursery
+nursery.serve()
+"""
 
 
 class Nursery:
     """Owns the process; ``close`` or the end of this process ends it, and no supervisor."""
 
-    def __init__(self) -> None:
-        """Fork. Called first of all by the engine's ``main``, while it has one thread."""
-        self._lock = threading.Lock()
+    def __init__(self, data: Path) -> None:
+        """Start it. ``data`` is only to be seen in the list of processes, for their owner."""
+        from threading import Lock
+
+        self._lock = Lock()
+        self._data = data
+        self._start()
+
+    def _start(self) -> None:
+        import socket
+        from pathlib import Path
+        from secrets import token_hex
+        from tempfile import gettempdir
+
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.pid = os.fork()
-        if self.pid == 0:
-            ours.close()
-            _serve(theirs)
+        package = Path(__file__).resolve().parents[3]
+        scratch = Path(gettempdir(), f"ipycontainers-{os.getpid()}-{token_hex(8)}")
+        told = map(str, (package, scratch, self._data))
+        words = [sys.executable, "-I", "-S", "-c", _PROGRAM, *told]
+        above = fcntl.fcntl(theirs, fcntl.F_DUPFD_CLOEXEC, _REQUESTS + 1)
+        given = [(os.POSIX_SPAWN_DUP2, above, _REQUESTS)]
+        self.pid = os.posix_spawn(words[0], words, os.environ, file_actions=given)
+        os.close(above)
         theirs.close()
         self._socket = ours
 
@@ -46,33 +76,22 @@ class Nursery:
         with self._lock:
             answer = self._ask(directory)
             if answer is None:  # killed, by whoever
-                self._replace()
+                self.close()
+                self._start()
                 answer = self._ask(directory) or {"error": "the process that forks it has ended"}
         if "error" in answer:
             raise LaunchError(f"no supervisor for container {directory.name}: {answer['error']}")
         return int(answer["pid"])
 
     def _ask(self, directory: Path) -> dict[str, Any] | None:
+        give_orders(directory)
+        (directory / SOCKET).unlink(missing_ok=True)  # of one that was killed
         try:
             self._socket.send(os.fsencode(directory))
             answer = self._socket.recv(65536)
         except OSError:
             return None
         return json.loads(answer) if answer else None
-
-    def _replace(self) -> None:
-        self.close()
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        number = theirs.fileno()
-        package = str(Path(__file__).resolve().parents[3])
-        found = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
-        with theirs:
-            self.pid = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(number)],
-                pass_fds=[number],
-                env={**os.environ, "PYTHONPATH": found},
-                cwd="/",
-            ).pid
 
     def close(self) -> None:
         """End the nursery's process."""
@@ -81,15 +100,32 @@ class Nursery:
             os.waitpid(self.pid, 0)
 
 
-def _serve(requests: socket.socket) -> None:
-    from ipycontainers.engine.supervise.supervisor import (
-        Supervisor,
-    )  # imported once, here, and shared by all that are forked
+def give_orders(directory: Path) -> None:
+    """What run.json says, in the form that costs the supervisor least; for this Python only."""
+    run = json.loads((directory / "run.json").read_bytes())
+    told: Any = (tuple(Command.of(run["command"])), run["session"])
+    (directory / ORDERS).write_bytes(marshal.dumps(told))
 
-    _close_all_but(requests.fileno())
+
+def serve() -> None:
+    """The nursery's own process: fork for each directory that is named. Does not return."""
+    # Once, here, and shared by all that are forked.
+    from .rehearsal import rehearse
+    from .supervisor import Supervisor
+
+    requests = _socket.socket(fileno=_REQUESTS)
+    os.set_inheritable(_REQUESTS, False)
+    _close_all_but(_REQUESTS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # supervisors are reaped by the kernel
     os.setsid()
+    _let_go_of_terminal()
+    os.umask(0o022)
+    syscalls.no_new_privileges()
+    with suppress(Exception):  # without it all works, and needs more memory
+        rehearse(sys.argv[2])
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # supervisors are reaped by the kernel
+    gc.collect()
     gc.freeze()  # the collector shall not write to pages that are shared with the children
     while directory := _receive(requests):
         try:
@@ -98,28 +134,38 @@ def _serve(requests: socket.socket) -> None:
             requests.send(json.dumps({"error": f"fork: {err.strerror}"}).encode())
             continue
         if pid == 0:
-            os._exit(_supervise(Supervisor, Path(os.fsdecode(directory)), requests))
+            os._exit(_supervise(Supervisor, os.fsdecode(directory), requests))
     os._exit(0)
 
 
 def _close_all_but(kept: int) -> None:
     # What the engine was started with: left open, it would be open in every container.
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names
+    for name in os.listdir("/proc/self/fd"):
         if int(name) > 2 and int(name) != kept:
             with suppress(OSError):
                 os.close(int(name))
 
 
-def _receive(requests: socket.socket) -> bytes:
+def _let_go_of_terminal() -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(null, number)
+    os.close(null)
+
+
+def _receive(requests: _socket.socket) -> bytes:
     try:
         return requests.recv(65536)
     except OSError:
         return b""
 
 
-def _supervise(kind: type, directory: Path, answers: socket.socket) -> int:
+def _supervise(kind: type, directory: str, answers: _socket.socket) -> int:
     try:
-        supervisor = kind(directory)
+        os.setsid()
+        syscalls.become_subreaper()
+        os.chdir(directory)
+        supervisor = kind()
     except Exception as err:  # noqa: BLE001 - whatever it is, the engine must hear it
         answers.send(json.dumps({"error": f"{type(err).__name__}: {err}"}).encode())
         return 1
@@ -127,7 +173,3 @@ def _supervise(kind: type, directory: Path, answers: socket.socket) -> int:
     answers.close()
     supervisor.run()
     return 0
-
-
-if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -8,19 +8,18 @@ Knows: both layouts. Does not know: sockets, processes.
 
 from __future__ import annotations
 
+import os
 import struct
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 LOG = "output.log"
 _RECORD = struct.Struct(">BxxxIQ")
 _FRAME = struct.Struct(">BxxxI")
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """``data`` was written to ``stream`` (1 output, 2 error) at ``time``, in nanoseconds."""
 
     stream: int
@@ -38,13 +37,13 @@ def record(stream: int, data: bytes) -> bytes:
     return _RECORD.pack(stream, len(data), time.time_ns()) + data
 
 
-def records(path: Path, start: int = 0) -> Iterator[Record]:
+def records(path: os.PathLike[str] | str, start: int = 0) -> Iterator[Record]:
     """What the log holds from byte ``start`` on; none without a log.
 
     A record that is being written, or was cut by a full disk, is left out.
     """
     try:
-        file = path.open("rb")
+        file = open(path, "rb")  # noqa: SIM115
     except FileNotFoundError:
         return
     with file:

@@ -8,13 +8,12 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from pathlib import Path
 
 
 def image(pid: int) -> tuple[int, int] | None:
     """Which file it runs; None when that cannot be seen (any more)."""
     try:
-        found = Path(f"/proc/{pid}/exe").stat()
+        found = os.stat(f"/proc/{pid}/exe")
     except OSError:
         return None
     return found.st_dev, found.st_ino
@@ -22,7 +21,7 @@ def image(pid: int) -> tuple[int, int] | None:
 
 def first_child(pid: int) -> int:
     """The oldest living child of ``pid``, or 0."""
-    with suppress(OSError), Path(f"/proc/{pid}/task/{pid}/children").open("rb") as file:
+    with suppress(OSError), open(f"/proc/{pid}/task/{pid}/children", "rb") as file:
         return min(map(int, file.read().split()), default=0)
     return min(children().get(pid, ()), default=0)
 
@@ -30,9 +29,9 @@ def first_child(pid: int) -> int:
 def children() -> dict[int, list[int]]:
     """Parent → children, of every process that can be seen."""
     found: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208 - names
+    for name in os.listdir("/proc"):
         if name.isdigit():
-            with suppress(OSError), Path(f"/proc/{name}/stat").open("rb") as file:
+            with suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
                 parent = int(file.read().rpartition(b")")[2].split()[1])
                 found.setdefault(parent, []).append(int(name))
     return found
@@ -52,7 +51,7 @@ def descendants(pid: int) -> list[int]:
 
 def tracer(pid: int) -> int:
     """Who traces it, or 0."""
-    with suppress(OSError), Path(f"/proc/{pid}/status").open("rb") as file:
+    with suppress(OSError), open(f"/proc/{pid}/status", "rb") as file:
         found = re.search(rb"^TracerPid:\s*(\d+)", file.read(), re.MULTILINE)
         return int(found[1]) if found else 0
     return 0

@@ -11,7 +11,6 @@ import struct
 import termios
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 from .client import Client
 from .loop import GONE, READ, WRITE, Loop
@@ -20,6 +19,7 @@ from .process import Streams
 
 _CHUNK = 65536
 _INPUT_FULL = 1 << 16
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 
 class Session:
@@ -29,14 +29,14 @@ class Session:
     that takes nothing makes the program wait: nothing is lost and nothing grows.
     """
 
-    def __init__(self, loop: Loop, *, tty: bool, stdin: bool, once: bool, log: Path | None) -> None:
+    def __init__(self, loop: Loop, *, tty: bool, stdin: bool, once: bool, log: str | None) -> None:
         self.tty = tty
         self.clients: list[Client] = []
         self._loop = loop
         self._stdin_wanted = stdin
         self._once = once
         self._path = log
-        self._log = log.open("ab", buffering=0) if log else None
+        self._log = os.open(log, _APPEND, 0o644) if log else -1
         self._behind: dict[Client, Iterator[bytes]] = {}
         self._brief: set[Client] = set()  # of those behind: who wants only what was written
         self._input = bytearray()
@@ -82,9 +82,9 @@ class Session:
                 pass
             self._close_source(descriptor)
         self._close_stdin()
-        if self._log:
-            self._log.close()
-            self._log = None
+        if self._log >= 0:
+            os.close(self._log)
+            self._log = -1
         self.is_over = True
         for client in list(self.clients):
             if client not in self._behind:
@@ -149,7 +149,7 @@ class Session:
             self._input_ended = True
             self._write_input()
 
-    def _replay(self, path: Path) -> Iterator[bytes]:
+    def _replay(self, path: str) -> Iterator[bytes]:
         for entry in records(path):
             yield frame(entry.stream, entry.data, raw=self.tty)
 
@@ -198,9 +198,9 @@ class Session:
         return True
 
     def _emit(self, stream: int, data: bytes) -> None:
-        if self._log:
+        if self._log >= 0:
             with suppress(OSError):  # a full disk loses the log, not the program
-                self._log.write(record(stream, data))
+                os.write(self._log, record(stream, data))
         framed = frame(stream, data, raw=self.tty)
         for client in list(self.clients):
             if client not in self._behind:

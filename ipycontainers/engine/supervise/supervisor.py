@@ -7,23 +7,23 @@ Knows: the requests of ``control``. Does not know: launchers' flags, Docker's JS
 
 from __future__ import annotations
 
+import _socket
 import json
+import marshal
 import os
 import signal
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from ipycontainers.engine import launch, syscalls
-from ipycontainers.engine.container import Bundle, ExecSpec
-from ipycontainers.engine.launch.failure import NOT_EXECUTABLE, StartError
+from ipycontainers.engine import syscalls
+from ipycontainers.engine.command import Command
 
 from . import proc, process
 from .client import Client
-from .control import PATIENCE, SOCKET, listen
+from .control import END, ORDERS, PATIENCE, SOCKET, listen, parse
+from .failure import StartError
 from .loop import READ, Loop
 from .output import LOG
 from .session import Session
@@ -35,18 +35,12 @@ _LINGER = 60.0  # seconds that a client may leave its output unread after the en
 class Supervisor:
     """Made and run in a process of its own, which it takes over."""
 
-    def __init__(self, directory: Path) -> None:
-        _detach()
-        run = json.loads((directory / "run.json").read_bytes())
-        self.directory = directory
-        self.bundle = Bundle.of(run["bundle"])
-        self.launcher = launch.of(run["launcher"])
-        spec = self.bundle.spec
-        log = directory / LOG if spec.log else None
+    def __init__(self) -> None:
+        """In the container's directory, which is and stays the working directory."""
+        _, streams = marshal.loads(_read(ORDERS))
+        log = LOG if streams["log"] else None
         self._loop = Loop()
-        self._session = Session(
-            self._loop, tty=spec.tty, stdin=spec.stdin, once=spec.stdin_once, log=log
-        )
+        self._session = Session(self._loop, **{**streams, "log": log})
         self._started: process.Started | None = None
         self._began = 0.0
         self._exit: dict[str, Any] | None = None
@@ -57,7 +51,7 @@ class Supervisor:
         self._clients: list[Client] = []
         self._waiting: list[Client] = []
         self._touched = time.monotonic()
-        self._server = listen(directory)
+        self._server = listen()
         self._server.setblocking(False)
         self._loop.watch(self._server.fileno(), READ, lambda _: self._accept())
         self._watch_children()
@@ -66,28 +60,47 @@ class Supervisor:
         """Until the container has ended and its clients have read, or nobody ever came."""
         try:
             while not self._is_done():
-                self._loop.turn(self._patience())
-                self._poll()
-                self._reap()
-                self._clients = [client for client in self._clients if not client.closed]
+                self.turn(self._patience())
         except BaseException:
-            (self.directory / "supervisor.log").write_text(traceback.format_exc())
+            self._log_failure()
             raise
         finally:
-            (self.directory / SOCKET).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(SOCKET)
             self._sweep()
+
+    def turn(self, patience: float) -> None:
+        """Do what is to be done, and wait for it so many seconds at most."""
+        self._loop.turn(patience)
+        self._poll()
+        self._reap()
+        self._clients = [client for client in self._clients if not client.closed]
+
+    def close(self) -> None:
+        """Take no requests and see no ends any more; of a supervisor that has no processes."""
+        os.close(signal.set_wakeup_fd(-1))
+        for client in self._clients:
+            client.close()
+        self._server.close()
+        self._loop.close()
+
+    def _log_failure(self) -> None:
+        import traceback  # it needs much, and is never needed
+
+        with open("supervisor.log", "w", encoding="utf-8") as file:
+            traceback.print_exc(file=file)
 
     # --- requests --------------------------------------------------------------------------------
 
     def _accept(self) -> None:
         with suppress(BlockingIOError):
-            connection, _ = self._server.accept()
-            self._clients.append(Client(self._loop, connection, self._answer))
+            handle, _ = self._server._accept()  # type: ignore[attr-defined]
+            self._clients.append(Client(self._loop, _socket.socket(fileno=handle), self._answer))
 
     def _answer(self, client: Client, line: bytes) -> None:
         self._touched = time.monotonic()
         try:
-            request = json.loads(line)
+            request = parse(line.decode())
             verb = getattr(self, f"_do_{request['do']}")
             verb(client, request)
         except StartError as err:
@@ -100,8 +113,8 @@ class Supervisor:
         if self._started or self._exit:
             client.reply({"error": "already started", "code": 0})
             return
-        self.bundle = _bundle(self.directory)  # settled anew before each start
-        command = self.launcher.argv(self.bundle)
+        words, _ = marshal.loads(_read(ORDERS))  # settled anew before each start
+        command = Command(*words)
         try:
             self._started = _begin(command, self._session)
         except StartError as err:
@@ -164,12 +177,8 @@ class Supervisor:
         if not self._is_running() or not self._started:
             client.reply({"error": "not running"})
             return
-        spec = ExecSpec.of(request["spec"])
-        if spec.cwd and not spec.cwd.startswith("/"):
-            self._record_exec(request["id"], NOT_EXECUTABLE)
-            raise StartError("Cwd must be an absolute path", NOT_EXECUTABLE)
-        session = Session(self._loop, tty=spec.tty, stdin=spec.stdin, once=True, log=None)
-        command = self.launcher.exec_argv(self.bundle, spec, self._started.program)
+        session = Session(self._loop, **request["session"], once=True, log=None)
+        command = Command.of(request["command"])
         try:
             started = _begin(command, session, followed=False)
         except StartError as err:
@@ -209,7 +218,7 @@ class Supervisor:
         os.set_blocking(read, False)
         os.set_blocking(write, False)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        syscalls.handle(signal.SIGCHLD, _nothing)
         self._loop.watch(read, READ, lambda _: _drain(read))
 
     def _watch_end(self, started: process.Started, then: Callable[[int | None], None]) -> None:
@@ -238,7 +247,7 @@ class Supervisor:
         if time.monotonic() > self._overdue and self._started and not self._exit:
             self._overdue = float("inf")
             os.kill(self._started.monitor, signal.SIGKILL)
-        gone = [pid for pid in self._polled if not Path(f"/proc/{pid}").exists()]
+        gone = [pid for pid in self._polled if not os.path.exists(f"/proc/{pid}")]
         for pid in gone:
             self._polled.pop(pid)(None)
 
@@ -284,14 +293,11 @@ class Supervisor:
 
     def _sweep(self) -> None:
         """Kill and reap every descendant: orphans of the container come to this process."""
-        while True:
+        while _has_children():
             for pid in proc.descendants(os.getpid()):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            try:
-                pid, status = os.waitpid(-1, 0)
-            except ChildProcessError:
-                return
+            pid, status = os.waitpid(-1, 0)
             self._note_end(pid, _code(status))
 
     def _record_exit(self, code: int, error: str) -> None:
@@ -302,7 +308,7 @@ class Supervisor:
             "started": self._began,
             "finished": time.time(),
         }
-        _write(self.directory / "exit.json", self._exit)
+        _write(END, self._exit)
         self._touched = time.monotonic()
         for client in self._waiting:
             client.awaits = False
@@ -310,9 +316,8 @@ class Supervisor:
         self._waiting.clear()
 
     def _record_exec(self, name: str, code: int) -> None:
-        folder = self.directory / "execs"
-        folder.mkdir(exist_ok=True)
-        _write(folder / f"{name}.json", {"exit": code})
+        os.makedirs("execs", exist_ok=True)
+        _write(f"execs/{name}.json", {"exit": code}, lasting=False)
 
 
 class Exec:
@@ -324,7 +329,7 @@ class Exec:
         self.exit: int | None = None
 
 
-def _begin(command: launch.Command, session: Session, *, followed: bool = True) -> process.Started:
+def _begin(command: Command, session: Session, *, followed: bool = True) -> process.Started:
     streams, said = session.open()
     try:
         started = process.start(command, streams, said)
@@ -336,18 +341,25 @@ def _begin(command: launch.Command, session: Session, *, followed: bool = True) 
     return started
 
 
-def _bundle(directory: Path) -> Bundle:
-    return Bundle.of(json.loads((directory / "run.json").read_bytes())["bundle"])
+def _read(path: str) -> bytes:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(handle, os.fstat(handle).st_size)
+    finally:
+        os.close(handle)
 
 
-def _detach() -> None:
-    os.setsid()
-    null = os.open(os.devnull, os.O_RDWR)
-    for number in range(3):
-        os.dup2(null, number)
-    os.close(null)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    syscalls.become_subreaper()
+def _has_children() -> bool:
+    """Whether anything is left: as a subreaper this process is the parent of every orphan."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _nothing(*_: object) -> None:
+    """What is done at once when a child has ended: the loop is told by its descriptor."""
 
 
 def _drain(read: int) -> None:
@@ -372,11 +384,12 @@ def _code(status: int) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _write(path: Path, values: dict[str, Any]) -> None:
-    """Whole or not at all, also after a crash of the machine."""
-    temporary = path.with_suffix(".new")
-    with temporary.open("w", encoding="utf-8") as file:
+def _write(path: str, values: dict[str, Any], *, lasting: bool = True) -> None:
+    """Whole or not at all; if ``lasting``, also after a crash of the machine."""
+    temporary = f"{path}.new"
+    with open(temporary, "w", encoding="utf-8") as file:
         json.dump(values, file)
         file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+        if lasting:
+            os.fsync(file.fileno())
+    os.replace(temporary, path)
