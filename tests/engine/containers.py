@@ -24,6 +24,7 @@ from support import REPOSITORY
 from ipycontainers.engine import launch, rootfs
 from ipycontainers.engine.container import Bundle, ExecSpec, Spec
 from ipycontainers.engine.supervise import ask, connect
+from ipycontainers.engine.supervise.failure import StartError
 
 UID = 1000
 APPLETS = (
@@ -163,6 +164,15 @@ class Container:
         stream.is_raw = bool(spec.get("tty"))
         self._streams.append(stream)
         return stream
+
+    def refusal(self, *args: str, **spec: Any) -> tuple[int, str]:
+        """Code and words for a further program that cannot begin, whoever finds that out:
+        PRoot's launcher looks for users and folders before its supervisor is asked."""
+        try:
+            answer = self.exec(*args, **spec).answer
+        except StartError as error:
+            return error.code, str(error)
+        return int(answer["code"]), str(answer["error"])
 
     def output(self, *args: str, **spec: Any) -> bytes:
         """What a further program wrote to standard output."""

@@ -17,7 +17,6 @@ from support import REPOSITORY
 
 from ipycontainers.engine.container import Mount
 from ipycontainers.engine.supervise.output import records
-from ipycontainers.errors import Invalid
 
 
 def test_output_and_exit_code_come_apart(containers: Containers) -> None:
@@ -131,11 +130,7 @@ def test_users_are_numbers_or_names_of_the_container(containers: Containers) -> 
     assert made.output("id", "-u") == b"7\n"
     assert made.output("sh", "-c", "id -u; id -g", user="ada") == b"1815\n10\n"
     assert made.output("id", "-u", user="0") == b"0\n"
-    try:
-        refusal = made.exec("id", user="bob").answer["error"]
-    except Invalid as error:  # PRoot needs the number, so the name is looked up before
-        refusal = error.message
-    assert "unable to find user bob" in refusal
+    assert "unable to find user bob" in made.refusal("id", user="bob")[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
@@ -299,9 +294,9 @@ def test_an_exec_where_no_folder_is_does_not_begin(containers: Containers) -> No
     made = containers.make("sleep", "60", mounts=(Mount("tmpfs", "/scratch"),))
     made.start()
     for path, reason in (("/nope", "no such file or directory"), ("/bin/sh", "not a directory")):
-        answer = made.exec("pwd", cwd=path, name=path[1:3]).answer
-        assert answer["code"] == 126
-        assert answer["error"] == f'chdir to cwd ("{path}") set in config.json failed: {reason}'
+        code, words = made.refusal("pwd", cwd=path, name=path[1:3])
+        assert code == 126
+        assert words == f'chdir to cwd ("{path}") set in config.json failed: {reason}'
     assert made.output("pwd", cwd="/scratch") == b"/scratch\n"
 
 
