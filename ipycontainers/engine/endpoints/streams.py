@@ -126,8 +126,15 @@ async def attach(engine: Engine, request: Request, name: str) -> Answer:
 async def _settled(engine: Engine, record: Record) -> None:
     """Who has read the last output and asks then is told that the container has ended."""
     with Queue(engine.events) as queue, contextlib.suppress(asyncio.TimeoutError):
+        # A short program may have ended before its start is known.
+        await asyncio.to_thread(_wait_for_start, record)
         while record.is_running:
             await asyncio.wait_for(queue.next(), SETTLING)
+
+
+def _wait_for_start(record: Record) -> None:
+    with record.lock:  # held until a start has succeeded or failed
+        pass
 
 
 async def _removed(engine: Engine, record: Record) -> bool:
