@@ -17,18 +17,21 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from .tree import Tree, is_opaque, is_whiteout
+
 CHANGED, ADDED, DELETED = 0, 1, 2
 Changes = dict[str, int]
 OWN = ("/proc", "/dev", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
-_OPAQUE = "user.overlay.opaque"
 
 
 def of_layers(upper: Path, layers: Sequence[Path], own: Iterable[str]) -> Changes:
     """Path → kind, sorted. ``layers`` are the oldest first, ``own`` are mount points."""
+    below = Tree(layers)
     found: Changes = {}
     for path, here in _walk(upper):
-        before = _below(layers, path)
-        if _is_whiteout(here):
+        place = below.find(path)
+        before = place.lstat() if place else None
+        if is_whiteout(here):
             found[path] = DELETED
         elif before is None:
             found[path] = ADDED
@@ -36,10 +39,10 @@ def of_layers(upper: Path, layers: Sequence[Path], own: Iterable[str]) -> Change
             not stat.S_ISDIR(here.st_mode)
             or not stat.S_ISDIR(before.st_mode)
             or here.st_mode != before.st_mode
-            or _is_opaque(upper / path[1:])
+            or is_opaque(upper / path[1:])
         ):
             found[path] = CHANGED
-    return _without(found, {*OWN, *own}, lambda path: _below(layers, path) is not None)
+    return _without(found, {*OWN, *own}, lambda path: below.find(path) is not None)
 
 
 def of_copy(root: Path, image: Path, own: Iterable[str]) -> Changes:
@@ -65,45 +68,6 @@ def _walk(top: Path) -> Iterator[tuple[str, os.stat_result]]:
         for name in (*folders, *names):
             full = os.path.join(folder, name)  # noqa: PTH118  # strings: thousands of them
             yield full[len(str(top)) :], os.lstat(full)
-
-
-def _is_whiteout(found: os.stat_result) -> bool:
-    return stat.S_ISCHR(found.st_mode) and found.st_rdev == 0
-
-
-def _is_opaque(path: Path) -> bool:
-    try:
-        return os.getxattr(path, _OPAQUE, follow_symlinks=False) == b"y"
-    except OSError:
-        return False
-
-
-def _below(layers: Sequence[Path], path: str) -> os.stat_result | None:
-    """What the newest layer that says anything about the path says of it."""
-    for layer in reversed(layers):
-        said, found = _in_layer(layer, path.strip("/").split("/"))
-        if said:
-            return found
-    return None
-
-
-def _in_layer(layer: Path, parts: Sequence[str]) -> tuple[bool, os.stat_result | None]:
-    """Whether the layer says what is there, or that nothing is; and what it says."""
-    at, hides = layer, False
-    for number, part in enumerate(parts):
-        at /= part
-        try:
-            found = at.lstat()
-        except OSError:
-            return hides, None
-        if _is_whiteout(found):
-            return True, None
-        if number == len(parts) - 1:
-            return True, found
-        if not stat.S_ISDIR(found.st_mode):
-            return True, None
-        hides = hides or _is_opaque(at)
-    return False, None
 
 
 def _target(top: Path, path: str) -> str:

@@ -15,10 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
-CREATED = "created"
 RUNNING = "running"
-PAUSED = "paused"
-EXITED = "exited"
 REMOVING = "removing"
 State = Literal["created", "running", "paused", "exited", "removing"]
 

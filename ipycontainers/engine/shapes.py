@@ -13,6 +13,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .container import environment as container_environment
 from .wire import API_VERSION, OLDEST_API, ZERO_TIME, Json, seconds_of, time_text
 
 # --- the engine ----------------------------------------------------------------------------------
@@ -206,38 +207,19 @@ def environment(of_image: Sequence[str], given: Sequence[str]) -> list[str]:
     >>> environment(["A=1", "B=2"], ["A=3", "B", "C=4"])
     ['A=3', 'C=4']
     """
-    found = {text.partition("=")[0]: text for text in of_image}
-    for text in given:
-        name, has_value, _ = text.partition("=")
-        if has_value:
-            found[name] = text
-        else:
-            found.pop(name, None)
-    return list(found.values())
+    values = container_environment((*of_image, *given))
+    return [f"{name}={value}" for name, value in values.items()]
 
 
 def container(record: Mapping[str, Any]) -> Json:
     """``record`` is what ``Record.describe`` tells."""
     words = [*(record["config"]["Entrypoint"] or ()), *(record["config"]["Cmd"] or ())]
-    status = record["status"]
     return {
         "Id": record["id"],
         "Created": time_text(record["created"]),
         "Path": words[0] if words else "",
         "Args": words[1:],
-        "State": {
-            "Status": status,
-            "Running": status == "running",
-            "Paused": False,
-            "Restarting": False,
-            "OOMKilled": False,
-            "Dead": status == "dead",
-            "Pid": record["pid"],
-            "ExitCode": record["exit_code"],
-            "Error": record["error"],
-            "StartedAt": time_text(record["started"]),
-            "FinishedAt": time_text(record["finished"]),
-        },
+        "State": _state(record),
         "Image": record["image"],
         "ResolvConfPath": "",
         "HostnamePath": "",
@@ -256,6 +238,23 @@ def container(record: Mapping[str, Any]) -> Json:
         "Mounts": [mount_point(mount) for mount in record["mounts"]],
         "Config": record["config"],
         "NetworkSettings": {"Ports": {}, "Networks": _networks(record), "IPAddress": ""},
+    }
+
+
+def _state(record: Mapping[str, Any]) -> Json:
+    status = record["status"]
+    return {
+        "Status": status,
+        "Running": status == "running",
+        "Paused": False,
+        "Restarting": False,
+        "OOMKilled": False,
+        "Dead": status == "dead",
+        "Pid": record["pid"],
+        "ExitCode": record["exit_code"],
+        "Error": record["error"],
+        "StartedAt": time_text(record["started"]),
+        "FinishedAt": time_text(record["finished"]),
     }
 
 

@@ -94,20 +94,26 @@ def _look(layer: Path, parts: Sequence[str]) -> tuple[bool, Path | None]:
     for number, part in enumerate(parts):
         at /= part
         try:
-            mode = at.lstat()
+            found = at.lstat()
         except OSError:
             return hides, None
-        if stat.S_ISCHR(mode.st_mode) and mode.st_rdev == 0:
+        if is_whiteout(found):
             return True, None
         if number == len(parts) - 1:
             return True, at
-        if not stat.S_ISDIR(mode.st_mode):
+        if not stat.S_ISDIR(found.st_mode):
             return True, None
-        hides = hides or _is_opaque(at)
+        hides = hides or is_opaque(at)
     return True, layer
 
 
-def _is_opaque(path: Path) -> bool:
+def is_whiteout(found: os.stat_result) -> bool:
+    """Whether it stands for something of an older layer that is gone."""
+    return stat.S_ISCHR(found.st_mode) and found.st_rdev == 0
+
+
+def is_opaque(path: Path) -> bool:
+    """Whether nothing of older layers shows in this folder."""
     try:
         return os.getxattr(path, _OPAQUE, follow_symlinks=False) == b"y"
     except OSError:

@@ -4,36 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import embedded
-import images as recipes
 import pytest
 from docker import errors as docker_errors
 from embedded import Engine
-from support import require, wait_for
+from support import wait_for
 
 IMAGE = "ipycontainers-test/busybox"
 # docker-py leaves the sockets of exec_run to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-@pytest.fixture(params=["bubblewrap", "ptrace"])
-def own(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    if request.param == "ptrace":
-        require(shutil.which("proot"), "proot", "PRoot is not installed: apt-get install proot")
-    with embedded.running(request.param) as engine:
-        recipes.ensure(engine.client, "busybox")
-        yield engine
-
-
-def run(own: Engine, script: str, **more: Any) -> Any:
-    return own.client.containers.run(IMAGE, ["sh", "-c", script], detach=True, **more)
+def run(mine: Engine, script: str, **more: Any) -> Any:
+    return mine.client.containers.run(IMAGE, ["sh", "-c", script], detach=True, **more)
 
 
 def running(words: str) -> list[int]:
@@ -47,10 +34,10 @@ def running(words: str) -> list[int]:
     return found
 
 
-def supervisor(own: Engine, container: Any) -> int:
+def supervisor(mine: Engine, container: Any) -> int:
     """Who listens at its control socket."""
     with socket.socket(socket.AF_UNIX) as sock:
-        handle = os.open(own.data / "containers" / container.id, os.O_PATH)
+        handle = os.open(mine.data / "containers" / container.id, os.O_PATH)
         try:
             sock.connect(f"/proc/self/fd/{handle}/control.sock")
         finally:
@@ -59,43 +46,43 @@ def supervisor(own: Engine, container: Any) -> int:
     return int.from_bytes(told[:4], "little")
 
 
-def nursery(own: Engine) -> int:
-    assert own.process
-    children = Path(f"/proc/{own.process.pid}/task").glob("*/children")
+def nursery(mine: Engine) -> int:
+    assert mine.process
+    children = Path(f"/proc/{mine.process.pid}/task").glob("*/children")
     (pid,) = {int(word) for path in children for word in path.read_text().split()}
     return pid
 
 
-def gone(own: Engine, name: str) -> bool:
+def gone(mine: Engine, name: str) -> bool:
     try:
-        own.client.containers.get(name)
+        mine.client.containers.get(name)
     except docker_errors.NotFound:
         return True
     return False
 
 
-def test_the_next_engine_finds_them_as_they_were(own: Engine) -> None:
-    run(own, "echo out; echo err >&2; sleep 0.3; exit 5", name="ended")
-    run(own, "echo once; read x; echo got $x; exit 6", name="typed", tty=True, stdin_open=True)
-    run(own, "sleep 0.3", name="brief", auto_remove=True)
-    run(own, "sleep 60", name="kept", auto_remove=True)
-    busy = run(own, "sleep 60", name="busy")
+def test_the_next_engine_finds_them_as_they_were(mine: Engine) -> None:
+    run(mine, "echo out; echo err >&2; sleep 0.3; exit 5", name="ended")
+    run(mine, "echo once; read x; echo got $x; exit 6", name="typed", tty=True, stdin_open=True)
+    run(mine, "sleep 0.3", name="brief", auto_remove=True)
+    run(mine, "sleep 60", name="kept", auto_remove=True)
+    busy = run(mine, "sleep 60", name="busy")
     mark = f"sleep 60.{os.getpid()}"
     busy.exec_run(mark, detach=True)
     assert wait_for(lambda: running(mark))
-    own.kill9()
-    path = own.data / "containers"
+    mine.kill9()
+    path = mine.data / "containers"
     ended = next(p for p in path.iterdir() if b'"ended"' in (p / "state.json").read_bytes())
     assert wait_for((ended / "exit.json").exists)
-    own.start()
-    docker = own.client
+    mine.start()
+    docker = mine.client
     assert docker.containers.get("ended").wait()["StatusCode"] == 5
     assert sorted(docker.containers.get("ended").logs().split()) == [b"err", b"out"]
-    assert wait_for(lambda: gone(own, "brief"))
+    assert wait_for(lambda: gone(mine, "brief"))
     kept = docker.containers.get("kept")
     assert kept.status == "running"
     kept.kill()
-    assert wait_for(lambda: gone(own, "kept"))
+    assert wait_for(lambda: gone(mine, "kept"))
     typed = docker.containers.get("typed")
     sock = typed.attach_socket(params={"stdin": 1, "stream": 1})
     sock._sock.sendall(b"this\n")
@@ -110,11 +97,11 @@ def test_the_next_engine_finds_them_as_they_were(own: Engine) -> None:
     assert wait_for(lambda: not running(mark))
 
 
-def test_with_its_supervisor_a_container_ends(own: Engine) -> None:
+def test_with_its_supervisor_a_container_ends(mine: Engine) -> None:
     mark = f"sleep 61.{os.getpid()}"
-    container = run(own, f"{mark} & {mark}; true", name="left")
+    container = run(mine, f"{mark} & {mark}; true", name="left")
     assert wait_for(lambda: len(running(mark)) == 2)
-    os.kill(supervisor(own, container), signal.SIGKILL)
+    os.kill(supervisor(mine, container), signal.SIGKILL)
     assert container.wait()["StatusCode"] == 137
     assert wait_for(lambda: not running(mark))
     container.reload()
@@ -124,27 +111,27 @@ def test_with_its_supervisor_a_container_ends(own: Engine) -> None:
     container.remove(force=True)
 
 
-def test_without_its_nursery_an_engine_starts_containers(own: Engine) -> None:
-    container = run(own, "sleep 60")
-    os.kill(nursery(own), signal.SIGKILL)
+def test_without_its_nursery_an_engine_starts_containers(mine: Engine) -> None:
+    container = run(mine, "sleep 60")
+    os.kill(nursery(mine), signal.SIGKILL)
     for _ in range(2):
-        assert own.client.containers.run(IMAGE, ["echo", "on"], remove=True) == b"on\n"
+        assert mine.client.containers.run(IMAGE, ["echo", "on"], remove=True) == b"on\n"
     assert container.exec_run("echo still").output == b"still\n"
-    nursery(own)  # there is one again
-    assert own.terminate() == 0
+    nursery(mine)  # there is one again
+    assert mine.terminate() == 0
 
 
-def test_after_everything_was_killed_the_next_start_is_clean(own: Engine) -> None:
+def test_after_everything_was_killed_the_next_start_is_clean(mine: Engine) -> None:
     mark = f"sleep 62.{os.getpid()}"
-    container = run(own, mark, name="all")
+    container = run(mine, mark, name="all")
     assert wait_for(lambda: running(mark))
-    for pid in (nursery(own), supervisor(own, container)):
+    for pid in (nursery(mine), supervisor(mine, container)):
         os.kill(pid, signal.SIGKILL)
-    own.kill9()
+    mine.kill9()
     assert wait_for(lambda: not running(mark))
-    own.start()
-    found = own.client.containers.get("all")
+    mine.start()
+    found = mine.client.containers.get("all")
     assert wait_for(lambda: found.reload() or found.status == "exited")
     assert found.wait()["StatusCode"] == 137
     found.remove()
-    assert own.client.containers.run(IMAGE, ["echo", "on"], remove=True) == b"on\n"
+    assert mine.client.containers.run(IMAGE, ["echo", "on"], remove=True) == b"on\n"

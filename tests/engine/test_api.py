@@ -4,41 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import socket
 import tarfile
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import embedded
-import images as recipes
 import pytest
 from docker import errors as docker_errors
 from embedded import Engine
-from support import require, wait_for
-
-
-@pytest.fixture(scope="module", params=["bubblewrap", "ptrace"])
-def own(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """An engine with the image ipycontainers-test/busybox, one for each launcher."""
-    if request.param == "ptrace":
-        require(shutil.which("proot"), "proot", "PRoot is not installed: apt-get install proot")
-    with embedded.running(request.param) as engine:
-        recipes.ensure(engine.client, "busybox")
-        yield engine
-
-
-@pytest.fixture
-def docker(own: Engine) -> Iterator[Any]:
-    """docker-py on it; no container is left after the test."""
-    client = own.client
-    yield client
-    for container in client.containers.list(all=True):
-        container.remove(force=True, v=True)
-    client.close()
+from support import wait_for
 
 
 @pytest.fixture

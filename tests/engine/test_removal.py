@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import embedded
-import images as recipes
-import pytest
 from docker import errors as docker_errors
 from embedded import Engine
-from support import require, wait_for
+from support import wait_for
 
 IMAGE = "ipycontainers-test/busybox"
-
-
-@pytest.fixture(scope="module", params=["bubblewrap", "ptrace"])
-def own(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    if request.param == "ptrace":
-        require(shutil.which("proot"), "proot", "PRoot is not installed: apt-get install proot")
-    with embedded.running(request.param) as engine:
-        recipes.ensure(engine.client, "busybox")
-        yield engine
 
 
 def test_one_that_is_being_made_is_whole_before_it_goes(own: Engine) -> None:

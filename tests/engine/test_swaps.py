@@ -15,35 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import embedded
-import images as recipes
 import pytest
 from docker import errors as docker_errors
-from embedded import Engine
-from support import require, wait_for
+from support import wait_for
 
 IMAGE = "ipycontainers-test/busybox"
 ROUNDS = 25
 # docker-py leaves the sockets of exec_run to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture(scope="module", params=["bubblewrap", "ptrace"])
-def own(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    if request.param == "ptrace":
-        require(shutil.which("proot"), "proot", "PRoot is not installed: apt-get install proot")
-    with embedded.running(request.param) as engine:
-        recipes.ensure(engine.client, "busybox")
-        yield engine
-
-
-@pytest.fixture
-def docker(own: Engine) -> Iterator[Any]:
-    client = own.client
-    yield client
-    for container in client.containers.list(all=True):
-        container.remove(force=True, v=True)
-    client.close()
 
 
 @pytest.fixture

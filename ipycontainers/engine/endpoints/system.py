@@ -31,6 +31,9 @@ async def version(engine: Engine, request: Request) -> Answer:
     return Reply(200, shape(own, platform.release(), platform.machine(), engine.launcher.name))
 
 
+PLUGINS = {"Volume": ["local"], "Network": ["host", "null"], "Log": ["json-file", "none"]}
+
+
 async def info(engine: Engine, request: Request) -> Answer:
     found = engine.containers()
     states = [record.status for record in found]
@@ -50,27 +53,17 @@ async def info(engine: Engine, request: Request) -> Answer:
                 ["Launcher", engine.launcher.name],
                 ["Isolates", " ".join(sorted(isolates))],
             ],
-            "Plugins": {
-                "Volume": ["local"],
-                "Network": ["host", "null"],
-                "Log": ["json-file", "none"],
-            },
+            "Plugins": PLUGINS,
             **dict.fromkeys(("MemoryLimit", "SwapLimit", "CpuCfsQuota", "PidsLimit"), False),
             "IPv4Forwarding": True,
             "SystemTime": wire.time_text(time.time()),
             "LoggingDriver": "json-file",
             "CgroupDriver": "none",
             "CgroupVersion": "1",
-            "KernelVersion": platform.release(),
-            "OperatingSystem": _system(),
-            "OSType": "linux",
-            "Architecture": platform.machine(),
+            **_machine(),
             "IndexServerAddress": "https://index.docker.io/v1/",
             "RegistryConfig": {"IndexConfigs": {}, "Mirrors": []},
-            "NCPU": os.cpu_count(),
-            "MemTotal": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
             "DockerRootDir": str(engine.data),
-            "Name": platform.node(),
             "Labels": [],
             "ExperimentalBuild": False,
             "ServerVersion": ipycontainers.__version__,
@@ -81,6 +74,18 @@ async def info(engine: Engine, request: Request) -> Answer:
             "Warnings": None,
         },
     )
+
+
+def _machine() -> wire.Json:
+    return {
+        "KernelVersion": platform.release(),
+        "OperatingSystem": _system(),
+        "OSType": "linux",
+        "Architecture": platform.machine(),
+        "NCPU": os.cpu_count(),
+        "MemTotal": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "Name": platform.node(),
+    }
 
 
 def _system() -> str:
