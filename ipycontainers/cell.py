@@ -13,21 +13,18 @@ options' words, IPython.
 from __future__ import annotations
 
 import contextlib
-import io
-import posixpath
 import queue
 import signal
-import tarfile
 import threading
 import time
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import streams
+from . import removal, streams
 from .difference import changes, mount_targets
 from .errors import CellFailed, CellTimedOut, ContainerError, EngineError, NotFound, Unsupported
-from .interpreter import FILE, FILE_FOLDER
+from .interpreter import FILE_FOLDER, file_archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,10 +48,6 @@ KILL_PATIENCE = 1.5
 
 # The streams' end and the program's are some milliseconds apart, 0.24 s on Podman.
 CUT_SECONDS = 2.0
-
-REMOVAL = "ipycontainers-remove"
-REMOVAL_PATIENCE = 3.0
-REMOVAL_PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True)
@@ -130,7 +123,7 @@ class Run:
         # First of all, since a second interrupt may come at any moment.
         lives_on = (self._plan.keep or self._plan.detach) and self._started
         if (self.container_id or self._creating) and not lives_on:
-            threading.Thread(target=self._remove, name=REMOVAL, daemon=True).start()
+            removal.begin(self._connection, self.container_id, {CELL_LABEL: self._mark})
         self._close_streams()
 
     def start(self, pulling: Pulling = contextlib.nullcontext) -> None:
@@ -150,7 +143,7 @@ class Run:
         plan = self._plan
         if plan.name or plan.config.get("HostConfig", {}).get("PortBindings"):
             # The cell before may have had the same name or port, and be on its way out.
-            _finish_removals()
+            removal.finish()
         if plan.pull == "always":
             _pull(self._connection, plan.image, plan.platform, pulling)
         self._create(pulling)
@@ -209,14 +202,8 @@ class Run:
         return bool(self._plan.config.get("HostConfig", {}).get("ReadonlyRootfs"))
 
     def _put_file(self, text: bytes) -> None:
-        if self._read_only:
-            archive = _archive(_file(posixpath.basename(FILE), text))
-            self._connection.put_archive(self.container_id, FILE_FOLDER, archive)
-        else:
-            folder = tarfile.TarInfo(FILE_FOLDER.lstrip("/"))
-            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
-            archive = _archive((folder, b""), _file(FILE.lstrip("/"), text))
-            self._connection.put_archive(self.container_id, "/", archive)
+        at = FILE_FOLDER if self._read_only else "/"
+        self._connection.put_archive(self.container_id, at, file_archive(text, at))
 
     def _start_threads(self, attachment: Attachment) -> None:
         self._reader = threading.Thread(
@@ -349,52 +336,12 @@ class Run:
         if self._reader:
             self._reader.join(1)
 
-    def _remove(self) -> None:
-        """Remove the container, also one whose creation or start was interrupted half way.
-
-        An engine that is still busy with it refuses, or does not know it yet: it
-        is asked again for some seconds. What is left then, the watchdog finds.
-        """
-        known = bool(self.container_id)
-        for pause in REMOVAL_PAUSES:
-            time.sleep(pause)
-            with contextlib.suppress(ContainerError):
-                for container_id in [self.container_id] if known else self._mine():
-                    self._connection.remove(container_id)
-                if known:
-                    return
-
-    def _mine(self) -> list[str]:
-        found = self._connection.list_containers(labels={CELL_LABEL: self._mark})
-        return [str(container["Id"]) for container in found]
-
-
-def _finish_removals() -> None:
-    for thread in threading.enumerate():
-        if thread.name == REMOVAL:
-            thread.join(REMOVAL_PATIENCE)
-
 
 def _feed(attachment: Attachment, data: bytes) -> None:
     # A program need not read all that it is given.
     with contextlib.suppress(OSError, ValueError, ContainerError):
         attachment.write(data)
         attachment.close_write()
-
-
-def _file(name: str, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
-    """A member of an archive that every user may read."""
-    member = tarfile.TarInfo(name)
-    member.size, member.mode = len(content), 0o444
-    return member, content
-
-
-def _archive(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        for member, content in members:
-            tar.addfile(member, io.BytesIO(content))
-    return archive.getvalue()
 
 
 def _pull(connection: Connection, image: str, platform: str | None, pulling: Pulling) -> None:

@@ -69,6 +69,24 @@ class Invocation:
     file: bytes | None = None
 
 
+def file_archive(text: bytes, folder: str) -> bytes:
+    """A tar that, unpacked in ``folder`` ("/" or FILE_FOLDER), puts the text at FILE, where
+    every user may read it."""
+    import io
+    import tarfile
+
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        if folder == "/":
+            above = tarfile.TarInfo(FILE_FOLDER.lstrip("/"))
+            above.type, above.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(above)
+        entry = tarfile.TarInfo(posixpath.relpath(FILE, folder))
+        entry.size, entry.mode = len(text), 0o444
+        tar.addfile(entry, io.BytesIO(text))
+    return buffer.getvalue()
+
+
 @dataclass(frozen=True)
 class Interpreter:
     """A program and its arguments; ``language`` is "" where it is not a known one."""

@@ -26,6 +26,7 @@ ROWS = [
         "interpreter",
         "options",
         "outcome",
+        "removal",
         "sessions",
         "streams",
         "watchdog",
