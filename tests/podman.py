@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 # In a container, and where RLIMITs are lower than Podman's defaults, it cannot raise them; and
@@ -36,6 +36,12 @@ mknod "$0/tun" c 10 200 && chmod 666 "$0/tun" && mount --bind "$0/tun" /dev/net/
 def become(user: int) -> list[str]:
     """The words before a command that run it as that user, without groups."""
     return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+
+
+def handing_over(user: int, python: Sequence[str]) -> list[str]:
+    """The command of a kernel that ``python`` runs as that user. jupyter_client writes the
+    connection file, the last word, for itself alone: it is handed over first."""
+    return ["sh", "-c", 'for file; do :; done; chown "$0" "$file" && exec "$@"', str(user), *python]
 
 
 def service(folder: Path) -> contextlib.AbstractContextManager[str]:

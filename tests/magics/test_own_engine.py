@@ -12,15 +12,13 @@ from pathlib import Path
 
 import pytest
 from kernels import Kernel
-from podman import USER, become
+from podman import USER, become, handing_over
 from support import REPOSITORY
 
 pytestmark = pytest.mark.launcher
 
 NO_OTHER = "from ipycontainers.client import discover; discover.usual = lambda *_: ()"
 AS_USER = become(USER) if os.getuid() == 0 else []
-# jupyter_client writes the connection file for itself alone: hand it over, then become the user.
-HAND_OVER = 'for file; do :; done; chown "$0" "$file" && exec "$@"'
 
 
 @pytest.fixture
@@ -36,7 +34,7 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture
 def kernel(home: Path) -> Iterator[Kernel]:
-    python = ["sh", "-c", HAND_OVER, str(USER), *AS_USER, sys.executable] if AS_USER else []
+    python = handing_over(USER, [*AS_USER, sys.executable]) if AS_USER else []
     kernel = Kernel(home, cwd=home, env=environ(home), python=python)
     assert kernel.run(NO_OTHER).status == "ok"
     yield kernel

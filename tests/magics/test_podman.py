@@ -16,16 +16,13 @@ from types import SimpleNamespace
 import images as recipes
 import pytest
 from kernels import Kernel
-from podman import USER, become
+from podman import USER, become, handing_over
 from support import REPOSITORY, require, wait_for
 
 from ipycontainers.client import Connection, connect
 
 pytestmark = pytest.mark.podman
 USERS = {"podman": 0, "podman_rootless": USER}
-
-# jupyter_client writes the connection file for itself alone: hand it over, then become the user.
-HAND_OVER = 'for file; do :; done; chown "$0" "$file" && exec "$@"'
 
 
 @pytest.fixture(scope="module", params=USERS)
@@ -69,7 +66,7 @@ def python_of(user: int) -> list[str]:
     tried = subprocess.run([*words, "-c", "import ipycontainers, ipykernel"], check=False, cwd="/")
     reason = f"not everybody can read {sys.executable} and {REPOSITORY}"
     require(tried.returncode == 0, "user", reason)
-    return ["sh", "-c", HAND_OVER, str(user), *words]
+    return handing_over(user, words)
 
 
 @pytest.fixture(scope="module")
