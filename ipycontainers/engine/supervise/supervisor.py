@@ -369,13 +369,21 @@ def _drain(read: int) -> None:
 
 
 def _status_of(handle: int) -> int | None:
-    """Its parent, the launcher, reaps it within a moment; before that the kernel does not say."""
+    """Its parent, the launcher, reaps it within a moment; before that the kernel does not say.
+    Where the launcher was killed with it, it is this process's child."""
     deadline = time.monotonic() + _REAPED_WITHIN
-    with suppress(OSError):
-        while time.monotonic() < deadline:
-            if (status := syscalls.exit_status(handle)) is not None:
-                return status
-            time.sleep(0.0005)
+    while time.monotonic() < deadline:
+        with suppress(ChildProcessError):
+            if ended := os.waitid(os.P_PIDFD, handle, os.WEXITED | os.WNOHANG):
+                code = int(ended.si_status)
+                return code << 8 if ended.si_code == os.CLD_EXITED else code
+        try:
+            status = syscalls.exit_status(handle)
+        except OSError:
+            return None
+        if status is not None:
+            return status
+        time.sleep(0.0005)
     return None
 
 
