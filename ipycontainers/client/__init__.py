@@ -10,8 +10,8 @@
     connection.remove(created.id)
 
 Reading order: ``discover`` (where an engine may be) with ``contexts`` and ``hints``;
-``dial`` and ``ssh`` (a byte stream to it); ``stream`` (long requests: attach, events,
-pull) and ``adapter`` (docker-py's short ones); ``opening`` (what fails, and how);
+``dial`` and ``ssh`` (a byte stream to it); ``stream`` (long requests: attach, exec,
+events, pull) and ``adapter`` (docker-py's short ones); ``opening`` (what fails, and how);
 ``connection`` (all requests, one facade) with ``exits`` and ``pull``; ``doctor``.
 
 Knows: that there are several engines with one API, docker-py. Does not know: cells,
@@ -27,6 +27,7 @@ from .discover import Attempt, Candidate, Tls, candidates, connect, is_own, open
 
 if TYPE_CHECKING:
     from .connection import Connection, Created
+    from .executions import Execution
     from .exits import Exit, ExitWatch
     from .pull import PullProgress
     from .stream import Attachment
@@ -37,6 +38,7 @@ __all__ = [
     "Candidate",
     "Connection",
     "Created",
+    "Execution",
     "Exit",
     "ExitWatch",
     "PullProgress",
@@ -51,6 +53,7 @@ _LATER = {
     "Attachment": "stream",
     "Connection": "connection",
     "Created": "connection",
+    "Execution": "executions",
     "Exit": "exits",
     "ExitWatch": "exits",
     "PullProgress": "pull",

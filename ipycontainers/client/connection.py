@@ -9,9 +9,8 @@ except where a name differs.
 
 from __future__ import annotations
 
-import http.client
 import platform as machine
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,8 +20,10 @@ from urllib.parse import quote
 
 from ipycontainers import errors
 
+from . import archives, executions
 from . import pull as pulling
 from .dial import Dialler
+from .executions import Execution
 from .exits import ExitWatch
 from .stream import UPGRADE, Attachment, Stream
 from .translate import Json, of_start, translated
@@ -34,9 +35,7 @@ if TYPE_CHECKING:
     from .discover import Attempt, Candidate
 
 
-PATH_STATUS = "X-Docker-Container-Path-Stat"
 UNENFORCED = "not enforced: "  # begins our own engine's warnings of a protection
-GO_FOLDER = 1 << 31  # fs.ModeDir in Go's file modes
 
 
 @dataclass(frozen=True)
@@ -292,27 +291,27 @@ class Connection:
             raise
 
     def _folder_as_program(self, container_id: str) -> str:
-        """The program's path where that is a folder, else "". Runtimes say no more of it
-        than "permission denied"."""
-        import base64
-        import json
-        import posixpath
+        def head(path: str) -> Stream:
+            at, asked = self._path("containers", container_id, "archive"), {"path": path}
+            return self._stream("HEAD", at, asked, doing="looking at the program")
 
         try:
-            found = self.inspect(container_id)
-            program = str(found["Path"])
-            path = posixpath.join("/", found["Config"].get("WorkingDir") or "/", program, ".")
-            asked = self._stream(
-                "HEAD",
-                self._path("containers", container_id, "archive"),
-                {"path": path},
-                doing="looking at the program",
-            )
-            with asked as stream:
-                status = json.loads(base64.b64decode(stream.header(PATH_STATUS)))
-        except (errors.ContainerError, OSError, http.client.HTTPException, ValueError, KeyError):
+            return archives.folder_as_program(self.inspect(container_id), head)
+        except errors.ContainerError:
             return ""
-        return program if int(status.get("mode", 0)) & GO_FOLDER else ""
+
+    def execute(
+        self, container_id: str, command: Sequence[str], *, stdin: bool = False
+    ) -> Execution:
+        """One more program in a container that runs; returns when it has been started.
+
+        A program that cannot be started is told on its standard output, in the engine's
+        words, and by the exit code 126 or 127. Raises NotFound, and Conflict where the
+        container does not run.
+        """
+        return executions.start(
+            self._api, self._dialler, container_id, command, stdin=stdin, timeout=self._timeout
+        )
 
     def kill(self, container_id: str, signal: str | int = "KILL") -> None:
         """Signals process 1. Raises NotFound, and Conflict when it has ended."""
@@ -345,10 +344,36 @@ class Connection:
         with translated("comparing the container with its image"):
             return [dict(change) for change in self._api.diff(container_id) or ()]
 
-    def put_archive(self, container_id: str, path: str, data: bytes | IO[bytes]) -> None:
+    def put_archive(
+        self, container_id: str, path: str, data: bytes | IO[bytes] | archives.Pieces
+    ) -> None:
         """Unpacks a tar below ``path``, which exists. Works before the start too."""
         with translated("copying files into the container"):
             self._api.put_archive(container_id, path, data)
+
+    def get_archive(self, container_id: str, path: str) -> archives.Download:
+        """A tar of what is at ``path``, to be read and closed; its size is not known before.
+        Works after the end too. Raises NotFound."""
+        doing = "copying files out of the container"
+        with translated(doing):
+            return archives.Download(
+                self._dialler,
+                "GET",
+                self._path("containers", container_id, "archive"),
+                parameters={"path": path},
+                doing=doing,
+                timeout=self._timeout,
+                keep_timeout=True,
+            )
+
+    def commit(self, container_id: str, image: str) -> str:
+        """Makes an image of a container's files; its id. Raises Invalid, Unsupported."""
+        last = image.rpartition("/")[2]
+        tag = last.partition(":")[2]
+        name = image.removesuffix(f":{tag}") if tag else image
+        with pulling.naming(image), translated("making an image of the container"):
+            made = self._api.commit(container_id, repository=name, tag=tag or "latest")
+        return str(made["Id"])
 
     def list_containers(
         self,

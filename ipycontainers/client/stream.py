@@ -1,4 +1,4 @@
-"""Requests that last: attach, events, wait, pull.
+"""Requests that last: attach, exec, events, wait, pull.
 
 Each has a connection of its own, so that closing it is what ends it, on both sides,
 and no time-out once the engine has answered: a program may be silent for hours.
@@ -44,6 +44,7 @@ class Stream:
         *,
         parameters: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        body: Json | None = None,
         doing: str,
         timeout: float,
         keep_timeout: bool = False,
@@ -65,7 +66,9 @@ class Stream:
             request = http.client.HTTPConnection(dialler.host)
             request.sock = self._sock
             query = f"?{urlencode(parameters)}" if parameters else ""
-            request.request(method, path + query, headers=dict(headers or {}))
+            sent = None if body is None else json.dumps(body)
+            kind = {} if body is None else {"Content-Type": "application/json"}
+            request.request(method, path + query, sent, {**kind, **(headers or {})})
             self._response.begin()
             if self._response.status >= 400:
                 raise failure(self._response.status, self._explanation(), doing)

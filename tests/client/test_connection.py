@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support import wait_for
 
-from ipycontainers import errors
+from ipycontainers import errors, streams
 from ipycontainers.client import Connection, connect
 
 Run = Callable[..., Any]
@@ -357,3 +357,37 @@ def test_a_container_removed_unseen_is_not_found(
             late._events.close()
             with pytest.raises(errors.NotFound):
                 late.result(10)
+
+
+def test_a_program_beside_the_containers_own(
+    container: Callable[..., str], engine: Connection
+) -> None:
+    name = container("sleep", "100")
+    engine.start(name)
+    data = bytes(range(256)) * 4096
+    with engine.execute(name, ["sh", "-c", "cat; echo err >&2; exit 7"], stdin=True) as program:
+        assert program.exit_code() is None
+        writer = threading.Thread(target=lambda: (program.write(data), program.close_write()))
+        writer.start()
+        frames = [one for batch in streams.batches(program.read) for one in batch]
+        writer.join()
+    assert b"".join(one.data for one in frames if one.stream == streams.STDOUT) == data
+    assert b"".join(one.data for one in frames if one.stream == streams.STDERR) == b"err\n"
+    assert wait_for(program.exit_code) == 7
+
+
+def test_a_program_beside_that_is_missing_is_127_or_126(
+    container: Callable[..., str], engine: Connection
+) -> None:
+    name = container("sleep", "100")
+    engine.start(name)
+    with engine.execute(name, ["nosuch"]) as program:
+        assert b"".join(iter(program.read, b""))
+    assert wait_for(program.exit_code) in (126, 127)
+
+
+def test_no_program_beside_one_that_does_not_run(
+    container: Callable[..., str], engine: Connection
+) -> None:
+    with pytest.raises(errors.Conflict):
+        engine.execute(container("sleep", "100"), ["true"])

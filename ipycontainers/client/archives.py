@@ -1,0 +1,51 @@
+"""The files of a container as tars on their way, and what its paths are.
+
+Knows: the archive endpoints' answers. Does not know: which engine, tar.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import posixpath
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from ipycontainers import errors
+
+from .stream import Stream
+from .translate import Json, translated
+
+PATH_STATUS = "X-Docker-Container-Path-Stat"
+GO_FOLDER = 1 << 31  # fs.ModeDir in Go's file modes
+
+
+class Pieces(Protocol):
+    """Bytes that are made while they are sent, of a length that is known before."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[bytes | memoryview]: ...
+
+
+class Download(Stream):
+    """A tar that is read while it comes. Closing it ends the request."""
+
+    def read(self, size: int = 1 << 20) -> bytes:
+        """At most ``size`` bytes; b"" is the end. Waits for the engine at most as long as a
+        short request does. Raises EngineSilent and NoEngine."""
+        with translated("copying files out of the container"):
+            return self._response.read1(size)
+
+
+def folder_as_program(found: Json, head: Callable[[str], Stream]) -> str:
+    """The program's path where that is a folder, else "". Runtimes say no more of it
+    than "permission denied". ``found`` is an inspected container, ``head`` asks for a path."""
+    try:
+        program = str(found["Path"])
+        path = posixpath.join("/", found["Config"].get("WorkingDir") or "/", program, ".")
+        with head(path) as stream:
+            status = json.loads(base64.b64decode(stream.header(PATH_STATUS)))
+    except (errors.ContainerError, OSError, http.client.HTTPException, ValueError, KeyError):
+        return ""
+    return program if int(status.get("mode", 0)) & GO_FOLDER else ""

@@ -1,0 +1,49 @@
+"""Sessions and values on an engine that only ssh reaches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def remote(ssh_engine: Callable[..., str], kernels: Callable[..., Any]) -> Iterator[Any]:
+    """A kernel whose engine is behind ssh."""
+    kernel = kernels(env={"DOCKER_HOST": ssh_engine()})
+    kernel.run("import numpy; a = numpy.arange(500_000.0); n = 5; l = [1, (2, None)]")
+    yield kernel
+    for name in ("far", "farpy"):
+        kernel.run(f"%container stop {name}")
+
+
+def test_a_shell_and_its_values(remote: Any, images: Any) -> None:
+    first = remote.run(f"%%container -s far -i n -o m {images.busybox}\ncd /tmp; m=$((n + 1))")
+    assert first.error is None
+    assert remote.run("%%container -s far\npwd; echo $m").stdout == "/tmp\n6\n"
+    cell = remote.submit("%%container -s far\necho begin; sleep 100")
+    cell.wait_for("begin")
+    start = time.monotonic()
+    remote.interrupt()
+    assert cell.result(timeout=20).error.ename == "KeyboardInterrupt"
+    assert time.monotonic() - start < 4
+    assert remote.run("%%container -s far\necho $m").stdout == "6\n"
+    assert remote.run("print(m)").stdout == "6\n"
+
+
+def test_python_and_its_values(remote: Any, images: Any) -> None:
+    line = f"%%container -s farpy -i l,a -o back,total {images.python}"
+    assert remote.run(f"{line}\nback = [l]; total = sum(a)").error is None
+    assert remote.run("print(back == [l], total == a.sum())").stdout == "True True\n"
+    assert remote.run("%%container -s farpy\nlen(a)").data == {"text/plain": "500000"}
+
+
+def test_a_cell_of_its_own_and_its_values(remote: Any, images: Any) -> None:
+    python = f"%%container -i l,a -o back,total {images.python}\nback = [l]; total = sum(a)"
+    assert remote.run(python).error is None
+    assert remote.run("print(back == [l], total == a.sum())").stdout == "True True\n"
+    shell = f"%%container -i n -o m {images.busybox}\nm=$((n + 1))"
+    assert remote.run(shell).error is None
+    assert remote.run("print(repr(m))").stdout == "'6'\n"
