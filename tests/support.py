@@ -1,4 +1,4 @@
-"""What many tests need and pytest has no word for: required capabilities, waiting.
+"""What many tests need and pytest has no word for: required capabilities, waiting, notebooks.
 
 A test that cannot run here says so through ``require``. On a developer's
 machine it is skipped with the reason; where IPYCONTAINERS_REQUIRE names the
@@ -9,23 +9,32 @@ capability (as .ci/run does) the same test fails, so nothing is skipped unseen.
     browser      there is a Chromium          user         a second user can be used
     pypi         pip can install older versions of what we depend on
     proot        PRoot is installed           landlock     the kernel has Landlock with file rules
+    values       numpy, pandas, polars and pyarrow are installed
 """
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
 CAPABILITIES = frozenset(
-    {"docker", "podman", "debootstrap", "sshd", "browser", "user", "pypi", "proot", "landlock"}
+    {"docker", "podman", "debootstrap", "sshd", "browser"}
+    | {"user", "pypi", "proot", "landlock", "values"}
 )
 REPOSITORY = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted(
+    file
+    for file in (REPOSITORY / "notebooks").rglob("*.ipynb")
+    if ".ipynb_checkpoints" not in file.parts  # JupyterLab's copies
+)
 
 T = TypeVar("T")
 
@@ -48,6 +57,12 @@ def require(ok: object, capability: str, reason: str) -> None:
     if capability in required():
         pytest.fail(f"{capability} is required and missing: {reason}", pytrace=False)
     pytest.skip(reason)
+
+
+def library(name: str) -> Any:
+    """The module of that name, of those that values may be of; skips when it is missing."""
+    require(importlib.util.find_spec(name), "values", f"no {name} here: pip install {name}")
+    return importlib.import_module(name)
 
 
 def wait_for(claim: Callable[[], T], *, seconds: float = 10, every: float = 0.05) -> T:

@@ -40,6 +40,7 @@ OWNERS = {  # a foreign library → the only parts that import it
     "docker": {"client"},
     "ipywidgets": {"course", "widgets"},
     "IPython": {"", "course", "magics", "widgets"},
+    "nh3": {"sessions"},
     "requests": {"client"},
     "zstandard": {"oci"},
 }
