@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .client import Attachment, Connection, ExitWatch
+    from .exchange import Archive, Collected
     from .streams import Frame, Output
 
     # Called when a pull begins: a block whose value takes the pull's reports, or None.
@@ -57,6 +58,10 @@ class Plan:
     ``stdin`` feeds the program's standard input, ``file`` lies at
     ``interpreter.FILE`` before it starts. ``unenforced``: it runs also where the engine
     cannot give a protection that ``config`` asks for; else that is an Unsupported.
+    ``archive`` is unpacked in ``interpreter.FILE_FOLDER`` before the start; ``wanted`` are the
+    variables whose values are fetched after the end, as ``exchange`` has it, and which have at
+    most ``limit`` bytes together.
+    ``lasting``: somebody else reads and writes the ``attachment``, cell after cell.
     """
 
     config: Mapping[str, Any]
@@ -70,6 +75,10 @@ class Plan:
     detach: bool = False
     diff: bool = False
     unenforced: bool = False
+    lasting: bool = False
+    archive: Archive | None = None
+    wanted: tuple[str, ...] = ()
+    limit: int = 1 << 30
 
     @property
     def image(self) -> str:
@@ -90,6 +99,7 @@ class CellResult:
     warnings: tuple[str, ...] = ()
     changes: tuple[tuple[str, str], ...] = ()
     cut: bool = False
+    collected: Collected | None = None
 
 
 class Run:
@@ -147,23 +157,33 @@ class Run:
         if plan.pull == "always":
             _pull(self._connection, plan.image, plan.platform, pulling)
         self._create(pulling)
+        if plan.archive is not None:
+            self._put_archive(plan.archive)
         if plan.file is not None:
             self._put_file(plan.file)
         if not plan.detach:
             self._attachment = self._connection.attach(
-                self.container_id, stdin=plan.stdin is not None, tty=plan.tty
+                self.container_id, stdin=plan.stdin is not None or plan.lasting, tty=plan.tty
             )
             self._watch = self._connection.watch_exit(self.container_id)
         self._connection.start(self.container_id)
         self._started = time.monotonic()
-        if self._attachment:
+        if self._attachment and not plan.lasting:
             self._start_threads(self._attachment)
+
+    @property
+    def attachment(self) -> Attachment | None:
+        return self._attachment
+
+    @property
+    def watch(self) -> ExitWatch | None:
+        return self._watch
 
     def _create(self, pulling: Pulling) -> None:
         plan = self._plan
         config = dict(plan.config)
         config["Labels"] = {**config.get("Labels", {}), CELL_LABEL: self._mark}
-        if plan.file is not None and self._read_only:
+        if self._needs_folder and self._read_only:
             # An engine refuses to put a file into a read-only root, but not into
             # a volume; an anonymous one goes with the container.
             config["Volumes"] = {**config.get("Volumes", {}), FILE_FOLDER: {}}
@@ -196,6 +216,17 @@ class Run:
         except NotFound:
             return False
         return True
+
+    @property
+    def _needs_folder(self) -> bool:
+        plan = self._plan
+        return plan.file is not None or plan.archive is not None or plan.lasting
+
+    def _put_archive(self, archive: Archive) -> None:
+        if self._read_only:
+            self._connection.put_archive(self.container_id, FILE_FOLDER, archive)
+        else:
+            self._connection.put_archive(self.container_id, "/", archive.below(FILE_FOLDER))
 
     @property
     def _read_only(self) -> bool:
@@ -255,6 +286,18 @@ class Run:
             self.warnings,
             self._changes() if self._plan.diff else (),
             cut=self._broke or self._watch.broke,
+            collected=self._collected(),
+        )
+
+    def _collected(self) -> Collected | None:
+        if not self._plan.wanted:
+            return None
+        from ipycontainers import exchange
+
+        return exchange.collect(
+            lambda path: self._connection.get_archive(self.container_id, path),
+            self._plan.wanted,
+            limit=self._plan.limit,
         )
 
     def _move(self, output: Output, deadline: float | None) -> bool:

@@ -21,6 +21,6 @@ container is created, ``labels()`` on the container. Nothing happens at import.
 from __future__ import annotations
 
 from .kernel_side import Watchdog, guard, start
-from .labels import KEEP, LABEL, labels
+from .labels import KEEP, LABEL, SESSION, labels
 
-__all__ = ["KEEP", "LABEL", "Watchdog", "guard", "labels", "start"]
+__all__ = ["KEEP", "LABEL", "SESSION", "Watchdog", "guard", "labels", "start"]

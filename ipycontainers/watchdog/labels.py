@@ -9,6 +9,7 @@
     org.ipycontainers.notebook        analysis.ipynb        for people; may be empty
     org.ipycontainers.version         0.1.0                 of this package
     org.ipycontainers.keep            true                  only with --keep and -d: never swept
+    org.ipycontainers.session         lab                   only of a session: its name
 
 Knows: what identifies a process. Does not know: engines, when to look.
 """
@@ -23,6 +24,7 @@ from ipycontainers.watchdog import identity
 LABEL = "org.ipycontainers."
 KEEP = LABEL + "keep"
 KERNEL = LABEL + "kernel"
+SESSION = LABEL + "session"
 
 # One id per process that asked, by pid: a child forked from a kernel starts with its parent's
 # entry and makes one of its own.
