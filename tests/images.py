@@ -4,17 +4,18 @@
     noshell      one program, /bin/awk, and no shell
     debian       debootstrap's minbase: bash, perl, apt; CMD bash
     python       the same with python3, CMD python3, PATH and LANG as python images have them
+    numpy        python with python3-numpy, for what is measured with arrays
 
 Each is written as an archive of ``docker save`` and loaded, so that Docker and
 Podman get the same image, and is named ipycontainers-test/NAME: no image of the
 developer's is ever overwritten. The label ``ipycontainers-test.recipe`` says
 which recipe made it; an image of another recipe is made again.
 
-The two Debian roots need root and debootstrap and take a minute each, so they
+The Debian roots need root and debootstrap and take a minute each, so they
 are kept as tar files that every user can read:
 
     $IPYCONTAINERS_TEST_CACHE or $XDG_CACHE_HOME/ipycontainers-tests/
-        debian-RECIPE.tar   python-RECIPE.tar   lock
+        debian-RECIPE.tar   python-RECIPE.tar   numpy-RECIPE.tar   lock
 
 Knows: image archives, debootstrap. Does not know: which engine, pytest's fixtures.
 """
@@ -234,6 +235,10 @@ def _python_layer() -> Path:
     return debootstrapped("python", "--include=python3")
 
 
+def _numpy_layer() -> Path:
+    return debootstrapped("numpy", "--include=python3,python3-numpy")
+
+
 def debootstrapped(name: str, *options: str) -> Path:
     """The tar of a Debian made with these options of debootstrap. Raises CannotMake."""
     with _cached(f"{name}-{RECIPE}.tar") as (final, partial):
@@ -282,4 +287,5 @@ RECIPES = {
     "noshell": Recipe(_noshell_layer, ("/bin/awk",), SHELL_ENV),
     "debian": Recipe(_debian_layer, ("bash",), SHELL_ENV),
     "python": Recipe(_python_layer, ("python3",), PYTHON_ENV),
+    "numpy": Recipe(_numpy_layer, ("python3",), PYTHON_ENV),
 }

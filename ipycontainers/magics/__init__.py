@@ -20,7 +20,8 @@ def register(shell: InteractiveShell) -> None:
     magics = ContainerMagics(shell)
     shell.register_magics(magics)
     shell.configurables.append(magics)  # type: ignore[arg-type]  # any Configurable
-    completion.install(shell, partial(magics.connect, start=False))
+    connect = partial(magics.connect, start=False)
+    completion.install(shell, connect, lambda: [one.name for one in magics.sessions.all()])
 
 
 def unregister(shell: InteractiveShell) -> None:

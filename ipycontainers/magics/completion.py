@@ -1,4 +1,4 @@
-"""Tab in the line of %%container: options, images, containers, networks, interpreters.
+"""Tab in the line of %%container: options, images, containers, sessions, interpreters …
 
 ``candidates`` is pure: it takes the line up to the cursor and says what may stand
 there. ``Names`` knows what the engine has: it asks in a thread of its own and
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 INTERPRETERS = ("sh", "bash", "python3", "node", "perl", "ruby", "R", "julia")
 IDENTIFIER = "ipycontainers"
 MAGICS = ("%%container", "%container")
+OF_SESSIONS = ("stop", "restart", "logs", "inspect", "commit")  # verbs of %container
 
 # Tab answers within this many seconds, with or without the engine.
 PATIENCE = 0.07
@@ -35,17 +36,24 @@ FRESH = 5.0
 
 
 class Names:
-    """What images, containers and networks the engine has, as of a few seconds ago."""
+    """What images, containers and networks the engine has, as of a few seconds ago, and what
+    sessions this kernel has."""
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
+    def __init__(
+        self, connect: Callable[[], Connection], sessions: Callable[[], Sequence[str]]
+    ) -> None:
         self._connect = connect
+        self._sessions = sessions
         self._known: Mapping[str, Sequence[str]] = {}
         self._asked = 0.0
         self._since = 0.0
         self._asking: threading.Thread | None = None
 
     def __call__(self, kind: str) -> Sequence[str]:
-        """Names of a kind ("image", "container", "network"), after at most ``PATIENCE``."""
+        """Names of a kind ("image", "container", "network", "session"), after at most
+        ``PATIENCE``."""
+        if kind == "session":
+            return self._sessions()
         if time.monotonic() - self._asked > FRESH:
             if self._asking is None or not self._asking.is_alive():
                 self._since = time.monotonic()
@@ -91,6 +99,8 @@ def candidates(
     from ipycontainers.options import OPTIONS
 
     *before, word = line.split(" ")
+    if before[0] == "%container" and len(before) == 2 and before[1] in OF_SESSIONS:
+        return list(names("session"))
     option, image = _position(OPTIONS, [one for one in before[1:] if one])
     if option:
         return _values(option, names, variables)
@@ -147,11 +157,15 @@ def _matches(line: str, token: str, found: Sequence[str]) -> list[str]:
     return sorted({one[kept:] for one in found if one.startswith(word) and one != word})
 
 
-def install(shell: InteractiveShell, connect: Callable[[], Connection]) -> None:
+def install(
+    shell: InteractiveShell,
+    connect: Callable[[], Connection],
+    sessions: Callable[[], Sequence[str]],
+) -> None:
     """Give IPython's completer the lines of the magics; ``connect`` is called by a thread."""
     from IPython.core import completer as ipython
 
-    completer = _Completer(shell, Names(connect))
+    completer = _Completer(shell, Names(connect, sessions))
     if not hasattr(ipython, "context_matcher"):
         for magic in MAGICS:
             shell.set_hook(  # type: ignore[no-untyped-call]

@@ -28,13 +28,26 @@ from ipycontainers import watchdog
 from ipycontainers.errors import ContainerError, EngineUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from IPython.core.interactiveshell import InteractiveShell
 
     from ipycontainers.client import Connection
+    from ipycontainers.sessions.session import Book
 
 # Exit codes as docker run has them: the engine refused; 128 + SIGINT.
 REFUSED = 125
 INTERRUPTED = 130
+SESSION_VERBS = ("sessions", "stop", "restart", "logs", "inspect", "commit")
+
+
+def _verb(line: str) -> Callable[[ContainerMagics], None] | None:
+    """A verb on sessions; an image of such a name is run by ``%container -- NAME``."""
+    if line.split()[:1] not in ([word] for word in SESSION_VERBS):
+        return None
+    from . import session
+
+    return session.verb(line)
 
 
 def _help() -> str:
@@ -64,6 +77,7 @@ class ContainerMagics(Magics):
         self._connection: Connection | None = None
         self._connecting = threading.Lock()
         self._folder = Path.cwd()
+        self._sessions: Book | None = None
         super().__init__(shell=shell)
         watchdog.start(self.engine or None)
 
@@ -72,13 +86,18 @@ class ContainerMagics(Magics):
     @line_cell_magic
     def container(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
-    ) -> None:
+    ) -> object:
         from . import run
 
+        if cell is None and (verb := _verb(line)):
+            verb(self)
+            return None
         variables = self.shell.user_ns
         given = run.parse(line, {**variables, **(local_ns or {})})
+        runs = run.of(self, given, cell)
         try:
-            variables["_exit_code"] = run.CellRun(self, given, cell).run()
+            variables["_exit_code"] = runs.run()
+            return runs.value
         except EngineUnavailable:
             self.forget()
             raise
@@ -111,6 +130,15 @@ class ContainerMagics(Magics):
                 )
             watchdog.guard(self._connection.candidate)
             return self._connection
+
+    @property
+    def sessions(self) -> Book:
+        """The sessions of this kernel."""
+        if self._sessions is None:
+            from ipycontainers.sessions.session import Book
+
+            self._sessions = Book()
+        return self._sessions
 
     @observe("engine", "timeout")
     def forget(self, _change: object = None) -> None:

@@ -34,9 +34,10 @@ from ipycontainers.errors import (
 from .progress import pull_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from ipycontainers import exchange
     from ipycontainers.client import Connection, PullProgress
     from ipycontainers.interpreter import Invocation
     from ipycontainers.options import RunOptions
@@ -54,6 +55,15 @@ def parse(line: str, variables: dict[str, Any]) -> RunOptions:
     return options.parse(options.expand(options.split(line), variables))
 
 
+def of(magics: ContainerMagics, given: RunOptions, body: str | None) -> CellRun:
+    """Of a container of the cell's own, or with -s of a session's."""
+    if given.session:
+        from .session import SessionRun
+
+        return SessionRun(magics, given, body)
+    return CellRun(magics, given, body)
+
+
 class CellRun:
     """One use of the magic, from its parsed line to the cell's outcome."""
 
@@ -64,8 +74,11 @@ class CellRun:
         self._body = body
         self._interpreter: interpreter.Interpreter | None = None
         self._invoked: Invocation | None = None
+        self._wrapped: exchange.Wrapped | None = None
+        self._values: Mapping[str, exchange.Packed] = {}
         self._captured: dict[str, streams.Capture] = {}
         self._traits = options.EngineTraits()
+        self.value: object = None
 
     def run(self) -> int:
         """The program's exit code, where the cell does not fail for it.
@@ -74,19 +87,24 @@ class CellRun:
         """
         given = self._given
         try:
+            self._values = self._packed()
             self._connection = self._magics.connect()
-            meets_files = given.here or given.texts("volume") or given.texts("mount")
-            self._traits = engine_traits(self._connection, meets_files=bool(meets_files))
+            self._traits = self._engine_traits()
             plan = self._plan()
             if given.bg:
                 return self._run_in_background(plan)
             return self._run_in_foreground(plan)
         except KeyboardInterrupt as error:
-            raise _in_one_line(error) from None
+            raise interrupted(error) from None
         except EngineUnavailable:
             raise
         except ContainerError as error:
             raise self._explained(error) from error
+
+    def _engine_traits(self) -> options.EngineTraits:
+        given = self._given
+        meets_files = given.here or given.texts("volume") or given.texts("mount")
+        return engine_traits(self._connection, meets_files=bool(meets_files))
 
     def _run_in_foreground(self, plan: cell.Plan) -> int:
         output = self._output()
@@ -131,7 +149,68 @@ class CellRun:
             detach=given.detach,
             diff=given.diff,
             unenforced=given.flag("unenforced"),
+            archive=self._wrapped.archive if self._wrapped else None,
+            wanted=self._wanted,
+            limit=self._limit,
         )
+
+    @property
+    def _wanted(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self._given.outputs.values()))
+
+    @property
+    def _limit(self) -> int:
+        """Bytes of all values that come out."""
+        from ipycontainers import exchange
+
+        limit = self._given.output_limit
+        return exchange.LIMIT if limit is None else limit
+
+    def _packed(self) -> Mapping[str, exchange.Packed]:
+        """The values of -i, before an image is pulled for a name that there is not."""
+        if not self._given.inputs:
+            return {}
+        from ipycontainers import exchange
+
+        return {
+            name: exchange.pack(self._evaluated(expression), name)
+            for name, expression in self._given.inputs.items()
+        }
+
+    def _evaluated(self, expression: str) -> object:
+        try:
+            return eval(expression, self._variables)  # the user's own, in the kernel
+        except NameError as error:
+            hint = f"set it before, or leave it out of -i {expression}"
+            raise shown_as(
+                NameError(str(error)), f"NameError: {error}", f"  hint: {hint}"
+            ) from None
+        except Exception as error:
+            raise Invalid(f"-i {expression}: {type(error).__name__}: {error}") from error
+
+    def _with_values(self, body: str) -> str:
+        """The cell's text, as a program that has the values of -i and keeps those of -o."""
+        from ipycontainers import exchange
+
+        assert self._interpreter
+        wrap = {"sh": exchange.wrap_shell, "python": exchange.wrap_python}.get(
+            self._interpreter.language
+        )
+        if wrap is None:
+            raise Invalid(
+                f"{self._interpreter.words[0]} takes no values: shells and Python do",
+                "pass text with -e NAME={name}, or a variable's content with --stdin NAME",
+            )
+        self._wrapped = wrap(body, self._values, self._wanted)
+        return self._wrapped.code
+
+    def _take(self, values: Mapping[str, exchange.Packed]) -> None:
+        """Into the variables that -o names."""
+        from ipycontainers import exchange
+
+        for name, theirs in self._given.outputs.items():
+            if theirs in values:
+                self._variables[name] = exchange.unpack(values[theirs], theirs, limit=self._limit)
 
     def _invocation(self, body: str, *, stdin_taken: bool) -> Invocation:
         words = [
@@ -148,6 +227,8 @@ class CellRun:
                 pulling=self._pulling,
             )
         self._interpreter = interpreter.choose(words, body, image)
+        if (self._given.inputs or self._given.outputs) and not self._given.session:
+            body = self._with_values(body)
         return self._interpreter.invocation(body, stdin_taken=stdin_taken)
 
     def _pulling(self) -> AbstractContextManager[Callable[[PullProgress], None] | None]:
@@ -232,8 +313,12 @@ class CellRun:
                 f"the program itself ended with exit code {result.exit_code}",
                 "run the cell again; --keep keeps a container and its logs",
             )
+        if collected := result.collected:
+            self._take(collected.values)
         if result.exit_code and self._given.raise_error:
             raise self._failure(result, output)
+        if collected:
+            check_values(collected.unset, collected.refused, collected.advice)
         return result.exit_code
 
     def _failure(self, result: cell.CellResult, output: streams.Output) -> CellFailed:
@@ -263,7 +348,7 @@ class CellRun:
             error = self._without_program(error)
         elif isinstance(error, CellFailed) and error.__cause__:
             error.message = f"exit code {code} in {given.image}: {error.message}"
-        if not isinstance(error, Invalid):
+        if not isinstance(error, Invalid) and not self._wrapped:
             error.command = self._docker_command()
         return error
 
@@ -314,6 +399,22 @@ class CellRun:
         return f" < {shlex.quote(str(self._magics.folder / Path(name).expanduser()))}"
 
 
+def check_values(unset: Sequence[str], refused: Mapping[str, str], advice: str = "") -> None:
+    """Raises CellFailed for values that -o asked for and that did not come."""
+    if refused:
+        raise CellFailed(
+            "; ".join(refused.values()),
+            advice or "leave it out of -o, or turn it into a value that can travel",
+            exit_code=1,
+        )
+    if unset:
+        raise CellFailed(
+            f"-o {', '.join(unset)}: the cell did not set {'it' if len(unset) == 1 else 'them'}",
+            "set it in the cell, or leave it out of -o",
+            exit_code=1,
+        )
+
+
 def _defaults(entrypoint: tuple[str, ...] | None, command: tuple[str, ...]) -> dict[str, str]:
     """Variables that yield to the user's own: Python writes at once, as its notebook does."""
     python = interpreter.language_of([*(entrypoint or ()), *command]) == "python"
@@ -339,12 +440,14 @@ def _notebook_file(stream: str) -> IO[str]:
     return sys.stdout if stream == streams.STDOUT else sys.stderr
 
 
-def _in_one_line(error: KeyboardInterrupt) -> KeyboardInterrupt:
-    """The same interrupt, shown without the way it took."""
-    error._render_traceback_ = lambda: [  # type: ignore[attr-defined]
-        "KeyboardInterrupt: the cell was interrupted, and nothing of it runs on"
-    ]
+def shown_as(error: BaseException, *lines: str) -> BaseException:
+    """The same error, shown without the way it took."""
+    error._render_traceback_ = lambda: list(lines)  # type: ignore[attr-defined]
     return error
+
+
+def interrupted(error: KeyboardInterrupt) -> BaseException:
+    return shown_as(error, "KeyboardInterrupt: the cell was interrupted, and nothing of it runs on")
 
 
 def _unused_mark(text: str) -> str:

@@ -27,20 +27,6 @@ _INTERACTIVE = (
     "{} has no meaning in a notebook: the cell's body is the program's input, "
     "--stdin NAME_OR_FILE gives it another, -t alone a terminal"
 )
-_RESERVED = {
-    "-i": "-i (values into a cell) is not available yet: pass text with -e NAME={name}, "
-    "or a variable's content with --stdin NAME",
-    "-o": "-o (values out of a cell) is not available yet: --out NAME keeps what the cell prints",
-    "-s": "-s (a shell that lives on between cells) is not available yet: "
-    "each cell is a container of its own, and -v NAME:/data keeps files between them",
-}
-_RESERVED.update(
-    {
-        "--input": _RESERVED["-i"].replace("-i ", "--input ", 1),
-        "--output": _RESERVED["-o"].replace("-o ", "--output ", 1),
-        "--session": _RESERVED["-s"].replace("-s ", "--session ", 1),
-    }
-)
 _NOT_OURS = """
     -a --attach --blkio-weight --blkio-weight-device -c --cpu-shares --cgroup-parent --cidfile
     --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --detach-keys
@@ -100,6 +86,30 @@ class RunOptions:
     @property
     def detach(self) -> bool:
         return self.flag("detach")
+
+    @property
+    def session(self) -> str | None:
+        return self.last("session")
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """What -i gives: name in the cell → Python expression."""
+        return {
+            name: of for text in self.texts("input") for name, of in values.inputs(text).items()
+        }
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """What -o takes: Python variable → name in the cell."""
+        return {
+            name: of for text in self.texts("output") for name, of in values.outputs(text).items()
+        }
+
+    @property
+    def output_limit(self) -> int | None:
+        """Bytes of all values that -o takes, where the line says so."""
+        value = self.last("output-limit")
+        return None if value is None else values.size(value)
 
     @property
     def keep(self) -> bool:
@@ -238,15 +248,17 @@ def parse(words: Sequence[str]) -> RunOptions:
         word = rest.pop(0)
         if word == "--":
             break
-        _refuse_special(word, rest)
+        _refuse_special(word, rest, lasts=any(option.name == "session" for option, _ in given))
         found = _long(word, rest) if word[1] == "-" else _short(word, rest)
         for option, value in found:
             _check(option, value)
         given += found
-    if not rest or not rest[0]:
+    lasts = any(option.name == "session" for option, _ in given)
+    if not (rest and rest[0]) and not lasts:
         raise Invalid(
             "there is no image", "%%container OPTIONS IMAGE, for example: %%container -e A=1 alpine"
         )
+    rest = rest or [""]
     check_text(rest[0], "the name of the image")
     for number, word in enumerate(rest[1:], 1):
         check_text(word, f"word {number} behind the image")
@@ -341,7 +353,7 @@ def _check(option: Option, value: str | bool) -> None:
         raise Invalid(f"{name} {_quoted(option, value)}: {err}", _hint(name, option)) from None
 
 
-def _refuse_special(word: str, rest: Sequence[str]) -> None:
+def _refuse_special(word: str, rest: Sequence[str], *, lasts: bool) -> None:
     name = word.partition("=")[0]
     if name == "--help":
         raise Invalid("there is no option --help", _LIST)
@@ -351,11 +363,20 @@ def _refuse_special(word: str, rest: Sequence[str]) -> None:
     interactive = name == "--interactive" or (
         set(letters) <= set("itdP") and "i" in letters and len(letters) > 1
     )
-    # -i NAME IMAGE will pass a value; -i IMAGE is a habit from docker run.
-    if interactive or (word == "-i" and not (rest and rest[0].isidentifier() and rest[1:])):
+    # -i NAME IMAGE passes a value; -i IMAGE is a habit from docker run.
+    if interactive or (word == "-i" and not _is_value(rest, lasts=lasts)):
         raise Invalid(_INTERACTIVE.format(name))
-    if name in _RESERVED or (letters and "-" + letters[0] in _RESERVED):
-        raise Invalid(_RESERVED[name if name in _RESERVED else "-" + letters[0]])
+
+
+def _is_value(rest: Sequence[str], *, lasts: bool) -> bool:
+    """Whether NAME of ``-i NAME`` comes next, and after it an image or a known session."""
+    word = rest[0] if rest else ""
+    try:
+        values.inputs(word)
+    except ValueError:
+        if not set(word) & set(",=()[]*"):  # no image has one of these
+            return False
+    return lasts or bool(rest[1:])
 
 
 _CONTRADICTIONS = (
@@ -367,6 +388,13 @@ _CONTRADICTIONS = (
     ("detach", "diff", "-d returns at once, before there is a difference for --diff"),
     ("detach", "bg", "-d and --bg are two ways to return at once: choose one"),
     ("bg", "diff", "--bg returns at once, before there is a difference for --diff"),
+    ("session", "bg", "a session runs one cell at a time, so there is no --bg"),
+    ("session", "detach", "a session runs on by itself, so there is no -d"),
+    ("session", "stdin", "the input of a session is its cells, so there is none for --stdin"),
+    ("session", "tty", "a session has no terminal, so there is no -t"),
+    ("session", "diff", "--diff is of one cell's own container; a session's is its own"),
+    ("detach", "output", "-d returns at once, so there are no values for -o"),
+    ("bg", "output", "--bg returns at once, so there are no values for -o"),
     ("tty", "err", "-t gives one terminal for output and errors, so there is nothing for --err"),
     ("tty", "stdin", "-t makes the terminal the input, so there is no way in for --stdin"),
 )
@@ -382,6 +410,11 @@ def _refuse_contradictions(options: RunOptions) -> None:
         raise Invalid(
             "--proc is the program that runs in the background, so it needs --bg",
             "add --bg, or leave --proc out",
+        )
+    if "trust" in on and "session" not in on:
+        raise Invalid(
+            "--trust is for the HTML of a Python session, and this cell is in none",
+            "add -s NAME, or leave --trust out",
         )
     if "network-alias" in on and "network" not in on:
         raise Invalid(

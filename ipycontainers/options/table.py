@@ -39,7 +39,7 @@ class Option:
     example: str = ""  # a right value, for the hint after a wrong one
     repeats: bool = False
     choices: tuple[str, ...] = ()  # nothing else is right; Tab offers them
-    kind: str = ""  # what else Tab offers: path variable network container
+    kind: str = ""  # what else Tab offers: path variable network container session
 
     @property
     def name(self) -> str:
@@ -85,6 +85,15 @@ def _row(
 # fmt: off
 _NOTEBOOK = _section(
     OURS,
+    _row("-s --session", "NAME", "run in the shell or Python of this name, which lives on",
+         read=values.session, example="lab", kind="session"),
+    _row("-i --input", "NAME,OTHER=EXPRESSION", "give the cell Python values, under these names",
+         read=values.inputs, example="table,n=len(rows)", repeats=True, kind="variable"),
+    _row("-o --output", "NAME,MINE=THEIRS", "put what the cell has set into Python variables",
+         read=values.outputs, example="result", repeats=True, kind="variable"),
+    _row("--output-limit", "SIZE", "how large all values of -o may be, 1g if not given",
+         read=values.size, example="4g"),
+    _row("--trust", "", "let HTML of a session run scripts, in a closed frame"),
     _row("--here", "", "share the notebook's folder at the same path, as yourself"),
     _row("--stdin", "NAME_OR_FILE", "what the program reads: a Python variable or a file",
          example="text", kind="variable"),

@@ -13,6 +13,10 @@ from __future__ import annotations
 
 import posixpath
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import ast
 
 # Patterns are compiled when first used, since this module is on the path of %load_ext.
 _SIZE = r"(?ai)(\d+(?:\.\d*)?|\.\d+) ?([kmgtp]?)(?:(?<=[kmgtp])i(?=b))?b?"
@@ -27,6 +31,7 @@ _ULIMITS = """core cpu data fsize locks memlock msgqueue nice nofile nproc rss r
 _SYSCTLS = """kernel.msgmax kernel.msgmnb kernel.msgmni kernel.sem kernel.shmall
               kernel.shmmax kernel.shmmni kernel.shm_rmid_forced"""
 _MAX_INT = 2**63 - 1
+_MOST_PIECES = 200  # between commas of one expression, each of which is tried
 
 Json = object  # what json.dumps takes; mypy has no better name
 
@@ -96,6 +101,67 @@ def variable(value: str) -> str:
     if not value.isidentifier() or iskeyword(value):
         raise ValueError("not a name that a Python variable can have")
     return value
+
+
+def session(value: str) -> str:
+    if not re.fullmatch(r"[\w.-]+", value) or value.startswith("-"):
+        raise ValueError("a name of letters, digits, _ . and -")
+    return value
+
+
+def inputs(value: str) -> dict[str, str]:
+    """``table,n=len(rows)`` → name in the cell: Python expression."""
+    import ast
+
+    found = {}
+    for argument in _arguments(value):
+        if isinstance(argument, ast.keyword):
+            if argument.arg is None:
+                raise ValueError("** has no meaning here")
+            found[argument.arg] = ast.unparse(argument.value)
+        elif isinstance(argument, ast.Name):
+            found[argument.id] = argument.id
+        else:
+            raise ValueError("an expression needs a name: NAME=EXPRESSION")  # noqa: TRY004
+    return found
+
+
+def outputs(value: str) -> dict[str, str]:
+    """``result,mine=theirs`` → Python variable: name in the cell."""
+    found = inputs(value)
+    for name in found.values():
+        if not name.isidentifier():
+            raise ValueError(f"{name} is not a name; MINE=THEIRS takes two names")
+    return found
+
+
+def _arguments(value: str) -> list[ast.expr | ast.keyword]:
+    """As of a call, but names may also stand behind NAME=EXPRESSION."""
+    found: list[ast.expr | ast.keyword] = _call(value)
+    held: list[str] = []
+    for part in () if found else value.split(","):
+        held.append(part)
+        if argument := _call(",".join(held)):
+            found += argument
+            held = []
+        if len(held) > _MOST_PIECES:
+            raise ValueError("the expression is long: put its value into a variable before")
+    if held or not found:
+        raise ValueError("names with commas between them, or NAME=VALUE")
+    return found
+
+
+def _call(text: str) -> list[ast.expr | ast.keyword]:
+    """The arguments of a call, which this is the inside of; of anything else none."""
+    import ast
+
+    try:
+        call = ast.parse(f"_({text})", mode="eval").body
+    except (SyntaxError, ValueError):
+        return []
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        return []
+    return [*call.args, *call.keywords]
 
 
 def environment(value: str) -> str:

@@ -13,6 +13,7 @@ NAMES = {
     "image": ["alpine:latest", "python:3", "python:3-slim"],
     "container": ["web"],
     "network": ["bridge", "lab"],
+    "session": ["shell", "py"],
 }
 
 
@@ -35,6 +36,10 @@ def names(kind: str) -> list[str]:
         ("%%container python:3 ", ["python3", "sh"], ["alpine:latest"]),
         ("%container python:3 ", [], ["python3"]),
         ("%%container -m ", [], ["alpine:latest"]),
+        ("%%container -s ", ["shell", "py"], ["alpine:latest"]),
+        ("%container stop ", ["shell", "py"], ["alpine:latest"]),
+        ("%container commit ", ["shell"], ["alpine:latest"]),
+        ("%%container stop ", ["sh"], ["shell"]),  # an image of that name
     ],
 )
 def test_what_may_stand_there(line, offered, not_offered):
@@ -67,6 +72,15 @@ def test_a_kernel_offers_options_images_and_containers(shared_kernel, images):
                 break
             time.sleep(0.1)
         assert found == [f"{code.rsplit(' ', 1)[0]} {name}:latest"]
+
+
+def test_a_kernel_offers_its_sessions(shared_kernel, images):
+    shared_kernel.run(f"%%container -s offered {images.busybox}\ntrue")
+    try:
+        for code in ("%%container -s off", "%container stop off", "%container commit off"):
+            assert matches(shared_kernel, code) == [code + "ered"]
+    finally:
+        shared_kernel.run("%container stop offered")
 
 
 def test_python_in_a_body_is_completed_as_ever(shared_kernel):

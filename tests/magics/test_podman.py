@@ -79,6 +79,19 @@ def folder(shared_kernel: Kernel) -> Path:
     return Path(shared_kernel.run("import os; print(os.getcwd())").stdout.strip())
 
 
+# An ordinary user who has one uid cannot unpack Debian, whose files have several owners.
+roots = pytest.mark.parametrize("service", ["podman"], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def python(engine: Connection) -> str:
+    try:
+        return recipes.ensure(engine.docker, "python")
+    except recipes.CannotMake as error:
+        require(False, "debootstrap", str(error))
+        raise
+
+
 def is_there(engine: Connection, mark: str) -> bool:
     return bool(engine.list_containers(labels={"test": mark}))
 
@@ -191,6 +204,52 @@ def test_out_and_stdin(cell, shared_kernel):
     shared_kernel.run("words = 'ü\\n'")
     assert cell("busybox", "cat; echo e >&2", options="--stdin words --out o --err e").stdout == ""
     assert shared_kernel.run("print([o, e])").stdout == "['ü\\n', 'e\\n']\n"
+
+
+def test_a_shell_session_and_its_values(shared_kernel, images):
+    shared_kernel.run("n = 5")
+    first = (
+        f"%%container -s sh -i n -o m {images.busybox}\ncd /tmp; f() {{ echo $1; }}; m=$((n + 1))"
+    )
+    assert shared_kernel.run(first).error is None
+    shown = shared_kernel.run("%%container -s sh\n(sleep 1; echo late) & pwd; f $m")
+    assert shown.stdout == "/tmp\n6\n"
+    assert shared_kernel.run("%%container -s sh\nsleep 2; echo two").stdout == "two\n"
+    cell = shared_kernel.submit("%%container -s sh\necho begin; sleep 100")
+    cell.wait_for("begin")
+    start = time.monotonic()
+    shared_kernel.interrupt()
+    assert cell.result(timeout=20).error.ename == "KeyboardInterrupt"
+    assert time.monotonic() - start < 4
+    assert shared_kernel.run("%%container -s sh\necho $m").stdout == "6\n"
+    assert shared_kernel.run("print(m)").stdout == "6\n"
+    shared_kernel.run("%container stop sh")
+
+
+@roots
+def test_a_python_session_and_its_values(shared_kernel, python):
+    shared_kernel.run("l = [1, (2, None)]; x = b'\\xff' * 3_000_000")
+    line = f"%%container -s py -i l,x -o back,size {python}"
+    assert shared_kernel.run(f"{line}\nback = [l]; size = len(x)").error is None
+    assert shared_kernel.run("print(back == [l], size)").stdout == "True 3000000\n"
+    assert shared_kernel.run("%%container -s py\nl").data == {"text/plain": "[1, (2, None)]"}
+    shared_kernel.run("%container stop py")
+
+
+def test_values_of_a_shell_of_its_own(shared_kernel, images):
+    shared_kernel.run("n = 5; l = [1, [2, None]]")
+    line = f"%%container -i n,l -o m,back {images.busybox}"
+    body = "m=$((n + 1)); cp $l /.ipycontainers/values/back.json"
+    assert shared_kernel.run(f"{line}\n{body}").error is None
+    assert shared_kernel.run("print(m, back == l)").stdout == "6 True\n"
+
+
+@roots
+def test_values_of_a_python_of_its_own(shared_kernel, python):
+    shared_kernel.run("l = [1, (2, None)]; x = b'\\xff' * 3_000_000")
+    line = f"%%container -i l,x -o back,size {python}"
+    assert shared_kernel.run(f"{line}\nback = [l]; size = len(x)").error is None
+    assert shared_kernel.run("print(back == [l], size)").stdout == "True 3000000\n"
 
 
 def test_twenty_short_lives_lose_nothing(cell):

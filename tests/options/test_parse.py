@@ -142,18 +142,60 @@ def test_an_option_that_only_docker_has_is_called_so(line: str) -> None:
         ("-dit alpine", "--stdin"),
         ("--interactive=true alpine", "--stdin"),
         ("-i", "--stdin"),
-        ("-i frame python:3", "not available yet"),
-        ("-o result python:3", "not available yet"),
-        ("-s lab alpine", "not available yet"),
-        ("--input x python", "--input (values"),
-        ("--output=x python", "--output (values"),
-        ("--session lab alpine", "--session (a shell"),
-        ("-slab alpine", "not available yet"),
         ("--help", "--help"),
     ],
 )
-def test_reserved_and_interactive_get_one_sentence(line: str, said: str) -> None:
+def test_what_is_interactive_gets_one_sentence(line: str, said: str) -> None:
     assert said in _refused(line).message
+
+
+def test_values_and_a_session_have_names() -> None:
+    given = parse(["-slab", "-i", "frame,n=len(rows)", "--output=x,mine=theirs", "alpine"])
+    assert given.session == "lab"
+    assert given.inputs == {"frame": "frame", "n": "len(rows)"}
+    assert given.outputs == {"x": "x", "mine": "theirs"}
+    assert given.output_limit is None
+
+
+def test_the_limit_of_values_takes_a_suffix() -> None:
+    assert parse(["--output-limit", "2m", "alpine"]).output_limit == 2 << 20
+    assert "not a size" in _refused("--output-limit much alpine").message
+
+
+@pytest.mark.parametrize(
+    ("text", "inputs"),
+    [
+        ("table", {"table": "table"}),
+        ("table,n=len(rows)", {"table": "table", "n": "len(rows)"}),
+        ("n=len(rows),table", {"n": "len(rows)", "table": "table"}),
+        ("a=[1, 2],b,c={1: 'x,y'}, d", {"a": "[1, 2]", "b": "b", "c": "{1: 'x,y'}", "d": "d"}),
+        ("f=lambda x, y: x,b", {"f": "lambda x, y: x", "b": "b"}),
+    ],
+)
+def test_names_and_expressions_of_values_come_in_any_order(text: str, inputs: object) -> None:
+    assert parse(["-i", text, "busybox"]).inputs == inputs
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("-i 'len(rows)' busybox", "an expression needs a name"),
+        ("-i n=1,2 busybox", "an expression needs a name"),
+        ("-i a,,b busybox", "names with commas"),
+        ("-i n=(1 busybox", "names with commas"),
+        ("-i **all busybox", "** has no meaning"),
+        ("-o n=len(rows) busybox", "len(rows) is not a name"),
+        (f"-i x=[{'1,' * 300}1],y busybox", "put its value into a variable"),
+    ],
+)
+def test_wrong_values_are_told_why(line: str, said: str) -> None:
+    assert said in _refused(line).message
+
+
+def test_a_session_that_is_open_needs_no_image() -> None:
+    parsed = parse(split("-s lab -i table -o n=counts"))
+    assert (parsed.session, parsed.image) == ("lab", "")
+    assert (parsed.inputs, parsed.outputs) == ({"table": "table"}, {"n": "counts"})
 
 
 @pytest.mark.parametrize(
@@ -188,6 +230,7 @@ def test_what_only_a_shell_replaces_gets_one_sentence(line: str, said: str) -> N
         "-t --stdin x",
         "--proc p",
         "--network-alias a",
+        "--trust",
         "-d --rm --keep",
     ],
 )
@@ -291,7 +334,9 @@ def test_every_option_has_a_right_example(option: object) -> None:
 
     assert isinstance(option, Option)
     assert option.example
-    extra = {"network-alias": "--network lab ", "proc": "--bg "}.get(option.name, "")
+    extra = {"network-alias": "--network lab ", "proc": "--bg ", "trust": "-s lab "}.get(
+        option.name, ""
+    )
     assert _parse(f"{extra}{option.names[0]} {option.example} alpine").texts(option.name) == (
         option.example,
     )
@@ -313,7 +358,8 @@ def test_any_value_is_taken_or_invalid(option: object, value: str) -> None:
 @given(st.lists(st.text(alphabet="-abdehimopstuvwP=1 $", max_size=6), max_size=5))
 def test_any_words_are_options_or_invalid(words: list[str]) -> None:
     with contextlib.suppress(Invalid):
-        assert parse(words).image
+        parsed = parse(words)
+        assert parsed.image or parsed.session
 
 
 def test_the_manual_lists_every_option_in_90_columns() -> None:
