@@ -2,13 +2,14 @@
 #
 #   make lab        open the first notebook in JupyterLab     LAB_ARGS=--no-browser
 #   make test       run the tests                             PYTEST_ARGS="-k options -x"
-#   make smoke      cells on our own engine, with each launcher; as an ordinary user
+#   make smoke      cells and notebooks on our own engine, with each launcher; as an
+#                   ordinary user
 #   make test-all   the tests, binder-check, all tests that need an engine on our own with each
 #                   launcher, and on each of ENGINES="unix://… tcp://…"; as an ordinary user
 #   make check      ruff, mypy --strict, make test
 #   make bench      measure the figures of the README
 #   make notebooks  run the notebooks and compare their outputs
-#   make binder-check   run the first one in a sandbox like that of mybinder.org, made on Docker
+#   make binder-check   run them in a sandbox like that of mybinder.org, made on Docker
 #   make format     let ruff lay out and mend the code
 #   make clean      remove .venv and everything made here
 
@@ -19,7 +20,7 @@ LAB_ARGS ?=
 PYTEST_ARGS ?=
 ENGINES ?=
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
-# Those of the first notebook.
+# Those of the notebooks.
 IMAGES := busybox python:3-slim
 NBVAL_CFG := $(wildcard notebooks/nbval.cfg)
 
@@ -44,7 +45,8 @@ test: $(VENV)/.test
 
 # Without a browser and what takes long; test-all has that too.
 smoke: $(VENV)/.test
-	$(call on_each_launcher,engine and not podman and not browser and not slow,tests/magics)
+	$(call on_each_launcher,engine and not podman and not browser and not slow,tests/magics \
+	    tests/notebooks)
 
 test-all: test
 	$(BIN)/python -m pytest -m binder $(PYTEST_ARGS) tests/binder

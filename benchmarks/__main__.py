@@ -2,9 +2,10 @@
 
 Each figure is a ratio of medians; the sides take turns in one run, so that a machine that
 is slow for a while is slow for all. ``cells`` has the figures of a notebook on Docker,
-``engines`` those of our own engine beside dockerd, with ``memory``.
+``sessions`` those of sessions and values there, ``engines`` those of our own engine beside
+dockerd, with ``memory``.
 
-    python -m benchmarks [--runs N] [--only cells|engines] [--json]
+    python -m benchmarks [--runs N] [--only cells|sessions|engines] [--json]
 
 No registry is needed: the images are made here (tests/images.py). The other side is Docker:
 its program on PATH, and the engine that docker-py finds. Only root may read how much memory
@@ -27,17 +28,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from images import CannotMake, ensure
 
-from . import cells, engines
+from . import cells, engines, sessions
 from .figure import Figure, Row
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-IMAGES = {"busybox": "busybox", "debian": "python"}  # python: Debian and its Python, 120 MB
+# python: Debian and its Python, 120 MB; numpy: the same with NumPy.
+IMAGES = {"busybox": "busybox", "debian": "python", "numpy": "numpy"}
+PARTS = ("cells", "sessions", "engines")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--only", choices=("cells", "engines"), default="")
+    parser.add_argument("--only", choices=PARTS, default="")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     # As pip leaves it: the engine's user may not write here, and would compile at each start.
@@ -74,9 +77,12 @@ def _docker() -> Any:
 def _rows(docker: Any, only: str, runs: int) -> Iterator[Row]:
     images = {name: _image(docker, recipe) for name, recipe in IMAGES.items() if docker}
     images = {name: image for name, image in images.items() if image}
-    if only != "engines":
+    if only in ("", "cells"):
         yield from cells.rows(images.get("busybox"), runs)
-    if only != "cells":
+    if only in ("", "sessions"):
+        yield from sessions.rows(images, runs)
+    if only in ("", "engines"):
+        images.pop("numpy", None)
         yield from engines.rows(docker, images, runs)
 
 

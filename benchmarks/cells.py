@@ -23,12 +23,14 @@ from .figure import Gap, Row, Side, compare
 CELL = "one-shot %%container ÷ docker run --rm"
 LOAD = "%load_ext ipycontainers ÷ import docker"
 MUCH = "100 MB with --out ÷ docker run --log-driver none … | wc -c"
+NO_DOCKER = "no Docker answers"
+NO_PROGRAM = "no docker program on PATH"
 HUNDRED_MB = "head -c 100000000 /dev/zero"
 
 
 def rows(image: str | None, runs: int) -> Iterator[Row]:
     """``image`` is busybox on Docker, or None without a Docker."""
-    without = "no Docker answers" if image is None else "no docker program on PATH"
+    without = NO_DOCKER if image is None else NO_PROGRAM
     load = compare(
         LOAD,
         _fresh_python("shell.run_line_magic('load_ext', 'ipycontainers')"),
@@ -44,16 +46,16 @@ def rows(image: str | None, runs: int) -> Iterator[Row]:
         try:
             yield compare(
                 CELL,
-                _cell(kernel, f"%%container {image}\necho hi"),
-                _command(f"docker run --rm {image} sh -c 'echo hi'"),
+                cell_side(kernel, f"%%container {image}\necho hi"),
+                command_side(f"docker run --rm {image} sh -c 'echo hi'"),
                 target=0.8,
                 runs=runs,
             )
             yield load
             yield compare(
                 MUCH,
-                _cell(kernel, f"%%container --out text {image}\n{HUNDRED_MB}"),
-                _command(f"docker run --rm --log-driver none {image} {HUNDRED_MB} | wc -c"),
+                cell_side(kernel, f"%%container --out text {image}\n{HUNDRED_MB}"),
+                command_side(f"docker run --rm --log-driver none {image} {HUNDRED_MB} | wc -c"),
                 target=1.2,
                 runs=runs,
             )
@@ -61,7 +63,7 @@ def rows(image: str | None, runs: int) -> Iterator[Row]:
             kernel.close()
 
 
-def _command(words: str) -> Side:
+def command_side(words: str) -> Side:
     def run() -> float:
         start = time.perf_counter()
         subprocess.run(words, shell=True, check=True, stdout=subprocess.DEVNULL)
@@ -70,7 +72,7 @@ def _command(words: str) -> Side:
     return run
 
 
-def _cell(kernel: Kernel, code: str) -> Side:
+def cell_side(kernel: Kernel, code: str) -> Side:
     def run() -> float:
         result = kernel.run(code, timeout=300)
         assert result.status == "ok", result.error

@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -153,10 +154,20 @@ def stored(cell: Any) -> list[str]:
     for output in cell.outputs:
         if output.output_type == "error":
             text = "\n".join(output.traceback)
+        elif output.output_type == "stream":
+            text = output.text
+        elif "text/html" in output.data:
+            text = _text_of_table(output.data["text/html"])
         else:
-            text = output.text if output.output_type == "stream" else output.data["text/plain"]
+            text = output.data["text/plain"]
         drawn.append(text.rstrip())
     return drawn
+
+
+def _text_of_table(html: str) -> str:
+    """As a browser gives it: a line for each row, with tabs between its cells."""
+    rows = (re.findall(r"<t[hd]>(.*?)</t[hd]>", row) for row in html.split("</tr>"))
+    return "\n".join("\t".join(row) for row in rows)
 
 
 class Notebook:

@@ -1,4 +1,4 @@
-"""On mybinder.org: no Docker, no root, no namespaces, and the first notebook runs.
+"""On mybinder.org: no Docker, no root, no namespaces, and the notebooks run.
 
 ``make binder-check`` runs these; `make test` leaves them out, since they build images.
 """
@@ -6,16 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import nbformat
 import pytest
 import sandbox
 from lab import Notebook, stored
-from support import REPOSITORY, wait_for
+from support import NOTEBOOKS, REPOSITORY, wait_for
 
 pytestmark = [pytest.mark.binder, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1200)]
-
-HELLO = "notebooks/00-hello.ipynb"
 
 
 def test_the_sandbox_gives_no_right(box: sandbox.Session) -> None:
@@ -40,12 +39,13 @@ def test_the_doctor_names_the_launcher_and_that_there_are_no_namespaces(
     assert told.endswith("Result: cells can run.\n")
 
 
-def test_the_first_notebook_runs_as_it_is_stored(
-    box: sandbox.Session, open_notebook: Callable[[str], Notebook]
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_a_notebook_runs_as_it_is_stored(
+    box: sandbox.Session, open_notebook: Callable[[str], Notebook], file: Path
 ) -> None:
-    source = nbformat.read(REPOSITORY / HELLO, as_version=4)
+    source = nbformat.read(file, as_version=4)
     expected = [stored(cell) for cell in source.cells if cell.cell_type == "code"]
-    notebook = open_notebook(HELLO)
+    notebook = open_notebook(file.relative_to(REPOSITORY).as_posix())
     notebook.menu("Edit", "Clear Outputs of All Cells")
     assert notebook.shown() == [[] for _ in expected]
     notebook.run_all()

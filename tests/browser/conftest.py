@@ -13,15 +13,17 @@ import needs
 import pytest
 from lab import KERNELSPEC, Lab, Notebook
 from nbformat.v4 import new_code_cell, new_notebook
-from support import REPOSITORY
+from support import NOTEBOOKS, REPOSITORY
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that JupyterLab shows, with copies of the notebooks."""
     root = tmp_path_factory.mktemp("root")
-    for notebook in (REPOSITORY / "notebooks").glob("*.ipynb"):
-        shutil.copy(notebook, root)
+    for notebook in NOTEBOOKS:
+        copy = root / notebook.relative_to(REPOSITORY / "notebooks")
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy(notebook, copy)
     return root
 
 

@@ -13,11 +13,10 @@ import nbformat
 import pytest
 from lab import Notebook, stored
 from registry import Registry, SlowPath, is_installed, noise
-from support import REPOSITORY, require, wait_for
+from support import NOTEBOOKS, REPOSITORY, require, wait_for
 
 pytestmark = pytest.mark.browser
 
-HELLO = REPOSITORY / "notebooks" / "00-hello.ipynb"
 IMAGE = "team/analysis"
 SIZES = (30 << 20, 12 << 20, 8 << 20, 5 << 20)  # and the layer of busybox
 LAYERS = len(SIZES) + 1
@@ -25,12 +24,13 @@ RATE = 15e6  # bytes a second: the pull takes four seconds
 
 
 @pytest.mark.usefixtures("plain_images")
-def test_the_first_notebook_runs_as_it_is_stored(
-    open_notebook: Callable[[str], Notebook],
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+def test_a_notebook_runs_as_it_is_stored(
+    open_notebook: Callable[[str], Notebook], file: Path
 ) -> None:
-    source = nbformat.read(HELLO, as_version=4)
+    source = nbformat.read(file, as_version=4)
     expected = [stored(cell) for cell in source.cells if cell.cell_type == "code"]
-    notebook = open_notebook(HELLO.name)
+    notebook = open_notebook(file.relative_to(REPOSITORY / "notebooks").as_posix())
     notebook.menu("Edit", "Clear Outputs of All Cells")
     assert notebook.shown() == [[] for _ in expected]
     notebook.run_all()
