@@ -18,7 +18,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ipycontainers import cell, outcome
-from ipycontainers.errors import CellFailed, Conflict, ContainerError, EngineUnavailable
+from ipycontainers.errors import (
+    CellFailed,
+    Conflict,
+    ContainerError,
+    EngineUnavailable,
+    NotFound,
+)
 
 if TYPE_CHECKING:
     from ipycontainers.client import Connection, PullProgress
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 
 Pulling = Callable[[], "AbstractContextManager[Callable[[PullProgress], None] | None]"]
 Make = Callable[["Connection", str, Any], "Interpreter"]
+KILLED = 137
 PATIENCE = 5.0  # seconds in which an engine says how a container ended
 
 
@@ -70,6 +77,8 @@ class Session:
         self._run: cell.Run | None = None
         self._interpreter: Interpreter | None = None
         self._ended = ""
+        self._exit_code = 0
+        self._lost_some = False  # a process of an earlier cell was killed
 
     @property
     def name(self) -> str:
@@ -147,6 +156,7 @@ class Session:
             if ended.gone:
                 self._explain_end(PATIENCE)
                 raise self._death()
+            self._lost_some = self._lost_some or ended.exit_code == KILLED
             return ended
         finally:
             self._lock.release()
@@ -158,7 +168,9 @@ class Session:
         if ended is None:
             self._ended = "the connection to its container broke"
             return
-        meaning = outcome.explain(ended.code, oom_killed=ended.oom_killed, memory=memory)
+        # An engine's mark stays for as long as the container lives: it may be of another process.
+        is_short = ended.oom_killed and not self._lost_some
+        meaning = outcome.explain(ended.code, oom_killed=is_short, memory=memory)
         self._ended = f"exit code {ended.code}" + (f": {meaning}" if meaning else "")
         self._exit_code = ended.code
 
@@ -166,7 +178,7 @@ class Session:
         return CellFailed(
             f"the session {self.name} has ended: {self._ended or 'it was closed'}",
             f"%container restart {self.name} starts it afresh, with the same options",
-            exit_code=getattr(self, "_exit_code", None) or 125,
+            exit_code=self._exit_code or 125,
         )
 
     def close(self) -> None:
@@ -216,7 +228,7 @@ class Book:
         return session
 
     def restart(self, name: str) -> Session:
-        session = self._found(name)
+        session = self.get(name)
         with self._lock:
             fresh = self._sessions[name] = session.reopened()
         try:
@@ -227,7 +239,7 @@ class Book:
         return fresh
 
     def stop(self, name: str) -> None:
-        self._found(name).close()
+        self.get(name).close()
         self._sessions.pop(name, None)
 
     def close(self) -> None:
@@ -237,9 +249,8 @@ class Book:
                 session.close()
         self._sessions.clear()
 
-    def _found(self, name: str) -> Session:
-        from ipycontainers.errors import NotFound
-
+    def get(self, name: str) -> Session:
+        """Raises NotFound, which names those that there are."""
         if name not in self._sessions:
             names = ", ".join(sorted(self._sessions))
             raise NotFound(
@@ -247,5 +258,3 @@ class Book:
                 f"there are: {names}" if names else "%%container -s NAME IMAGE opens one",
             )
         return self._sessions[name]
-
-    get = _found

@@ -317,6 +317,16 @@ def test_a_container_that_ran_out_of_memory_says_so_and_how_to_go_on(session, na
     assert f"%container restart {name} starts it afresh" in str(failed)
 
 
+@pytest.mark.needs("limits")
+def test_memory_that_ran_out_in_an_earlier_cell_is_not_blamed(session, engine, shared_kernel, name):
+    session("busybox", "true", options="-m 48m --memory-swap 48m")
+    assert session("", HUNGRY["busybox"]).error
+    told = shared_kernel.run(f"%container inspect {name}").stdout
+    engine.kill(told.partition('"Id": "')[2][:64])
+    failed = wait_for(lambda: session("", "true").error)
+    assert "exit code 137: killed (SIGKILL), perhaps for being out of memory" in failed.evalue
+
+
 def test_one_cell_at_a_time(session, shared_kernel, name):
     session("busybox", "X=1")
     body = (

@@ -6,6 +6,7 @@ cell = shell("echo hi")                Cell(out, err, ended)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -77,6 +78,12 @@ class Shell:
         ended = self.interpreter.run(code, output, notebook, **more)
         raw = bytes(self.out.data)
         return Cell(raw.decode("utf-8", "replace"), self.err.data.decode(), ended, raw)
+
+    def count(self, pattern: str) -> int:
+        """How many lines of command lines that the session sees hold the pattern."""
+        ask = "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done 2>/dev/null"
+        lines = [line for line in self(ask).out.splitlines() if not line.startswith("tr ")]
+        return sum(bool(re.search(pattern, line)) for line in lines)
 
 
 class Sessions:

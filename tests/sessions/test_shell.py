@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import _thread
-import re
 import threading
 import time
 from pathlib import Path
@@ -122,17 +120,17 @@ def test_jobs_of_many_cells_each_keep_to_themselves(shell: Shell) -> None:
     wait_for(lambda: shell.interpreter.log.count(b"late") >= 30, seconds=20)
     for _ in range(3):
         assert shell("echo x; sleep 0.2").out == "x\n"
-    holders = _count(shell, HOLDER)
+    holders = shell.count(HOLDER)
     for number in range(6):
         assert shell(f"sleep 0.1 & echo {number}").out == f"{number}\n"
         time.sleep(0.3)
-    assert _count(shell, HOLDER) <= holders + 1, "channels are used again"
+    assert shell.count(HOLDER) <= holders + 1, "channels are used again"
 
 
 def test_a_silent_job_or_one_with_output_elsewhere_needs_no_further_channel(shell: Shell) -> None:
     shell("sleep 100 >/dev/null 2>&1 & sleep 0.5")
     shell("echo a")
-    assert _count(shell, HOLDER) == 0
+    assert shell.count(HOLDER) == 0
 
 
 def test_starting_and_waiting_for_jobs_says_nothing(shell: Shell) -> None:
@@ -278,105 +276,6 @@ def test_a_program_that_is_no_shell(sessions: Sessions, program: tuple[str, ...]
     assert "POSIX shell" in caught.value.hint
 
 
-# --- interrupts -------------------------------------------------------------------------------
-
-
-def _interrupted(shell: Shell, text: str) -> float:
-    """Runs the text and interrupts it, a moment after the first "begin" that it prints; the
-    seconds from the interrupt to the end."""
-    pressed = 0.0
-
-    def press() -> None:
-        nonlocal pressed
-        wait_for(lambda: b"begin" in shell.out.data)
-        time.sleep(0.2)
-        pressed = time.monotonic()
-        _thread.interrupt_main()
-
-    thread = threading.Thread(target=press)
-    shell.out.data.clear()
-    thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        shell(text)
-    ended = time.monotonic()
-    thread.join()
-    return ended - pressed
-
-
-LIMIT = 3.0
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "echo begin; sleep 101; echo no",
-        "echo begin; while :; do sleep 101; done",
-        "echo begin; while :; do :; done",
-        "echo begin; (trap '' INT; sleep 101; sleep 102); echo no",
-        "echo begin; sleep 101 & sleep 102 & wait; echo no",
-        "echo begin; sh -c 'trap \"\" INT TERM HUP; while :; do sleep 101; done'; echo no",
-        "echo begin; sleep 101 | sleep 102 | cat; echo no",
-        "echo begin; (sleep 101 & sleep 102 &) ; setsid sleep 103; echo no",
-    ],
-)
-def test_an_interrupt_ends_all_processes_of_the_cell_and_keeps_the_state(
-    shell: Shell, text: str
-) -> None:
-    shell("X=1; sleep 1000 & job=$!")
-    assert _interrupted(shell, text) < LIMIT
-    # bash goes on after a program that ignored its SIGINT, as it does at a terminal.
-    said = shell.out.data.replace(b"no\n", b"") if "trap" in text else shell.out.data
-    assert (said, shell.interpreter.lost) == (b"begin\n", "")
-    assert _count(shell, "sleep 10[123]") == 0
-    cell = shell('echo "$X"; kill -0 "$job" && echo lives; kill "$job"')
-    assert (cell.out, cell.err) == ("1\nlives\n", "")
-
-
-def test_a_shell_that_ignores_the_interrupt_is_replaced_and_says_so(shell: Shell) -> None:
-    shell("X=1")
-    assert _interrupted(shell, "trap '' INT; echo begin; while :; do sleep 101; done") < LIMIT
-    assert "ignored the interrupt" in shell.interpreter.lost
-    cell = shell('echo "[$X]"')
-    assert (cell.out, cell.err, cell.ended.lost) == ("[]\n", "", "")
-    assert _count(shell, "sleep 101") == 0
-
-
-def test_a_shell_that_ignores_interrupts_lives_when_the_cell_ends_without_its_processes(
-    shell: Shell,
-) -> None:
-    shell("X=1; trap '' INT")
-    assert _interrupted(shell, "echo begin; sleep 101") < LIMIT
-    assert shell.interpreter.lost == ""
-    assert shell('echo "$X"').out == "1\n"
-
-
-def test_a_trap_of_the_cell_is_run(shell: Shell) -> None:
-    shell("trap 'echo caught' INT")
-    assert _interrupted(shell, "echo begin; sleep 101") < LIMIT
-    assert shell.out.data == b"begin\ncaught\n"
-    shell("trap - INT")
-    assert shell("echo on").out == "on\n"
-
-
-def test_a_program_has_a_second_to_tidy_up(shell: Shell) -> None:
-    text = "sh -c 'trap \"sleep 0.3; echo tidy; exit\" INT; sleep 101 & echo begin; wait'"
-    assert _interrupted(shell, text) < LIMIT
-    assert shell.out.data == b"begin\ntidy\n"
-
-
-def test_a_deadline_ends_a_cell_as_an_interrupt_does(shell: Shell) -> None:
-    shell("X=1")
-    with pytest.raises(errors.CellTimedOut):
-        shell("sleep 101", deadline=time.monotonic() + 1)
-    assert _count(shell, "sleep 101") == 0
-    assert shell("echo $X").out == "1\n"
-
-
-def test_interrupts_of_a_shell_that_floods(shell: Shell) -> None:
-    assert _interrupted(shell, "yes begin") < LIMIT
-    assert shell("echo on").out == "on\n"
-
-
 # --- much -------------------------------------------------------------------------------------
 
 
@@ -385,7 +284,7 @@ def test_500_cells_without_growth(shell: Shell) -> None:
 
     def size() -> tuple[int, int, int]:
         files = len(list(Path("/proc/self/fd").iterdir()))
-        return files, threading.active_count(), _count(shell, HOLDER)
+        return files, threading.active_count(), shell.count(HOLDER)
 
     for _ in range(20):
         shell("x=$(echo hi); echo $x")
@@ -434,10 +333,3 @@ def test_three_sessions_close_quickly(sessions: Sessions) -> None:
     for shell in shells:
         shell.interpreter.close()
     assert time.monotonic() - begun < 3
-
-
-def _count(shell: Shell, pattern: str) -> int:
-    """How many processes the session sees whose command line holds the pattern."""
-    ask = "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done 2>/dev/null"
-    lines = [line for line in shell(ask).out.splitlines() if line and not line.startswith("tr ")]
-    return sum(bool(re.search(pattern, line)) for line in lines)
