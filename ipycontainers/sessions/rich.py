@@ -116,11 +116,15 @@ def _framed(content: str) -> Data | None:
 
 
 def _svg(content: object) -> Data | None:
-    """As a picture, since what a picture holds is never run, in any front end."""
+    """As a picture, since what a picture holds is never run, in any front end.
+
+    On white, as it was drawn for: black lines would be lost in a dark theme.
+    """
     if not isinstance(content, str) or len(content) > TEXT_LIMIT:
         return None
     encoded = base64.b64encode(content.encode("utf-8", "replace")).decode()
-    return {"text/html": f'<img src="data:image/svg+xml;base64,{encoded}">'}
+    address = f"data:image/svg+xml;base64,{encoded}"
+    return {"text/html": f'<img src="{address}" style="background-color: white">'}
 
 
 def _picture(kind: str, content: object) -> Data | None:

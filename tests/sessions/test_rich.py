@@ -91,7 +91,8 @@ def test_links_and_pictures_of_the_text_itself_stay() -> None:
 def test_svg_is_a_picture() -> None:
     data = shown({"image/svg+xml": SCRIPT_SVG, "text/plain": "svg"})
     assert set(data) == {"text/html", "text/plain"}
-    found = re.fullmatch(r'<img src="data:image/svg\+xml;base64,([\w+/=]+)">', data["text/html"])
+    picture = r'<img src="data:image/svg\+xml;base64,([\w+/=]+)" style="background-color: white">'
+    found = re.fullmatch(picture, data["text/html"])
     assert found
     assert base64.b64decode(found[1]).decode() == SCRIPT_SVG
 
