@@ -82,7 +82,7 @@ def _exported(name: str, packed: Packed) -> bytes | None:
     node: Any = packed.meta.get("tree")
     if isinstance(node, dict) and set(node) & {"array", "table", "series", "object", "dict"}:
         return None
-    value = unpack(packed, name)
+    value = unpack(packed, name, limit=packed.size)  # the user's own may have any size
     if isinstance(value, (list, tuple, set, frozenset, dict, bytes, bytearray)):
         return None
     if files.tables_tag(value) or getattr(value, "shape", None):
@@ -97,7 +97,7 @@ def _filed(name: str, packed: Packed, archive: Archive) -> str:
         called = str(packed.meta["name"])
         archive.add_tar(packed.data, "values")
         return f"{files.FOLDER}/{called}"
-    suffix, parts = files.written(unpack(packed, name))
+    suffix, parts = files.written(unpack(packed, name, limit=packed.size))
     archive.add(f"values/{name}{suffix}", *parts, mode=0o666)
     return f"{files.FOLDER}/{name}{suffix}"
 

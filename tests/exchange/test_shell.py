@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ipycontainers.errors import Invalid
-from ipycontainers.exchange import exports, pack, shell, wrap_shell
+from ipycontainers.exchange import exports, pack, shell, unpack, wrap_shell
 
 SHELLS = [["sh"], ["bash"], ["busybox", "sh"]]
 FEW = settings(
@@ -78,6 +78,14 @@ def test_a_name_that_no_shell_can_have_is_refused() -> None:
         _exports(ä=1)
     with pytest.raises(Invalid, match="-o ä"):
         wrap_shell("", {}, ["ä"])
+
+
+def test_the_limit_of_what_comes_out_is_none_of_what_goes_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert unpack.__kwdefaults__
+    monkeypatch.setitem(unpack.__kwdefaults__, "limit", 10)
+    assert b"b.bin" in _exports(b=bytes(100), d=dt.date(2026, 1, 31)).script
 
 
 @pytest.mark.parametrize("words", SHELLS, ids=" ".join)
