@@ -27,6 +27,10 @@ _INTERACTIVE = (
     "{} has no meaning in a notebook: the cell's body is the program's input, "
     "--stdin NAME_OR_FILE gives it another, -t alone a terminal"
 )
+_NO_VALUE = (
+    "-i wants the name of a value and an image after it; the program's input is the cell's "
+    "body, --stdin NAME_OR_FILE gives it another"
+)
 _NOT_OURS = """
     -a --attach --blkio-weight --blkio-weight-device -c --cpu-shares --cgroup-parent --cidfile
     --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --detach-keys
@@ -364,8 +368,10 @@ def _refuse_special(word: str, rest: Sequence[str], *, lasts: bool) -> None:
         set(letters) <= set("itdP") and "i" in letters and len(letters) > 1
     )
     # -i NAME IMAGE passes a value; -i IMAGE is a habit from docker run.
-    if interactive or (word == "-i" and not _is_value(rest, lasts=lasts)):
+    if interactive:
         raise Invalid(_INTERACTIVE.format(name))
+    if word == "-i" and not _is_value(rest, lasts=lasts):
+        raise Invalid(_NO_VALUE, "-i NAME IMAGE, or -i NAME=EXPRESSION IMAGE")
 
 
 def _is_value(rest: Sequence[str], *, lasts: bool) -> bool:

@@ -109,12 +109,12 @@ def session(value: str) -> str:
     return value
 
 
-def inputs(value: str) -> dict[str, str]:
+def inputs(value: str, form: str = "NAME=EXPRESSION") -> dict[str, str]:
     """``table,n=len(rows)`` → name in the cell: Python expression."""
     import ast
 
     found = {}
-    for argument in _arguments(value):
+    for argument in _arguments(value, form):
         if isinstance(argument, ast.keyword):
             if argument.arg is None:
                 raise ValueError("** has no meaning here")
@@ -128,14 +128,14 @@ def inputs(value: str) -> dict[str, str]:
 
 def outputs(value: str) -> dict[str, str]:
     """``result,mine=theirs`` → Python variable: name in the cell."""
-    found = inputs(value)
+    found = inputs(value, "MINE=THEIRS")
     for name in found.values():
         if not name.isidentifier():
             raise ValueError(f"{name} is not a name; MINE=THEIRS takes two names")
     return found
 
 
-def _arguments(value: str) -> list[ast.expr | ast.keyword]:
+def _arguments(value: str, form: str) -> list[ast.expr | ast.keyword]:
     """As of a call, but names may also stand behind NAME=EXPRESSION."""
     found: list[ast.expr | ast.keyword] = _call(value)
     held: list[str] = []
@@ -147,7 +147,7 @@ def _arguments(value: str) -> list[ast.expr | ast.keyword]:
         if len(held) > _MOST_PIECES:
             raise ValueError("the expression is long: put its value into a variable before")
     if held or not found:
-        raise ValueError("names with commas between them, or NAME=VALUE")
+        raise ValueError(f"names with commas between them, or {form}")
     return found
 
 
