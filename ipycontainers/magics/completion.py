@@ -113,7 +113,8 @@ def candidates(
             known = _values(found, names, variables)
             return None if known is None else [f"{name}={value}" for value in known]
         return [name for one in OPTIONS for name in one.names if name.startswith("--")]
-    return list(names("image"))
+    verbs = ["sessions", *OF_SESSIONS] if before == ["%container"] else []
+    return [*names("image"), *verbs]
 
 
 def _position(options: Sequence[Option], words: Sequence[str]) -> tuple[Option | None, bool]:

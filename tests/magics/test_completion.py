@@ -35,6 +35,8 @@ def names(kind: str) -> list[str]:
         ("%%container --out ", ["table"], ["_private"]),
         ("%%container python:3 ", ["python3", "sh"], ["alpine:latest"]),
         ("%container python:3 ", [], ["python3"]),
+        ("%container ", ["alpine:latest", "sessions", "stop"], ["shell"]),
+        ("%%container ", ["alpine:latest"], ["sessions", "stop"]),
         ("%%container -m ", [], ["alpine:latest"]),
         ("%%container -s ", ["shell", "py"], ["alpine:latest"]),
         ("%container stop ", ["shell", "py"], ["alpine:latest"]),
