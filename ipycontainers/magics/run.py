@@ -57,6 +57,11 @@ def parse(line: str, variables: dict[str, Any]) -> RunOptions:
 
 def of(magics: ContainerMagics, given: RunOptions, body: str | None) -> CellRun:
     """Of a container of the cell's own, or with -s of a session's."""
+    if body is None and (given.inputs or given.outputs):
+        raise Invalid(
+            "a line has no text that could take values: -i and -o are for a cell",
+            "%%container, and the program's text below it",
+        )
     if given.session:
         from .session import SessionRun
 
@@ -186,7 +191,12 @@ class CellRun:
                 NameError(str(error)), f"NameError: {error}", f"  hint: {hint}"
             ) from None
         except Exception as error:
-            raise Invalid(f"-i {expression}: {type(error).__name__}: {error}") from error
+            # The line's words lose their quotes, as in a shell.
+            quoted = isinstance(error, NameError) and expression not in self._given.inputs
+            raise Invalid(
+                f"-i {expression}: {type(error).__name__}: {error}",
+                """if a text is meant, quote twice: -i "NAME='text'" """.strip() if quoted else "",
+            ) from error
 
     def _with_values(self, body: str) -> str:
         """The cell's text, as a program that has the values of -i and keeps those of -o."""

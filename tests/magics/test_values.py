@@ -162,3 +162,17 @@ def test_a_file_larger_than_the_limit_is_refused_and_the_option_named(ready, ima
     failed = ready.run(f"{line}\nhead -c 3000000 /dev/zero >/.ipycontainers/values/f.bin")
     assert failed.error.evalue.startswith("-o f: all values together have more than 2,048 bytes")
     assert "--output-limit 8k allows more" in str(failed.error)
+
+
+def test_a_line_takes_no_values(ready, images):
+    for option in ("-i n", "-o m"):
+        failed = ready.run(f"%container {option} {images.busybox} echo")
+        assert "-i and -o are for a cell" in failed.error.evalue
+
+
+def test_a_text_that_lost_its_quotes_is_told(ready, images):
+    failed = ready.run(f"%%container -i greeting='hello' {images.busybox}\ntrue")
+    assert failed.error.evalue == "-i hello: NameError: name 'hello' is not defined"
+    assert "NAME='text'" in str(failed.error)
+    failed = ready.run(f"%%container -i nosuch {images.busybox}\ntrue")
+    assert "hint" not in str(failed.error)
