@@ -89,6 +89,11 @@ class ExitWatch:
         return self._exit
 
     @property
+    def is_over(self) -> bool:
+        """Whether ``result`` has an answer by now; asks nobody."""
+        return self._done.is_set()
+
+    @property
     def broke(self) -> bool:
         """Whether the stream of events ended before it told the end: it, and so perhaps the
         container's output, which looks just as an end does, was cut on the way."""

@@ -95,6 +95,9 @@ class Session:
     @property
     def status(self) -> str:
         """ "running", or why it does not run any more."""
+        if self.is_open and self._run and self._run.watch and self._run.watch.is_over:
+            with contextlib.suppress(ContainerError):
+                self._explain_end(0)
         return self._ended or ("running" if self._interpreter else "not started")
 
     @property

@@ -389,6 +389,16 @@ def test_a_session_ends_with_its_kernel(kernels, images, engine, name, image, bo
     assert wait_for(lambda: not engine.list_containers(labels=mark), seconds=15)
 
 
+def test_a_session_that_was_stopped_from_outside_is_not_listed_as_running(
+    session, shared_kernel, engine, name
+):
+    session("busybox", "true")
+    [container] = engine.list_containers(labels={"org.ipycontainers.session": name})
+    engine.docker.containers.get(container["Id"]).kill()
+    assert wait_for(lambda: "exit code 137" in shared_kernel.run("%container sessions").stdout)
+    assert f"restart {name}" in str(session("", "true").error)
+
+
 def test_two_kernels_have_sessions_of_their_own(kernels, images, engine, name):
     env = {"DOCKER_HOST": engine.candidate.address}
     one, two = kernels(env=env), kernels(env=env)
