@@ -11,8 +11,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ipycontainers import cell, watchdog
 from ipycontainers.errors import (
@@ -224,15 +224,24 @@ def _of_ipython(body: str) -> str:
 
 
 def verb(line: str) -> Callable[[ContainerMagics], None] | None:
-    """What ``%container stop NAME`` asks for, or None where the line is no verb on sessions."""
-    words = line.split()
-    if words == ["sessions"]:
-        return lambda magics: print(_table(magics.sessions))
-    if len(words) == 2 and words[0] in VERBS and not words[1].startswith("-"):
-        return lambda magics: VERBS[words[0]](magics, words[1])
-    if len(words) == 3 and words[0] == "commit":
-        return lambda magics: _commit(magics, words[1], words[2])
-    return None
+    """What ``%container stop NAME`` asks for, or None where the line is no verb on sessions.
+
+    Raises Invalid for a verb with too few or too many words.
+    """
+    name, *words = line.split() or [""]
+    if name not in VERBS:
+        return None
+    do, *wanted = VERBS[name]
+    if len(words) != len(wanted) or any(word.startswith("-") for word in words):
+        raise Invalid(
+            f"%container {name} takes {' and '.join(wanted) or 'no words'}",
+            f"%container {' '.join([name, *wanted])}; an image of this name: %container -- {name}",
+        )
+    return lambda magics: do(magics, *words)
+
+
+def _list(magics: ContainerMagics) -> None:
+    print(_table(magics.sessions))
 
 
 def _table(book: Book) -> str:
@@ -278,4 +287,12 @@ def _commit(magics: ContainerMagics, name: str, image: str) -> None:
     print(magics.connect().commit(session.container_id, image))
 
 
-VERBS = {"stop": _stop, "restart": _restart, "logs": _logs, "inspect": _inspect}
+# The words behind it, as an error names them.
+VERBS: Mapping[str, tuple[Any, ...]] = {
+    "sessions": (_list,),
+    "stop": (_stop, "NAME"),
+    "restart": (_restart, "NAME"),
+    "logs": (_logs, "NAME"),
+    "inspect": (_inspect, "NAME"),
+    "commit": (_commit, "NAME", "IMAGE"),
+}

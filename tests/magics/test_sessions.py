@@ -125,6 +125,21 @@ def test_out_takes_the_output_of_one_cell(session, shared_kernel):
     assert shared_kernel.run("print(repr(o))").stdout == "'1\\n'\n"
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("stop", "%container stop takes NAME"),
+        ("logs -f s", "%container logs takes NAME"),
+        ("commit s", "%container commit takes NAME and IMAGE"),
+        ("sessions s", "%container sessions takes no words"),
+    ],
+)
+def test_a_verb_without_its_words_is_no_image(shared_kernel, line, told):
+    failed = shared_kernel.run(f"%container {line}")
+    assert failed.error.evalue == told
+    assert f"%container -- {line.split()[0]}" in str(failed.error)
+
+
 # --- Python --------------------------------------------------------------------------------------
 
 
