@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ipycontainers import cell, watchdog
+from ipycontainers import cell, streams, watchdog
 from ipycontainers.errors import (
     CellFailed,
     CellTimedOut,
@@ -173,6 +173,9 @@ class SessionRun(CellRun):
                 limit=self._limit,
                 deadline=deadline,
             )
+            if ended.traceback and not given.raise_error:  # nobody else shows it then
+                text = "\n".join(ended.traceback) + "\n"
+                output.feed(streams.Frame(streams.STDERR, text.encode("utf-8", "replace")))
         except (KeyboardInterrupt, CellTimedOut):
             self._tell_lost(session)
             raise

@@ -177,6 +177,15 @@ def test_locks_of_multiprocessing_work(session):
     assert session("python", body).stdout == "ok\n"
 
 
+def test_a_traceback_is_shown_where_the_cell_does_not_fail(session, shared_kernel):
+    result = session("python", "1 / 0", options="--no-raise-error")
+    assert result.status == "ok"
+    assert result.stderr.endswith("\nZeroDivisionError: division by zero\n")
+    assert session("", "1 / 0", options="--no-raise-error --err e").stderr == ""
+    shown = shared_kernel.run("print(e, _exit_code)").stdout
+    assert shown.endswith("ZeroDivisionError: division by zero\n 1\n")
+
+
 def test_html_comes_without_what_is_live_in_it(session):
     session("python", "class Table:\n    def __init__(self, html): self.html = html\n"
             "    def _repr_html_(self): return self.html")  # fmt: skip
