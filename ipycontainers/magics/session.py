@@ -95,7 +95,7 @@ class SessionRun(CellRun):
         for option, value in given.given:
             if option.name not in OF_A_CELL:
                 name = f"--{option.name}"
-                text = str(value).lower() if isinstance(value, bool) else value
+                text = ("given" if value else "false") if isinstance(value, bool) else value
                 repeated = option.repeats and name in asked
                 asked[name] = f"{asked[name]} {text}" if repeated else text
         if given.image:
@@ -214,6 +214,10 @@ def _failure(session: Session, ended: Ended, body: str) -> CellFailed:
 
 def _of_ipython(body: str) -> str:
     """A hint where Python was given a line that only IPython understands."""
+    asked = r"^[ \t]*(?:\?\??[ \t]*([\w.]+)|([\w.]+)[ \t]*\?\??)[ \t]*$"
+    if found := re.search(asked, body, re.MULTILINE):
+        name = found[1] or found[2]
+        return f"? is IPython's, and a session's Python has none: help({name}) tells as much"
     found = re.search(r"^[ \t]*(?:[\w, ]+=[ \t]*)?(!!?|%%?)[ \t]*[\w./~]", body, re.MULTILINE)
     if not found:
         return ""

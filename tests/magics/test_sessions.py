@@ -168,13 +168,13 @@ def test_what_only_ipython_understands_is_told(session, body):
     assert "subprocess.run" in str(failed.error)
 
 
+@pytest.mark.parametrize("body", ["str.join?", "x = 1\n??str.join"])
+def test_a_question_mark_is_answered_by_help(session, body):
+    assert "help(str.join)" in str(session("python", body).error)
+
+
 def test_another_syntax_error_has_no_hint(session):
     assert "hint" not in str(session("python", "x = (1 % 2").error)
-
-
-def test_locks_of_multiprocessing_work(session):
-    body = "import multiprocessing; multiprocessing.Lock(); print('ok')"
-    assert session("python", body).stdout == "ok\n"
 
 
 def test_a_traceback_is_shown_where_the_cell_does_not_fail(session, shared_kernel):
@@ -184,6 +184,11 @@ def test_a_traceback_is_shown_where_the_cell_does_not_fail(session, shared_kerne
     assert session("", "1 / 0", options="--no-raise-error --err e").stderr == ""
     shown = shared_kernel.run("print(e, _exit_code)").stdout
     assert shown.endswith("ZeroDivisionError: division by zero\n 1\n")
+
+
+def test_locks_of_multiprocessing_work(session):
+    body = "import multiprocessing; multiprocessing.Lock(); print('ok')"
+    assert session("python", body).stdout == "ok\n"
 
 
 def test_html_comes_without_what_is_live_in_it(session):
@@ -291,6 +296,8 @@ def test_an_option_without_the_image_is_compared_alone(session):
     session("busybox", "true")
     failed = session("", "true", options="-e A=1")
     assert failed.error.evalue.endswith("other options: --env was not given and is A=1 now")
+    failed = session("", "true", options="--read-only")
+    assert failed.error.evalue.endswith("other options: --read-only was not given and is given now")
 
 
 def test_a_session_that_there_is_not_needs_an_image(shared_kernel):
@@ -382,6 +389,16 @@ def test_sessions_are_listed_and_stopped(session, shared_kernel, images, engine,
     )
 
 
+def test_a_session_that_was_stopped_from_outside_is_not_listed_as_running(
+    session, shared_kernel, engine, name
+):
+    session("busybox", "true")
+    [container] = engine.list_containers(labels={"org.ipycontainers.session": name})
+    engine.docker.containers.get(container["Id"]).kill()
+    assert wait_for(lambda: "exit code 137" in shared_kernel.run("%container sessions").stdout)
+    assert f"restart {name}" in str(session("", "true").error)
+
+
 @pytest.mark.needs("commit")
 def test_a_session_becomes_an_image(session, shared_kernel, engine, name):
     session("busybox", "echo mine >/made")
@@ -411,16 +428,6 @@ def test_a_session_ends_with_its_kernel(kernels, images, engine, name, image, bo
     assert engine.list_containers(labels=mark)
     kernel.kill9()
     assert wait_for(lambda: not engine.list_containers(labels=mark), seconds=15)
-
-
-def test_a_session_that_was_stopped_from_outside_is_not_listed_as_running(
-    session, shared_kernel, engine, name
-):
-    session("busybox", "true")
-    [container] = engine.list_containers(labels={"org.ipycontainers.session": name})
-    engine.docker.containers.get(container["Id"]).kill()
-    assert wait_for(lambda: "exit code 137" in shared_kernel.run("%container sessions").stdout)
-    assert f"restart {name}" in str(session("", "true").error)
 
 
 def test_two_kernels_have_sessions_of_their_own(kernels, images, engine, name):
