@@ -195,8 +195,20 @@ class SessionRun(CellRun):
         if ended.exit_code and self._given.raise_error:
             raise _failure(session, ended, self._body or "")
         if not ended.exit_code:
+            if session.lost:
+                self._check_lost(ended)
             check_values(ended.unset, ended.refused, ended.advice)
         return ended.exit_code
+
+    def _check_lost(self, ended: Ended) -> None:
+        """Raises CellFailed for values that went with the interpreter that the cell ended."""
+        lost = [name for name in self._wanted if name not in {*ended.values, *ended.refused}]
+        if lost:
+            raise CellFailed(
+                f"-o {', '.join(lost)}: lost, since the cell has ended its own interpreter",
+                "end it in a cell of its own, after the values have come",
+                exit_code=1,
+            )
 
 
 def _failure(session: Session, ended: Ended, body: str) -> CellFailed:

@@ -176,3 +176,10 @@ def test_a_text_that_lost_its_quotes_is_told(ready, images):
     assert "NAME='text'" in str(failed.error)
     failed = ready.run(f"%%container -i nosuch {images.busybox}\ntrue")
     assert "hint" not in str(failed.error)
+
+
+@pytest.mark.parametrize(("image", "how"), [("python", PYTHON), ("busybox", SHELL)])
+def test_values_that_exit_takes_along_are_told(ready, images, image, how):
+    line = f"%%container {how['session']} -o gone {getattr(images, image)}"
+    failed = ready.run(f"{line}\ngone=1\n{'exit()' if image == 'python' else 'exit'}")
+    assert failed.error.evalue.startswith("-o gone: lost, since the cell has ended")
