@@ -222,4 +222,11 @@ class _Completer:
     def _found(self, line: str) -> list[str] | None:
         if not line.startswith(tuple(f"{magic} " for magic in MAGICS)):
             return None
-        return candidates(line, self._names, list(self._shell.user_ns))
+        # Without those of IPython itself, such as In and get_ipython.
+        hidden = self._shell.user_ns_hidden
+        variables = [
+            name
+            for name, value in self._shell.user_ns.items()
+            if name not in hidden or hidden[name] is not value
+        ]
+        return candidates(line, self._names, variables)

@@ -85,6 +85,11 @@ def test_a_kernel_offers_its_sessions(shared_kernel, images):
         shared_kernel.run("%container stop offered")
 
 
+def test_variables_are_the_users_own(shared_kernel):
+    shared_kernel.run("Inner = None")
+    assert matches(shared_kernel, "%%container -i In") == ["%%container -i Inner"]
+
+
 def test_python_in_a_body_is_completed_as_ever(shared_kernel):
     shared_kernel.run("a_long_name = 1")
     assert "a_long_name" in shared_kernel.complete("a_long_na")["matches"]
