@@ -72,6 +72,8 @@ def _type(value: object) -> str:
 
 
 def _hint(value: object) -> str:
+    if isinstance(value, PurePath):
+        return "of a pathlib.Path the file or folder is sent; str of it is the path itself"
     return (
         f"it is a {_type(value)}; numbers, text, bytes, lists, dicts, dates, arrays, tables "
         "and pathlib.Path can be sent"

@@ -345,3 +345,9 @@ def test_a_library_is_imported_only_where_a_value_needs_it(module: str) -> None:
     )
     asked = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert asked.stdout == b"False\n"
+
+
+def test_a_path_that_leads_nowhere_is_told_what_a_path_means(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="is no file and no folder") as caught:
+        pack(tmp_path / "missing", "p")
+    assert caught.value.hint.startswith("of a pathlib.Path the file or folder is sent")
