@@ -52,6 +52,12 @@ _ACTIVE = re.compile(
     r"|\son\w+\s*=|javascript:",
     re.IGNORECASE,
 )
+# Clean HTML in which there is something to see: text, a picture, a line, a colour.
+_SEEN = re.compile(
+    r"(?:^|>)(?!\s*<)(?!\s*$)|<(?:img|hr|li|table)\b"
+    r"|style=.[^\"]{0,200}\b(?:background|border)"
+)
+NEEDS_TRUST = "<not shown: HTML that is made by scripts; a session opened with --trust shows it>"
 FRAME = (
     '<iframe sandbox="allow-scripts" referrerpolicy="no-referrer" srcdoc="{}" '
     'style="width: 100%; height: 30em; border: 0; resize: vertical; overflow: auto"></iframe>'
@@ -76,6 +82,8 @@ def harmless(
             shown.setdefault(name, text)
     if "text/markdown" in data and set(shown) <= {"text/plain"}:
         shown |= _markdown(data["text/markdown"])
+    if "text/html" in left_out and set(shown) <= {"text/plain"} and _needs_trust(data["text/html"]):
+        shown["text/plain"] = "\n".join(filter(None, [shown.get("text/plain"), NEEDS_TRUST]))
     if not shown:
         shown["text/plain"] = f"<not shown: {', '.join(sorted(left_out)[:10]) or 'nothing'}>"
     shown.setdefault("text/plain", "")
@@ -106,7 +114,12 @@ def _html(content: str, trust: bool) -> Data | None:
     if trust and _ACTIVE.search(content):
         return _framed(content)
     cleaned = markup.cleaned(content) if len(content) <= TEXT_LIMIT else None
-    return None if cleaned is None else {"text/html": cleaned}
+    return {"text/html": cleaned} if cleaned and _SEEN.search(cleaned) else None
+
+
+def _needs_trust(content: object) -> bool:
+    """Of HTML that is not shown: whether a frame would show it."""
+    return isinstance(content, str) and len(content) <= TEXT_LIMIT and bool(_ACTIVE.search(content))
 
 
 def _framed(content: str) -> Data | None:

@@ -22,7 +22,7 @@ def shown(data: dict[str, Any], *, trust: bool = False) -> dict[str, Any]:
 
 
 def cleaned(text: str) -> str:
-    return str(shown({"text/html": text})["text/html"])
+    return str(shown({"text/html": text}).get("text/html", ""))
 
 
 @pytest.mark.parametrize(
@@ -192,3 +192,24 @@ def test_with_trust_javascript_is_in_a_frame_too() -> None:
     made = shown({"application/javascript": "alert(1)", "text/plain": "p"}, trust=True)
     assert 'sandbox="allow-scripts"' in made["text/html"]
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in made["text/html"]
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<script>draw()</script>",
+        "<div> <div id='a' style='height: 525px'></div>\n<script>draw()</script></div>\n",
+    ],
+)
+def test_html_of_scripts_alone_says_what_would_show_it(html: str) -> None:
+    data = shown({"text/html": html, "text/plain": "<Chart>"})
+    assert set(data) == {"text/plain"}
+    assert data["text/plain"].startswith("<Chart>\n")
+    assert "--trust" in data["text/plain"]
+    assert "--trust" not in shown({"text/html": "", "text/plain": "<Chart>"})["text/plain"]
+    assert "--trust" not in shown({"text/html": html, "image/png": PNG})["text/plain"]
+
+
+@pytest.mark.parametrize("html", ["a", "<p>a</p>", " <hr> ", "<li></li>", "<div>\n a</div>"])
+def test_html_in_which_there_is_something_to_see_is_shown(html: str) -> None:
+    assert "text/html" in shown({"text/html": html + "<script>draw()</script>"})
