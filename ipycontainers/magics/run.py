@@ -186,17 +186,13 @@ class CellRun:
         try:
             return eval(expression, self._variables)  # the user's own, in the kernel
         except NameError as error:
-            hint = f"set it before, or leave it out of -i {expression}"
-            raise shown_as(
-                NameError(str(error)), f"NameError: {error}", f"  hint: {hint}"
-            ) from None
-        except Exception as error:
             # The line's words lose their quotes, as in a shell.
-            quoted = isinstance(error, NameError) and expression not in self._given.inputs
-            raise Invalid(
-                f"-i {expression}: {type(error).__name__}: {error}",
-                """if a text is meant, quote twice: -i "NAME='text'" """.strip() if quoted else "",
-            ) from error
+            quoted = expression not in self._given.inputs
+            hint = """if a text is meant, quote twice: -i "NAME='text'" """.strip()
+            lines = [f"NameError: {error}", *([f"  hint: {hint}"] if quoted else ())]
+            raise shown_as(NameError(str(error)), *lines) from None
+        except Exception as error:
+            raise Invalid(f"-i {expression}: {type(error).__name__}: {error}") from error
 
     def _with_values(self, body: str) -> str:
         """The cell's text, as a program that has the values of -i and keeps those of -o."""

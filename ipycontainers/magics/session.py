@@ -115,7 +115,9 @@ class SessionRun(CellRun):
             )
         try:
             self._traits = self._engine_traits()
-            kind = of_words(self._words(), trust=given.flag("trust"))
+            kind = of_words(
+                self._words(), trust=given.flag("trust"), values=bool(given.inputs or given.outputs)
+            )
             opening = Opening(
                 given.session or "", self._lasting_plan(kind), kind.words, asked, kind.make
             )
@@ -285,7 +287,10 @@ def _table(book: Book) -> str:
 
 
 def _stop(magics: ContainerMagics, name: str) -> None:
+    session = magics.sessions.get(name)
     magics.sessions.stop(name)
+    if session.opening.plan.keep:
+        print(f"its container {session.container_id[:12]} is kept: docker rm -f removes it")
 
 
 def _restart(magics: ContainerMagics, name: str) -> None:

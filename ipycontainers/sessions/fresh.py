@@ -43,6 +43,13 @@ PATIENCE = 2.5  # seconds in which the processes of an interrupted cell are to b
 EXIT_SECONDS = 5.0
 
 
+def without_values(program: str) -> Invalid:
+    return Invalid(
+        f"{program} takes no values: shells and Python do",
+        "pass text with -e NAME={name}, or a file in a shared folder",
+    )
+
+
 class FreshInterpreter:
     """An ``Interpreter``; see there. Values cannot be given to it."""
 
@@ -87,10 +94,7 @@ class FreshInterpreter:
     ) -> Ended:
         """As ``Interpreter.run``."""
         if values or wanted:
-            raise Invalid(
-                f"{self._interpreter.words[0]} takes no values: shells and Python do",
-                "pass text with -e NAME={name}, or a file in a shared folder",
-            )
+            raise without_values(self._interpreter.words[0])
         invocation = self._interpreter.invocation(code)
         if invocation.file is not None:
             self._put_file(invocation.file)

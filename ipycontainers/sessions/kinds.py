@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ipycontainers.errors import Invalid
 from ipycontainers.interpreter import language_of
 
-from .fresh import FreshInterpreter
+from .fresh import FreshInterpreter, without_values
 from .python import PythonInterpreter
 from .valued import ValuedShell
 
@@ -70,9 +70,11 @@ class Kind:
         return FreshInterpreter(connection, container_id, attachment, self.words)
 
 
-def of_words(words: Sequence[str], *, trust: bool = False) -> Kind:
-    """Raises Invalid where ``trust`` would do nothing."""
+def of_words(words: Sequence[str], *, trust: bool = False, values: bool = False) -> Kind:
+    """Raises Invalid where ``trust`` would do nothing, or ``values`` cannot be given."""
     language = language_of(words)
+    if values and language not in ("sh", "python"):
+        raise without_values(words[0])
     if trust and language != "python":
         raise Invalid(
             f"--trust is for the HTML of a Python session; {words[0]} shows text only",

@@ -62,7 +62,7 @@ PS1= PS2=
 printf '%s:%s ready\n' @KEY@ @KEY@; printf '%s:%s ready\n' @KEY@ @KEY@ >&2
 \command exec >/dev/null 2>&1
 set +m
-[ -z "$BASH_VERSION" ] || set +o history +H
+[ -z "$BASH_VERSION" ] || { set +o history +H; history -c; }
 unset ENV
 [ -z "${IPYCONTAINERS_ENV+set}" ] || export ENV="$IPYCONTAINERS_ENV"
 unset IPYCONTAINERS_ENV
@@ -114,6 +114,8 @@ __ipyc_look() {
   __ipyc_seen=$__ipyc_now
 }
 __ipyc_end() {
+  PS1= PS2=
+  [ -z "${BASH_VERSION-}" ] || unset PROMPT_COMMAND PS0
   __ipyc_code=$1 __ipyc_mark=$2 __ipyc_held=0 __ipyc_told=
   case $- in *f*) set +f; set -- /proc/[0-9]*; set -f ;; *) set -- /proc/[0-9]* ;; esac
   if [ "$*" != "$__ipyc_last" ]; then

@@ -214,6 +214,7 @@ def test_trust_in_a_shell_is_refused(session):
 def test_input_where_nobody_answers_is_said(session):
     failed = session("python", "input('name? ')")
     assert "nobody is there to answer" in failed.error.evalue
+    assert "<ipycontainers" not in str(failed.error.traceback)
 
 
 # --- all of them ---------------------------------------------------------------------------------
@@ -397,6 +398,17 @@ def test_a_session_that_was_stopped_from_outside_is_not_listed_as_running(
     engine.docker.containers.get(container["Id"]).kill()
     assert wait_for(lambda: "exit code 137" in shared_kernel.run("%container sessions").stdout)
     assert f"restart {name}" in str(session("", "true").error)
+
+
+def test_a_stopped_session_that_is_kept_is_named(session, shared_kernel, engine, name):
+    session("busybox", "true", options="--keep")
+    kept = engine.list_containers(labels={"org.ipycontainers.session": name})
+    try:
+        told = shared_kernel.run(f"%container stop {name}").stdout
+        assert told == f"its container {kept[0]['Id'][:12]} is kept: docker rm -f removes it\n"
+    finally:
+        for one in kept:
+            engine.remove(one["Id"])
 
 
 @pytest.mark.needs("commit")

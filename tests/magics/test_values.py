@@ -114,6 +114,12 @@ def test_an_interpreter_without_values_says_so(ready, images):
     assert "perl takes no values" in failed.error.evalue
 
 
+def test_a_session_that_takes_no_values_is_not_opened(ready, images):
+    failed = ready.run(f"%%container -s none -i k=1 {images.busybox} cat\nx")
+    assert "cat takes no values" in failed.error.evalue
+    assert "no session none" in ready.run("%container stop none").error.evalue
+
+
 @pytest.mark.parametrize("how", SHELL)
 def test_a_value_too_large_for_a_variable_is_a_file(ready, images, how):
     ready.run("large = 'x' * 200_000")
@@ -172,7 +178,7 @@ def test_a_line_takes_no_values(ready, images):
 
 def test_a_text_that_lost_its_quotes_is_told(ready, images):
     failed = ready.run(f"%%container -i greeting='hello' {images.busybox}\ntrue")
-    assert failed.error.evalue == "-i hello: NameError: name 'hello' is not defined"
+    assert failed.error.evalue == "name 'hello' is not defined"
     assert "NAME='text'" in str(failed.error)
     failed = ready.run(f"%%container -i nosuch {images.busybox}\ntrue")
     assert "hint" not in str(failed.error)

@@ -143,6 +143,12 @@ def test_await_at_the_top(session: agents.Session) -> None:
     assert session.run("await asyncio.sleep(0.01)\nawait asyncio.sleep(0, 5)").result == "5"
     session.run("task = asyncio.ensure_future(asyncio.sleep(0, 'kept'))\nawait asyncio.sleep(0)")
     assert session.run("await task").result == "'kept'"
+    session.run("async def f(): return 4")
+    assert session.run("asyncio.run(f())").result == "4"
+    assert session.run("made = asyncio.create_task(f())\nawait made").result == "4"
+    failed = session.run("async def g(): return 1 / 0\nawait g()").ended
+    assert failed.traceback[1].startswith('  File "<cell ')
+    assert not [line for line in failed.traceback if "asyncio" in line or "ipycontainers" in line]
 
 
 def test_exit_codes(session: agents.Session) -> None:

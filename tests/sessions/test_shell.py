@@ -229,6 +229,16 @@ def test_bash_keeps_arrays_and_options_too(sessions: Sessions) -> None:
     )
 
 
+def test_bash_shows_no_prompt_whatever_a_cell_sets(sessions: Sessions) -> None:
+    shell = sessions.open("bash")
+    assert shell("PS1=abc PS2=def PS0=ghi PROMPT_COMMAND='echo prompt >&8; echo prompt'").out == ""
+    for _ in range(2):
+        cell = shell("echo on")
+        assert (cell.out, cell.err) == ("on\n", "")
+    assert shell("history").out == ""
+    assert shell.interpreter.log == b""
+
+
 def test_a_shell_that_is_killed_or_replaced_by_a_program_begins_anew(shell: Shell) -> None:
     cell = shell("echo before; kill -9 $$")
     assert (cell.out, cell.code) == ("before\n", 137)

@@ -179,9 +179,15 @@ class Cells:
         last = None
         if tree.body and isinstance(tree.body[-1], ast.Expr) and not _is_quiet(code):
             last = ast.Expression(tree.body.pop().value)
-        self._evaluate(self._compiled(tree, name, "exec"))
+        codes = [self._compiled(tree, name, "exec")]
         if last is not None:
-            sys.displayhook(self._evaluate(self._compiled(last, name, "eval")))
+            codes.append(self._compiled(last, name, "eval"))
+        if any(map(_awaits, codes)):
+            value = self._await(self._in_loop(codes))
+        else:
+            value = [eval(code, self._names) for code in codes][-1]
+        if last is not None:
+            sys.displayhook(value)
 
     def _compiled(self, tree: "ast.AST", name: str, mode: str) -> "types.CodeType":
         code: "types.CodeType" = compile(tree, name, mode, self._flags, True)  # type: ignore[call-overload]
@@ -190,10 +196,13 @@ class Cells:
                 self._flags |= feature.compiler_flag
         return code
 
-    def _evaluate(self, code: "types.CodeType") -> object:
-        value = eval(code, self._names)
-        if code.co_flags & COROUTINE and not code.co_flags & 0x20:
-            return self._await(value)
+    async def _in_loop(self, codes: "list[types.CodeType]") -> object:
+        """All of a cell that awaits somewhere, so that all of it may make tasks."""
+        value: object = None
+        for code in codes:
+            value = eval(code, self._names)
+            if _awaits(code):
+                value = await value  # type: ignore[misc]
         return value
 
     def _await(self, coroutine: "Coroutine[object, object, object]") -> object:
@@ -202,7 +211,7 @@ class Cells:
 
         if self._loop is None or self._loop.is_closed():
             self._loop = asyncio.new_event_loop()
-            asyncio.set_event_loop(self._loop)
+        asyncio.set_event_loop(self._loop)  # asyncio.run of an earlier cell has left none
         task = self._loop.create_task(coroutine)
         try:
             return self._loop.run_until_complete(task)
@@ -211,6 +220,10 @@ class Cells:
                 task.cancel()
                 self._loop.run_until_complete(asyncio.wait([task], timeout=1))
             raise
+
+
+def _awaits(code: "types.CodeType") -> bool:
+    return bool(code.co_flags & COROUTINE) and not code.co_flags & 0x20
 
 
 def _values() -> "types.ModuleType":

@@ -3,9 +3,15 @@
 Knows: Python's tracebacks. Does not know: cells.
 """
 
+import sys
 import traceback
 
-NAME = "<cell %d>"  # what a cell's code calls its file
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import types
+
+CELL = "<cell "
+NAME = CELL + "%d>"  # what a cell's code calls its file
 OURS = "<ipycontainers"  # what this agent's code calls its own, and that of values
 LINES = 200  # with LENGTH below what one frame takes, also as JSON
 LENGTH = 800
@@ -34,16 +40,34 @@ def lines(error: BaseException) -> "list[str]":
 
 
 def _trim(error: "BaseException | None", seen: "set[int]") -> None:
-    """Drop our frames from the beginning of its traceback, and of those that led to it."""
+    """Drop our frames from its traceback, and all before a cell's first, and so for those that
+    led to it."""
     while error is not None and id(error) not in seen:
         seen.add(id(error))
+        frames = []
         trace = error.__traceback__
-        while trace is not None and trace.tb_frame.f_code.co_filename.startswith(OURS):
+        while trace is not None:
+            frames.append(trace)
             trace = trace.tb_next
-        error.__traceback__ = trace
+        files = [frame.tb_frame.f_code.co_filename for frame in frames]
+        cells = [at for at, file in enumerate(files) if file.startswith(CELL)]
+        first = cells[0] if cells else 0
+        kept = [frame for frame, file in zip(frames[first:], files[first:]) if not _is_ours(file)]
+        error.__traceback__ = _joined(kept)
         if error.__cause__ is not None:
             _trim(error.__cause__, seen)
         error = error.__context__
+
+
+def _is_ours(file: str) -> bool:
+    return file.startswith(OURS)
+
+
+def _joined(frames: "list[types.TracebackType]") -> "types.TracebackType | None":
+    if sys.version_info >= (3, 7):  # 3.6 cannot: it shows all that follow
+        for frame, following in zip(frames, [*frames[1:], None]):
+            frame.tb_next = following
+    return frames[0] if frames else None
 
 
 def _full_name(kind: type) -> str:
