@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from . import removal, streams
 from .difference import changes, mount_targets
 from .errors import CellFailed, CellTimedOut, ContainerError, EngineError, NotFound, Unsupported
+from .inbox import Inbox
 from .interpreter import FILE_FOLDER, file_archive
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Run:
         self._mark = uuid.uuid4().hex
         self._attachment: Attachment | None = None
         self._watch: ExitWatch | None = None
-        self._frames: queue.Queue[list[Frame] | None] = queue.Queue(maxsize=8)
+        self._frames: Inbox[list[Frame] | None] = Inbox(8)
         self._reader: threading.Thread | None = None
         self._started = 0.0
         self._over = threading.Event()

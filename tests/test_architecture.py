@@ -28,6 +28,7 @@ ROWS = [
         "outcome",
         "removal",
         "sessions",
+        "inbox",
         "streams",
         "watchdog",
     },

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipycontainers import streams
 from ipycontainers.errors import ContainerError
+from ipycontainers.inbox import Inbox
 
 from .agent import wire
 
@@ -74,7 +75,7 @@ class Conversation:
         self._cell = 0
         self._failure = ""
         self._over = threading.Event()
-        self._incoming: queue.Queue[list[Message] | None] = queue.Queue(maxsize=8)
+        self._incoming: Inbox[list[Message] | None] = Inbox(8)
         self._outgoing: queue.SimpleQueue[Iterable[bytes] | None] = queue.SimpleQueue()
         self._ready: deque[Message] = deque()
         self._ended = False

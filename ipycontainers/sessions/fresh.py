@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from ipycontainers import interpreter, streams
 from ipycontainers.errors import CellTimedOut, ContainerError, EngineError, Invalid
+from ipycontainers.inbox import Inbox
 
 from . import Ended
 
@@ -154,7 +155,7 @@ def _feed(execution: Execution, text: bytes) -> None:
 
 def _move(execution: Execution, output: Output, deadline: float | None) -> bool:
     """Move output until it ends (True) or the deadline passes (False)."""
-    frames: queue.Queue[list[Frame] | None] = queue.Queue(maxsize=8)
+    frames: Inbox[list[Frame] | None] = Inbox(8)
     over = threading.Event()
 
     def put(batch: list[Frame] | None) -> None:

@@ -34,7 +34,7 @@ class Warden:
     """Runs as long as a ``with`` block. Where it cannot run, ``tell`` answers None."""
 
     def __init__(self, connection: Connection, container_id: str, command: Sequence[str]) -> None:
-        self._answers: queue.Queue[list[str]] = queue.Queue()
+        self._answers: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
         self._numbers = (secrets.token_hex(8) for _ in itertools.count())
         self._said = b""
         self._channel: Channel | None = None

@@ -16,6 +16,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from ipycontainers.inbox import Inbox
 from ipycontainers.streams import STDERR, STDOUT, Frame
 
 from .channel import Channel, Log, Scanner
@@ -47,7 +48,7 @@ class Switchboard:
         self._keeper = {name: Scanner(f"{key}:{key}".encode()) for name in (STDOUT, STDERR)}
         self._silent = {STDOUT: True, STDERR: True}  # while a shell says hello and prompts
         self.greeting = bytearray()
-        self._queue: queue.Queue[tuple[Channel, list[Frame] | None]] = queue.Queue(maxsize=8)
+        self._queue: Inbox[tuple[Channel, list[Frame] | None]] = Inbox(8)
         self._lock = threading.Lock()
         self._take: Callable[[Frame], None] | None = None
         self._scanners: dict[str, Scanner] = {}
