@@ -15,7 +15,7 @@ from support import wait_for
 from ipycontainers.errors import Invalid
 from ipycontainers.exchange import Packed
 from ipycontainers.sessions.agent import wire
-from ipycontainers.sessions.python_cell import FRESH
+from ipycontainers.sessions.python_cell import FRESH, Cell
 
 PYTHONS = agents.pythons() or [sys.executable]
 AGENT = Path(wire.__file__).parent
@@ -533,3 +533,23 @@ def test_interrupts_at_any_moment_lose_nothing(fresh: agents.Session) -> None:
             pass
         assert fresh.interpreter.lost == ""
     assert fresh.run("kept").result == "7"
+
+
+def test_the_end_of_a_cell_is_told_again_to_who_missed_it(
+    fresh: agents.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the interrupt strikes between its arrival and its reading."""
+    fresh.run("kept = 8")
+    hear = Cell.hear
+
+    def missing(cell: Cell, head: dict[str, object], data: bytes) -> None:
+        if head.get("op") == "ended":
+            monkeypatch.setattr(Cell, "hear", hear)
+            raise KeyboardInterrupt
+        hear(cell, head, data)
+
+    monkeypatch.setattr(Cell, "hear", missing)
+    with pytest.raises(KeyboardInterrupt):
+        fresh.run("1")
+    assert fresh.interpreter.lost == ""
+    assert fresh.run("kept").result == "8"

@@ -64,6 +64,7 @@ class Multiplexer:
         self._since = 0  # the running cell's start, in processes' ticks
         self._interrupted = 0.0
         self._killed = False
+        self._told_last: "dict[str, object]" = {}
         self._held: "dict[str, object]" = {}  # how the interrupted cell ended
         self._found = b""  # what the interpreter said of that end
         self._pause_until = 0.0
@@ -306,6 +307,7 @@ class Multiplexer:
         self._interrupted = 0.0
         self._held = {}
         self._lost = ""
+        self._told_last = told
         self._tell(told, self._found)
 
     # The pipes
@@ -335,8 +337,11 @@ class Multiplexer:
     # Interrupts
 
     def _interrupt(self, head: "dict[str, object]") -> None:
-        """The first one is a SIGINT; one that says "now" kills."""
+        """The first one is a SIGINT; one that says "now" kills. Where the cell has ended it is
+        told again, since an interrupt may have hit the kernel as it read that."""
         if head.get("cell") != self._cell:
+            if head.get("cell") == self._told_last.get("cell"):
+                self._tell(self._told_last, b"")
             return
         if not self._interrupted:
             self._interrupted = time.monotonic()
