@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ipycontainers.client import Connection
     from ipycontainers.streams import Frame
 
+START_SECONDS = 2.0
 SECONDS = 1.0  # within which it answers, or the interrupt goes on without it
 
 
@@ -51,6 +52,10 @@ class Warden:
         for line in lines:
             self._answers.put(line.decode("utf-8", "replace").split())
 
+    def wait(self) -> None:
+        """Until it answers, 2 s at most: on a busy machine an engine takes its time."""
+        self._ask("HELLO", (), START_SECONDS)
+
     def tell(self, signal: str, of: Sequence[str]) -> int | None:
         """How many processes of the cell there are; they have been sent ``signal``.
 
@@ -58,10 +63,13 @@ class Warden:
         words of an order (``posix``): the shell … and the processes that were there before the
         cell. They and their children are not of it.
         """
+        return self._ask(signal, of, SECONDS)
+
+    def _ask(self, signal: str, of: Sequence[str], seconds: float) -> int | None:
         if not self._channel or self._channel.over.is_set():
             return None
         number = next(self._numbers)
-        until = time.monotonic() + SECONDS
+        until = time.monotonic() + seconds
         with contextlib.suppress(OSError, queue.Empty):
             self._channel.write(f"{number} {signal} {' '.join(of)}\n".encode())
             while words := self._answers.get(timeout=max(0.0, until - time.monotonic())):

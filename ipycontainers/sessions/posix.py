@@ -200,8 +200,8 @@ kill "$out" "$err"
 rm -f "$name.out" "$name.err"
 """
 
-# A line of its input: a number, a signal, or LOOK, or SHELL, which kills the shell too; the
-# shell, its keeper, 1 where the container counts processes by itself; then the processes that
+# A line of its input: a number, a signal, or LOOK, or SHELL, which kills the shell too, or HELLO,
+# which does nothing; the shell, its keeper, 1 where the container counts processes by itself; then the processes that
 # were there before the cell. Its answer: the number, and how many of the cell's processes it
 # found.
 _WARDEN = r"""
@@ -235,6 +235,7 @@ is_of_cell() {
   done
 }
 while read -r number signal shell keeper own elders; do
+  case $signal in HELLO) printf '%s 0\n' "$number"; continue ;; esac
   elders=" $elders " count=0 ours=0
   [ "$own" = 1 ] || { tracer "$shell"; ours=$traced; }
   found=

@@ -269,9 +269,11 @@ class ShellInterpreter:
 
     def _interrupt(self) -> None:
         """End the processes of the cell, within 3 s: SIGINT, SIGKILL, then the shell as well."""
-        begun = time.monotonic()
         elders = self._elders  # before the marks to come tell of what the cell has left
         with Warden(self._connection, self._container_id, self._warden) as warden:
+            with contextlib.suppress(KeyboardInterrupt):
+                warden.wait()
+            begun = time.monotonic()
             for signal, until in STEPS:
                 # A further interrupt goes on to the next step.
                 with contextlib.suppress(KeyboardInterrupt):

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.slow  # all of them together
+
 TAR = """
 import io, tarfile
 def tar(name, data=b"!", mode="w", **fields):
