@@ -201,9 +201,9 @@ rm -f "$name.out" "$name.err"
 """
 
 # A line of its input: a number, a signal, or LOOK, or SHELL, which kills the shell too, or HELLO,
-# which does nothing; the shell, its keeper, 1 where the container counts processes by itself; then the processes that
-# were there before the cell. Its answer: the number, and how many of the cell's processes it
-# found.
+# which does nothing; the shell, its keeper, 1 where the container counts processes by itself;
+# then the processes that were there before the cell. Its answer: the number, and how many of the
+# cell's processes it found.
 _WARDEN = r"""
 read -r self line </proc/self/stat
 numbers() {
