@@ -69,7 +69,9 @@ unset IPYCONTAINERS_ENV
 __ipyc_key=@KEY@ __ipyc_last= __ipyc_seen=' ' __ipyc_now=' ' __ipyc_held=0 __ipyc_told=
 __ipyc_holder=- __ipyc_own=0 __ipyc_text= __ipyc_traced= __ipyc_before=' '
 read -r __ipyc_text <"/proc/$PPID/stat"
-case ${__ipyc_text##*) } in ?' '[01]' '*) __ipyc_own=1 ;; esac
+# Its keeper is the first of them, or the child of an init that is. One with --pid is neither.
+[ "$PPID" != 1 ] || __ipyc_own=1
+case ${__ipyc_text##*) } in ?' 1 '*) __ipyc_own=1 ;; esac
 __ipyc_open() {
   __ipyc_holder=$1
   \command exec 8>"$2" 9>"$3"

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ipycontainers import exchange, streams
-from ipycontainers.errors import ContainerError
 from ipycontainers.interpreter import FILE_FOLDER
 
+from .delivery import deliver
 from .shell import ShellInterpreter
 
 if TYPE_CHECKING:
@@ -59,11 +59,11 @@ class ValuedShell(ShellInterpreter):
         )
 
     def _put(self, archive: exchange.Archive) -> None:
-        at = self._container_id
-        try:
-            self._connection.put_archive(at, "/", archive.below(FILE_FOLDER))
-        except ContainerError:  # a read-only root; then there is a volume
-            self._connection.put_archive(at, FILE_FOLDER, archive)
+        deliver(
+            self._connection,
+            self._container_id,
+            lambda folder: archive.below(FILE_FOLDER) if folder == "/" else archive,
+        )
 
     def _run_unseen(self, code: str, notebook: Notebook, deadline: float | None) -> None:
         lost = self.lost

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
+from contextlib import suppress
+from pathlib import Path
 
 import needs
 import pytest
@@ -276,6 +278,56 @@ def test_an_interpreter_that_ignores_the_interrupt_is_replaced_and_the_cell_says
     assert "a new one has begun, without its variables" in result.stderr
     again = session("", {"python": "print('x' in globals())", "debian": "echo [$x]"}[image])
     assert again.stdout == {"python": "False\n", "debian": "[]\n"}[image]
+
+
+SLEEPING = {
+    ("busybox", ""): "echo begin; sleep {0}",
+    ("python", ""): "import subprocess; print('begin'); subprocess.run(['sleep', '{0}'])",
+    ("debian", "perl"): "$| = 1; print qq(begin\n); system('sleep', '{0}');",
+}
+
+
+@pytest.mark.parametrize("of", SLEEPING, ids=["sh", "python", "perl"])
+def test_an_interrupt_leaves_no_process_of_the_cell(session, shared_kernel, name, of):
+    def left():
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                found.append(path.read_bytes())
+        return [line for line in found if line == f"sleep\0{seconds}\0".encode()]
+
+    (image, words), seconds = of, f"{uuid.uuid4().int % 10**6 + 10**6}"
+    session(image, "1;", words=words)
+    cell = shared_kernel.submit(f"%%container -s {name}\n{SLEEPING[of].format(seconds)}")
+    cell.wait_for("begin")
+    assert wait_for(left)
+    start = time.monotonic()
+    shared_kernel.interrupt()
+    assert cell.result(timeout=20).error.ename == "KeyboardInterrupt"
+    assert wait_for(lambda: not left(), seconds=3)
+    assert time.monotonic() - start < 4
+
+
+@pytest.mark.parametrize("of", STUBBORN, ids=["sh", "python", "perl"])
+def test_an_interrupt_touches_nothing_of_a_container_whose_processes_are_seen(
+    session, shared_kernel, name, images, engine, of
+):
+    """As with --pid host, where everything of the machine would end."""
+    image, words = of
+    other = f"other-{name}"
+    body = "while sleep 0.1; do :; done; exit 9"
+    shared_kernel.run(f"%%container -d --name {other} {images.busybox} sh\n{body}")
+    try:
+        session(image, "1;", options=f"--pid container:{other}", words=words)
+        cell = shared_kernel.submit(f"%%container -s {name}\n{STUBBORN[of]}")
+        cell.wait_for("begin")
+        shared_kernel.interrupt()
+        assert cell.result(timeout=20).error.ename == "KeyboardInterrupt"
+        assert shared_kernel.run(f"%container stop {name}").status == "ok"
+        time.sleep(0.5)
+        assert engine.inspect(other)["State"]["Running"]
+    finally:
+        engine.remove(other)
 
 
 def test_a_timeout_ends_the_cell_and_not_the_session(session):
