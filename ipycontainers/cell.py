@@ -61,7 +61,7 @@ class Plan:
     cannot give a protection that ``config`` asks for; else that is an Unsupported.
     ``archive`` is unpacked in ``interpreter.FILE_FOLDER`` before the start; ``wanted`` are the
     variables whose values are fetched after the end, as ``exchange`` has it, and which have at
-    most ``limit`` bytes together.
+    most ``limit`` bytes together, or its own limit.
     ``lasting``: somebody else reads and writes the ``attachment``, cell after cell.
     """
 
@@ -79,7 +79,7 @@ class Plan:
     lasting: bool = False
     archive: Archive | None = None
     wanted: tuple[str, ...] = ()
-    limit: int = 1 << 30
+    limit: int | None = None
 
     @property
     def image(self) -> str:
@@ -262,10 +262,7 @@ class Run:
 
     def _put(self, batch: list[Frame] | None) -> None:
         """Wait for room, which nobody makes any more once the run is over."""
-        while not self._over.is_set():
-            with contextlib.suppress(queue.Full):
-                self._frames.put(batch, timeout=0.1)
-                return
+        self._frames.put(batch, self._over.is_set)
 
     def finish(self, output: Output, *, deadline: float | None = None) -> CellResult:
         """Move output until both streams have ended and the exit code is known.
@@ -298,7 +295,7 @@ class Run:
         return exchange.collect(
             lambda path: self._connection.get_archive(self.container_id, path),
             self._plan.wanted,
-            limit=self._plan.limit,
+            limit=exchange.LIMIT if self._plan.limit is None else self._plan.limit,
         )
 
     def _move(self, output: Output, deadline: float | None) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -24,14 +25,20 @@ class Inbox(Generic[T]):
         self._room = room
         self._things: queue.SimpleQueue[T] = queue.SimpleQueue()
 
-    def put(self, thing: T, timeout: float) -> None:
-        """Raises queue.Full when there is no room for ``timeout`` seconds."""
-        until = time.monotonic() + timeout
-        while self._things.qsize() >= self._room:
-            if time.monotonic() >= until:
-                raise queue.Full
+    def put(self, thing: T, is_over: Callable[[], bool]) -> bool:
+        """Waits for room; False: it ``is_over`` before there was any."""
+        while not self.offer(thing):
+            if is_over():
+                return False
             time.sleep(PAUSE)
+        return True
+
+    def offer(self, thing: T) -> bool:
+        """Whether there was room for it."""
+        if self._things.qsize() >= self._room:
+            return False
         self._things.put(thing)
+        return True
 
     def get(self, timeout: float) -> T:
         """Raises queue.Empty when nothing has come for ``timeout`` seconds."""

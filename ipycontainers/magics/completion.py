@@ -17,6 +17,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from .container import SESSION_VERBS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 INTERPRETERS = ("sh", "bash", "python3", "node", "perl", "ruby", "R", "julia")
 IDENTIFIER = "ipycontainers"
 MAGICS = ("%%container", "%container")
-OF_SESSIONS = ("stop", "restart", "logs", "inspect", "commit")  # verbs of %container
 
 # Tab answers within this many seconds, with or without the engine.
 PATIENCE = 0.07
@@ -99,7 +100,7 @@ def candidates(
     from ipycontainers.options import OPTIONS
 
     *before, word = line.split(" ")
-    if before[0] == "%container" and len(before) == 2 and before[1] in OF_SESSIONS:
+    if before[0] == "%container" and len(before) == 2 and before[1] in SESSION_VERBS[1:]:
         return list(names("session"))
     option, image = _position(OPTIONS, [one for one in before[1:] if one])
     if option:
@@ -113,7 +114,7 @@ def candidates(
             known = _values(found, names, variables)
             return None if known is None else [f"{name}={value}" for value in known]
         return [name for one in OPTIONS for name in one.names if name.startswith("--")]
-    verbs = ["sessions", *OF_SESSIONS] if before == ["%container"] else []
+    verbs = [*SESSION_VERBS] if before == ["%container"] else []
     return [*names("image"), *verbs]
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 # Exit codes as docker run has them: the engine refused; 128 + SIGINT.
 REFUSED = 125
 INTERRUPTED = 130
+# As session.VERBS, which is imported only for one of them; all but the first take a NAME.
 SESSION_VERBS = ("sessions", "stop", "restart", "logs", "inspect", "commit")
 
 

@@ -156,7 +156,7 @@ class CellRun:
             unenforced=given.flag("unenforced"),
             archive=self._wrapped.archive if self._wrapped else None,
             wanted=self._wanted,
-            limit=self._limit,
+            limit=given.output_limit,
         )
 
     @property

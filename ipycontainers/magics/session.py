@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from .container import ContainerMagics
 
 # Options of one cell; all others are the session's, and fixed when it opens.
-OF_A_CELL = {
-    *(
+OF_A_CELL = frozenset(
+    [
         "session",
         "input",
         "output",
@@ -46,9 +46,9 @@ OF_A_CELL = {
         "err",
         "raise-error",
         "no-raise-error",
-    ),
-    "pull",
-}
+        "pull",
+    ]
+)
 
 
 class SessionRun(CellRun):

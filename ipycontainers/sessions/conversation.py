@@ -161,10 +161,7 @@ class Conversation:
 
     def _put(self, batch: list[Message] | None) -> None:
         """Wait for room, which nobody makes any more once the session is closed."""
-        while not self._over.is_set():
-            with contextlib.suppress(queue.Full):
-                self._incoming.put(batch, timeout=0.1)
-                return
+        self._incoming.put(batch, self._over.is_set)
 
     def _write(self) -> None:
         # A container that has ended is noticed by the reader.

@@ -16,7 +16,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from ipycontainers.inbox import Inbox
+from ipycontainers.inbox import PAUSE, Inbox
 from ipycontainers.streams import STDERR, STDOUT, Frame
 
 from .channel import Channel, Log, Scanner
@@ -124,9 +124,9 @@ class Switchboard:
                 if self._take is None:
                     self._process(channel, batch)
                     return
-            with contextlib.suppress(queue.Full):
-                self._queue.put((channel, batch), timeout=0.1)
-                return
+                if self._queue.offer((channel, batch)):  # while it is certain that it is read
+                    return
+            time.sleep(PAUSE)
 
     def _process(self, channel: Channel, batch: list[Frame] | None) -> None:
         if batch is None:

@@ -7,7 +7,9 @@ import time
 
 import pytest
 
+from ipycontainers.magics import session
 from ipycontainers.magics.completion import candidates
+from ipycontainers.magics.container import SESSION_VERBS
 
 NAMES = {
     "image": ["alpine:latest", "python:3", "python:3-slim"],
@@ -120,3 +122,8 @@ def test_tab_does_not_wait_for_a_dead_engine(kernels, tmp_path):
         kernel.complete("%%container --x")
         assert median_time(kernel, "%%container alp") < 0.2
         assert "--cap-add" in kernel.complete("%%container --cap")["matches"]
+
+
+def test_the_verbs_are_those_of_sessions() -> None:
+    assert tuple(session.VERBS) == SESSION_VERBS
+    assert [bool(words) for _, *words in session.VERBS.values()] == [False, *[True] * 5]

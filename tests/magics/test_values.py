@@ -64,6 +64,13 @@ def test_values_come_from_a_cell_that_sys_exit_ends(ready, images, how):
     assert ready.run("print(three)").stdout == "3\n"
 
 
+def test_a_cell_without_them_does_not_load_what_carries_them(kernels, images, engine):
+    kernel = kernels(env={"DOCKER_HOST": engine.candidate.address})
+    assert kernel.run(f"%%container {images.busybox}\necho hi").stdout == "hi\n"
+    asked = "import sys; print([n for n in sys.modules if n in ('ipycontainers.exchange', 'nh3')])"
+    assert kernel.run(asked).stdout == "[]\n"
+
+
 @pytest.mark.parametrize("how", PYTHON)
 def test_what_was_set_before_an_exception_comes(ready, images, how):
     failed = ready.run(f"%%container {PYTHON[how]} -o four {images.python}\nfour = 4\n1 / 0")
