@@ -63,12 +63,8 @@ class Stream:
         # Not getresponse(): that closes the socket when the answer has no length.
         self._response = http.client.HTTPResponse(cast("socket.socket", self._sock), method=method)
         try:
-            request = http.client.HTTPConnection(dialler.host)
-            request.sock = self._sock
             query = f"?{urlencode(parameters)}" if parameters else ""
-            sent = None if body is None else json.dumps(body)
-            kind = {} if body is None else {"Content-Type": "application/json"}
-            request.request(method, path + query, sent, {**kind, **(headers or {})})
+            self._send(method, path + query, headers or {}, body)
             self._response.begin()
             if self._response.status >= 400:
                 raise failure(self._response.status, self._explanation(), doing)
@@ -77,6 +73,13 @@ class Stream:
         except BaseException:
             self.close()
             raise
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str], body: Json | None) -> None:
+        request = http.client.HTTPConnection(self._dialler.host)
+        request.sock = self._sock
+        sent = None if body is None else json.dumps(body)
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        request.request(method, url, sent, {**kind, **headers})
 
     def _explanation(self) -> str:
         body = self._response.read(65536).decode("utf-8", "replace")

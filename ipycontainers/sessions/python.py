@@ -195,23 +195,30 @@ class PythonInterpreter:
         request = _request(cell.number, encoded(code, "the cell"), values or {}, wanted)
         self._conversation.listen_to(cell.number)
         try:
-            self._conversation.send(request)
-            ended = self._follow(cell, deadline)
-            if ended is None:
-                self._end(cell)
-                raise CellTimedOut("the cell ran longer than --timeout allows", exit_code=124)
-        except CellFailed:
-            raise
-        except BaseException:
-            # An interrupt, or the notebook could not be given something: the cell still runs.
-            self._end(cell)
-            raise
+            ended = self._ended(cell, request, deadline)
         finally:
             self._conversation.listen_to(0)
         self.lost = ended.lost
         if cell.excess:
             raise too_large(cell.excess, limit)
         return ended
+
+    def _ended(self, cell: Cell, request: Iterator[bytes], deadline: float | None) -> Ended:
+        """How the cell ended; one that did not in time, or was interrupted, is ended here."""
+        assert self._conversation
+        try:
+            self._conversation.send(request)
+            ended = self._follow(cell, deadline)
+            if ended is None:
+                self._end(cell)
+                raise CellTimedOut("the cell ran longer than --timeout allows", exit_code=124)
+            return ended
+        except CellFailed:
+            raise
+        except BaseException:
+            # An interrupt, or the notebook could not be given something: the cell still runs.
+            self._end(cell)
+            raise
 
     def _follow(self, cell: Cell, deadline: float | None) -> Ended | None:
         """Move what comes until the cell has ended; None: the deadline has passed."""

@@ -1,4 +1,4 @@
-"""Processes as /proc shows them.
+"""Processes as /proc shows them, and how they ended.
 
 Knows: /proc/PID. Does not know: who started what.
 """
@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from contextlib import suppress
+
+from ipycontainers.engine import syscalls
+
+REAPED_WITHIN = 5.0  # seconds
 
 
 def image(pid: int) -> tuple[int, int] | None:
@@ -55,3 +60,31 @@ def tracer(pid: int) -> int:
         found = re.search(rb"^TracerPid:\s*(\d+)", file.read(), re.MULTILINE)
         return int(found[1]) if found else 0
     return 0
+
+
+def status_of(handle: int) -> int | None:
+    """The wait status of a pidfd's process that has ended, where the kernel says it.
+
+    Its parent, the launcher, reaps it within a moment, and not before is it told. Where the
+    launcher was killed with it, it is this process's child.
+    """
+    deadline = time.monotonic() + REAPED_WITHIN
+    while time.monotonic() < deadline:
+        with suppress(ChildProcessError):
+            if ended := os.waitid(os.P_PIDFD, handle, os.WEXITED | os.WNOHANG):
+                code = int(ended.si_status)
+                return code << 8 if ended.si_code == os.CLD_EXITED else code
+        try:
+            status = syscalls.exit_status(handle)
+        except OSError:
+            return None
+        if status is not None:
+            return status
+        time.sleep(0.0005)
+    return None
+
+
+def code(status: int) -> int:
+    """As a shell says it: 128 + N for one that signal N ended."""
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code

@@ -28,7 +28,6 @@ from .loop import READ, Loop
 from .output import LOG
 from .session import Session
 
-_REAPED_WITHIN = 5.0
 _LINGER = 60.0  # seconds that a client may leave its output unread after the end
 
 
@@ -149,7 +148,7 @@ class Supervisor:
         self._killed = self._killed or int(request["signal"]) == signal.SIGKILL
         os.kill(self._started.program, int(request["signal"]))
         if self._killed:
-            self._overdue = time.monotonic() + _REAPED_WITHIN
+            self._overdue = time.monotonic() + proc.REAPED_WITHIN
         client.reply({})
 
     def _do_resize(self, client: Client, request: dict[str, Any]) -> None:
@@ -230,8 +229,8 @@ class Supervisor:
 
         def ended(_: int) -> None:
             self._loop.forget(handle)
-            status = _status_of(handle)
-            then(None if status is None else _code(status))
+            status = proc.status_of(handle)
+            then(None if status is None else proc.code(status))
 
         self._loop.watch(handle, READ, ended)
 
@@ -241,7 +240,7 @@ class Supervisor:
             if pid != self._started.monitor:  # it ends by itself, with the code that it knows
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-        self._overdue = time.monotonic() + _REAPED_WITHIN
+        self._overdue = time.monotonic() + proc.REAPED_WITHIN
 
     def _poll(self) -> None:
         if time.monotonic() > self._overdue and self._started and not self._exit:
@@ -259,7 +258,7 @@ class Supervisor:
                 return
             if pid == 0:
                 return
-            self._note_end(pid, _code(status))
+            self._note_end(pid, proc.code(status))
 
     def _note_end(self, pid: int, code: int) -> None:
         for name, it in self._execs.items():
@@ -278,10 +277,10 @@ class Supervisor:
         """PRoot answers a signal with the code of whatever ended last; better ask the kernel."""
         if started.handle < 0:
             return code
-        status = _status_of(started.handle)
+        status = proc.status_of(started.handle)
         os.close(started.handle)
         if status is not None:
-            return _code(status)
+            return proc.code(status)
         return 128 + signal.SIGKILL if self._killed else code
 
     def _end_exec(self, name: str, code: int) -> None:
@@ -298,7 +297,7 @@ class Supervisor:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             pid, status = os.waitpid(-1, 0)
-            self._note_end(pid, _code(status))
+            self._note_end(pid, proc.code(status))
 
     def _record_exit(self, code: int, error: str) -> None:
         self._session.ended()
@@ -366,30 +365,6 @@ def _drain(read: int) -> None:
     with suppress(BlockingIOError):
         while os.read(read, 4096):
             pass
-
-
-def _status_of(handle: int) -> int | None:
-    """Its parent, the launcher, reaps it within a moment; before that the kernel does not say.
-    Where the launcher was killed with it, it is this process's child."""
-    deadline = time.monotonic() + _REAPED_WITHIN
-    while time.monotonic() < deadline:
-        with suppress(ChildProcessError):
-            if ended := os.waitid(os.P_PIDFD, handle, os.WEXITED | os.WNOHANG):
-                code = int(ended.si_status)
-                return code << 8 if ended.si_code == os.CLD_EXITED else code
-        try:
-            status = syscalls.exit_status(handle)
-        except OSError:
-            return None
-        if status is not None:
-            return status
-        time.sleep(0.0005)
-    return None
-
-
-def _code(status: int) -> int:
-    code = os.waitstatus_to_exitcode(status)
-    return code if code >= 0 else 128 - code
 
 
 def _write(path: str, values: dict[str, Any], *, lasting: bool = True) -> None:
