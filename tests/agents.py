@@ -17,6 +17,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import time
@@ -168,12 +169,16 @@ class Local:
     """A process in the place of a container: its attachment and its engine."""
 
     def __init__(self, command: Sequence[str], folder: Path | None) -> None:
+        # A socket: closing the number of a pipe in which another thread still writes would let
+        # that thread go on in whatever is opened next, the input of the next test's process.
+        self._stdin, theirs = socket.socketpair()
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=folder)
-        assert self.process.stdin
+        self.process = subprocess.Popen(
+            command, stdin=theirs, stdout=pipe, stderr=pipe, cwd=folder
+        )
+        theirs.close()
         assert self.process.stdout
         assert self.process.stderr
-        self._stdin = self.process.stdin.fileno()
         self._numbers = {self.process.stdout.fileno(): 1, self.process.stderr.fileno(): 2}
         self._closed, self._close = os.pipe()
 
@@ -190,14 +195,12 @@ class Local:
         return b""
 
     def write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._stdin, view) :]
+        self._stdin.sendall(data)
 
     def close(self) -> None:
         os.write(self._close, b".")
-        if not self.process.stdin.closed:  # type: ignore[union-attr]
-            self.process.stdin.close()  # type: ignore[union-attr]
+        with contextlib.suppress(OSError):  # closed before
+            self._stdin.shutdown(socket.SHUT_RDWR)
 
     def inspect(self, _container: str) -> dict[str, Any]:
         try:
@@ -212,9 +215,9 @@ class Local:
     def end(self) -> None:
         self.process.kill()
         self.process.wait()
-        for file in (self.process.stdin, self.process.stdout, self.process.stderr):
-            with contextlib.suppress(OSError):
-                file.close()  # type: ignore[union-attr]
+        self._stdin.close()
+        for file in (self.process.stdout, self.process.stderr):
+            file.close()  # type: ignore[union-attr]
         os.close(self._closed)
         os.close(self._close)
 
