@@ -12,6 +12,7 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import embedded
@@ -23,6 +24,8 @@ LAUNCHERS = {"bubblewrap": "bubblewrap", "ptrace": "PRoot"}
 RUN_TARGETS = {("bubblewrap", "busybox"): 0.12, ("bubblewrap", "debian"): 0.12}
 RUN_TARGETS |= {("ptrace", "busybox"): 0.5}
 NO_IMAGE = "its image cannot be made here, see tests/images.py"
+STARTS = 50
+LOGGED = 100_000_000  # bytes, in lines of 80
 # How many containers run on each side while their memory is read. With more of them the shim's
 # program, a Go binary of 10 MB, is divided among more.
 EACH_TARGETS = {1: 0.5, 5: None}
@@ -37,6 +40,8 @@ def rows(docker: Any, images: Mapping[str, str], runs: int) -> Iterator[Row]:
         for name in ("busybox", "debian"):
             yield from _runs(docker, found, name, images, runs)
         yield from _execs(docker, found, images, runs)
+        yield from _starts(docker, found, images, runs)
+        yield from _logs(docker, found["bubblewrap"], images, runs)
         yield from _memory(docker, found["bubblewrap"], images)
 
 
@@ -155,6 +160,82 @@ def _execs(
         for launcher, ours, theirs in _beside(docker, found, side, 2 * runs):
             target = 0.2 if launcher == "bubblewrap" else None
             yield _row(f"exec_run, {LAUNCHERS[launcher]}", ours, theirs, target)
+
+
+def _starts(
+    docker: Any,
+    found: Mapping[str, embedded.Engine | Absent],
+    images: Mapping[str, str],
+    runs: int,
+) -> Iterator[Row]:
+    def side(client: Any) -> Side:
+        return lambda: _started_at_once(client, images["busybox"])
+
+    # Each run takes as long as a hundred others.
+    for launcher, ours, theirs in _beside(docker, found, side, min(runs, 5)):
+        name = f"{STARTS} starts at once, until all run, {LAUNCHERS[launcher]}"
+        yield _row(name, ours, theirs, 0.15 if launcher == "bubblewrap" else None)
+
+
+def _started_at_once(client: Any, image: str) -> float:
+    """Milliseconds; each start has a connection of its own that is open before."""
+    api = client.api
+    host = api.create_host_config(network_mode="none")
+    made = [api.create_container(image, ["sleep", "3600"], host_config=host) for _ in range(STARTS)]
+    with ThreadPoolExecutor(STARTS) as pool:
+        try:
+            list(pool.map(lambda _: api.ping(), made))
+            start = time.perf_counter()
+            list(pool.map(api.start, made))
+            took = time.perf_counter() - start
+            assert all(api.inspect_container(one)["State"]["Running"] for one in made)
+        finally:
+            list(pool.map(lambda one: api.remove_container(one, force=True), made))
+    return took * 1000
+
+
+def _logs(
+    docker: Any, engine: embedded.Engine | Absent, images: Mapping[str, str], runs: int
+) -> Iterator[Row]:
+    """Only read: the bytes as they come from the socket, nothing is taken apart."""
+    name = f"logs of {LOGGED / 1e6:.0f} MB, bubblewrap"
+    if isinstance(engine, Absent):
+        yield Gap(name, str(engine))
+        return
+    with contextlib.ExitStack() as stack:
+
+        def side(client: Any) -> Side:
+            container = stack.enter_context(_talkative(client, images["busybox"]))
+            return lambda: _read_logs(client, container.id)
+
+        ours, theirs = medians([side(engine.client), side(docker)], min(runs, 5))
+    yield Figure(name, ours, theirs, 1.0)
+
+
+@contextlib.contextmanager
+def _talkative(client: Any, image: str) -> Iterator[Any]:
+    script = f"yes {'x' * 79} | head -c {LOGGED}"
+    # dockerd keeps all of it by itself; ours keeps what a container may fill of a disk.
+    kept = {"type": "json-file", "config": {"max-size": "1g"}}
+    container = client.containers.run(
+        image, ["sh", "-c", script], detach=True, network_mode="none", log_config=kept
+    )
+    try:
+        assert container.wait(timeout=300)["StatusCode"] == 0
+        yield container
+    finally:
+        container.remove(force=True)
+
+
+def _read_logs(client: Any, container: str) -> float:
+    start, size = time.perf_counter(), 0
+    url = f"{client.api.base_url}/v{client.api.api_version}/containers/{container}/logs"
+    with client.api.get(url, params={"stdout": 1, "stderr": 1}, stream=True) as answer:
+        while piece := answer.raw.read(1 << 20):
+            size += len(piece)
+    took = time.perf_counter() - start
+    assert size >= LOGGED, size
+    return took * 1000
 
 
 @contextlib.contextmanager
