@@ -173,9 +173,7 @@ class Local:
         # that thread go on in whatever is opened next, the input of the next test's process.
         self._stdin, theirs = socket.socketpair()
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(
-            command, stdin=theirs, stdout=pipe, stderr=pipe, cwd=folder
-        )
+        self.process = subprocess.Popen(command, stdin=theirs, stdout=pipe, stderr=pipe, cwd=folder)
         theirs.close()
         assert self.process.stdout
         assert self.process.stderr
