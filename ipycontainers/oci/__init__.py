@@ -5,8 +5,8 @@
     image = layout.resolve("busybox")
     oci.unpack.root(layout, image, target)      # a root to run programs in
 
-Reading order: descriptor, reference, blob, image, layout, entries, inside, archive,
-unpack, programs, from_host, stand_in. Only the standard library; no network; no root.
+Reading order: descriptor, reference, blob, image, origins, unfinished, layout, entries, inside,
+archive, unpack, programs, from_host, stand_in. Only the standard library; no network; no root.
 
 Knows: images. Does not know: containers, registries, Docker's API.
 """

@@ -24,7 +24,8 @@ from . import descriptor as kinds
 from .blob import Readable, buffered, decompressed, drain, reading
 from .descriptor import Descriptor, Digest, Platform
 from .entries import entries
-from .layout import NAME, Layout
+from .layout import Layout
+from .origins import NAME
 from .reference import Reference
 
 MOST_FILES = 100_000  # in an archive; an image has at most a few hundred

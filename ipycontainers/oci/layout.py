@@ -3,9 +3,11 @@
     DIR/oci-layout              {"imageLayoutVersion": "1.0.0"}
     DIR/index.json              one descriptor per name of an image; the name is the annotation
                                 org.opencontainers.image.ref.name, in full; an image without a
-                                name has one descriptor without it
+                                name has one descriptor without it; NAME@DIGEST says that the
+                                registry of NAME has the image, or an index of it, at DIGEST
     DIR/blobs/sha256/HEX        manifests, configs, layers
     DIR/tmp/                    what is being written; emptied by gc
+    DIR/partial/ DIR/pending/   see ``unfinished``
     DIR/lock                    taken while index.json is changed
     DIR/use                     shared while content is put that no name points to yet (hold);
                                 gc takes it alone
@@ -37,9 +39,10 @@ from . import descriptor as kinds
 from .blob import PIECE, Readable, decompressed, verified
 from .descriptor import Descriptor, Digest
 from .image import Image, Layer
+from .origins import NAME, origins, without_origins
 from .reference import Reference
+from .unfinished import Unfinished
 
-NAME = "org.opencontainers.image.ref.name"
 LARGEST_DOCUMENT = 4 << 20  # bytes of a manifest or config, as registries limit manifests
 _ID_DIGITS = frozenset("0123456789abcdef")
 
@@ -52,6 +55,7 @@ class Layout:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.unfinished = Unfinished(path)
         self._parsed: dict[Digest, Image] = {}
 
     @classmethod
@@ -178,6 +182,17 @@ class Layout:
         reference = Reference.parse(name) if isinstance(name, str) else name
         if reference.digest is not None:
             raise Invalid(f"{reference} has a digest and cannot be given to an image")
+        return self._name(reference, manifest)
+
+    def note_origin(self, name: Reference, manifest: Descriptor) -> Image:
+        """Keep the image, and that ``name``, which has a digest, is what a registry calls it.
+
+        The digest may be that of an index in which the registry has the image.
+        """
+        assert name.digest is not None
+        return self._name(replace(name, tag=""), manifest)
+
+    def _name(self, reference: Reference, manifest: Descriptor) -> Image:
         image = self._whole(manifest)
         named = replace(image.manifest, annotations={NAME: reference.full})
         with self._locked():
@@ -187,13 +202,16 @@ class Layout:
         return image
 
     def untag(self, name: str | Reference) -> Image:
-        """Take a name away; the image stays, without a name if this was its last. NotFound."""
+        """Take a name away; the image stays, without a name if this was its last. NotFound.
+
+        With the last tag of a repository go the digests that the image has there.
+        """
         reference = Reference.parse(name) if isinstance(name, str) else name
         with self._locked():
             found = self._named(reference, self._entries())
             if found is None:
                 raise NotFound(f"No such image: {reference}")
-            self._write_index(self._without(reference))
+            self._write_index(without_origins(self._without(reference), reference, found))
         return self.image(found)
 
     def remove(self, image: Image) -> None:
@@ -209,7 +227,7 @@ class Layout:
         for entry in self._entries():
             manifests.setdefault(entry.digest, entry)
             listed = names.setdefault(entry.digest, [])
-            if NAME in entry.annotations:
+            if NAME in entry.annotations and "@" not in entry.annotations[NAME]:
                 listed.append(str(Reference.parse(entry.annotations[NAME])))
         return [(tuple(names[d]), self.image(entry)) for d, entry in manifests.items()]
 
@@ -219,6 +237,10 @@ class Layout:
         return next(
             (names for names, other in self.images() if other.manifest.digest == digest), ()
         )
+
+    def origins(self, image: Image) -> tuple[str, ...]:
+        """What registries call one image: names with digests, as docker prints them."""
+        return origins(self._entries(), image.manifest.digest)
 
     def resolve(self, name: str) -> Image:
         """The image of a name, an id, or the beginning of an id that only one image has.
@@ -268,6 +290,7 @@ class Layout:
                 return 0
             with self._locked():
                 needed = {d.hex for e in self._entries() for d in self.image(e).blobs}
+                needed |= self.unfinished.sweep()
                 blobs = (self.path / "blobs/sha256").iterdir()
                 unused = [path for path in blobs if path.name not in needed]
                 freed = 0
@@ -299,8 +322,9 @@ class Layout:
         for entry in entries:
             own = entry.annotations.get(NAME, "")
             if name.digest is not None:
-                same = Reference.parse(own).name == name.name if own else False
-                if same and name.digest == entry.digest:
+                known = Reference.parse(own) if own else None
+                digests = (entry.digest, known.digest) if known else ()
+                if known and known.name == name.name and name.digest in digests:
                     return entry
             elif own == name.full:
                 return entry
@@ -312,7 +336,8 @@ class Layout:
         found = self._named(name, entries)
         if found is None:
             return entries
-        kept = [entry for entry in entries if entry.annotations.get(NAME) != name.full]
+        full = replace(name, tag="").full if name.digest else name.full
+        kept = [entry for entry in entries if entry.annotations.get(NAME) != full]
         if all(entry.digest != found.digest for entry in kept):
             kept.append(replace(found, annotations={}))
         return kept

@@ -12,7 +12,7 @@ import pytest
 from layers import Made, file, tar
 
 from ipycontainers.errors import IntegrityError, Invalid, NotFound
-from ipycontainers.oci import Digest, Image, Layout
+from ipycontainers.oci import Digest, Image, Layout, Reference
 
 
 @pytest.fixture
@@ -262,3 +262,40 @@ def test_what_an_image_says_about_its_containers(layout: Layout) -> None:
     assert parsed.labels == {"x": "y"}
     assert [layer.created_by for layer in image.layers] == ["first"]
     assert parsed.container == config
+
+
+# --- names that registries have for an image -----------------------------------------------------
+
+AT = Reference.parse(f"docker.io/library/x@{Digest.of(b'an index')}")
+
+
+def test_where_an_image_came_from_is_no_tag_and_finds_it(layout: Layout) -> None:
+    image = put(layout)
+    layout.note_origin(AT, image.manifest)
+    assert layout.origins(image) == (str(AT),)
+    assert layout.images() == [((), image)]
+    assert layout.resolve(str(AT)) == image
+    layout.tag("x", image.manifest)
+    layout.note_origin(AT, image.manifest)
+    assert (layout.names(image), layout.origins(image)) == (("x:latest",), (str(AT),))
+    assert layout.resolve("x") == image
+
+
+def test_with_the_last_tag_of_a_repository_goes_where_it_came_from(layout: Layout) -> None:
+    image = put(layout)
+    for name in ("x:1", "x:2", "y:1"):
+        layout.tag(name, image.manifest)
+    layout.note_origin(AT, image.manifest)
+    layout.untag("x:1")
+    assert layout.origins(image) == (str(AT),)
+    layout.untag("x:2")
+    assert layout.origins(image) == ()
+    layout.untag("y:1")
+    assert layout.images() == [((), image)]
+
+
+def test_an_origin_can_be_taken_away(layout: Layout) -> None:
+    image = put(layout)
+    layout.note_origin(AT, image.manifest)
+    layout.untag(str(AT))
+    assert (layout.images(), layout.origins(image)) == ([((), image)], ())
