@@ -78,6 +78,8 @@ ROUTES = (
     Route("POST", "/containers/{}/start", containers.start),
     Route("POST", "/containers/{}/kill", containers.kill),
     Route("POST", "/containers/{}/stop", containers.stop),
+    Route("POST", "/containers/{}/pause", containers.pause),
+    Route("POST", "/containers/{}/unpause", containers.unpause),
     Route("POST", "/containers/{}/restart", containers.restart),
     Route("POST", "/containers/{}/rename", containers.rename),
     Route("POST", "/containers/{}/resize", containers.resize),

@@ -15,15 +15,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
-RUNNING = "running"
-REMOVING = "removing"
-State = Literal["created", "running", "paused", "exited", "removing"]
+State = Literal["created", "running", "paused", "restarting", "exited", "removing"]
 
 TRANSITIONS: Mapping[State, frozenset[State]] = MappingProxyType(
     {
         "created": frozenset[State]({"running", "exited", "removing"}),
-        "running": frozenset[State]({"paused", "exited"}),
-        "paused": frozenset[State]({"running", "exited"}),
+        "running": frozenset[State]({"paused", "restarting", "exited"}),
+        "paused": frozenset[State]({"running", "restarting", "exited"}),
+        "restarting": frozenset[State]({"running", "exited"}),
         "exited": frozenset[State]({"running", "removing"}),
         "removing": frozenset[State](),
     }

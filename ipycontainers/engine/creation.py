@@ -310,8 +310,6 @@ def warnings(
 
 def _ignored(config: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str]:
     yield from (option for key, option in IGNORED.items() if host.get(key))
-    if (host.get("RestartPolicy") or {}).get("Name") not in (None, "", "no"):
-        yield "--restart"
     if host.get("IpcMode") not in (None, "", "private", "none"):
         yield "--ipc"
     if host.get("ShmSize") not in (None, 0, SHARED_MEMORY):

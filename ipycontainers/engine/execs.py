@@ -31,8 +31,7 @@ class Execs:
 
     def new(self, record: Record, body: dict[str, Any]) -> Exec:
         """Raises Conflict where the container does not run, Invalid without a command."""
-        if not record.is_running:
-            raise Conflict(f"Container {record.id} is not running")
+        check_running(record)
         command = [str(word) for word in body.get("Cmd") or ()]
         if not command:
             raise Invalid("No exec command specified")
@@ -53,8 +52,7 @@ class Execs:
         with made.container.lock:
             if made.started:
                 raise Conflict(f"Error: Exec command {made.id} has already run")
-            if not made.container.is_running:
-                raise Conflict(f"Container {made.container.id} is not running")
+            check_running(made.container)
             made.started = True
         asked = made.asked
         spec = ExecSpec(
@@ -96,3 +94,13 @@ class Execs:
         with self._lock:
             for key in record.execs:
                 self._known.pop(key, None)
+
+
+def check_running(record: Record) -> None:
+    """Raises Conflict where nothing can run beside it, in dockerd's words."""
+    if record.is_paused:
+        raise Conflict(f"Container {record.name} is paused, unpause the container before exec")
+    if record.is_restarting:
+        raise Conflict(f"Container {record.id} is restarting, wait until the container is running")
+    if not record.is_running:
+        raise Conflict(f"Container {record.id} is not running")

@@ -100,7 +100,8 @@ class _Service:
         loop, over = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, over.set)
-        self._engine.on_start = lambda record: loop.call_soon_threadsafe(self._watch, record)
+        running = self._engine.running
+        running.on_start = lambda record: loop.call_soon_threadsafe(self._watch, record)
         for record in self._engine.adopt():
             self._watch(record)
         self._server.listen(self._socket)

@@ -18,7 +18,7 @@ from typing import Any
 
 from ipycontainers.errors import Conflict
 
-from .container import REMOVING, RUNNING, TRANSITIONS, Mount, State
+from .container import TRANSITIONS, Mount, State
 
 FILE = "state.json"
 LOG = "output.log"
@@ -58,19 +58,36 @@ class Record:
     refusal: str = ""  # why it will not start, as dockerd finds out no earlier
     started: float = 0
     finished: float = 0
+    restarts: int = 0  # by its policy, since somebody started it
+    manually_stopped: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     writing: threading.Lock = field(default_factory=threading.Lock, repr=False)
     """Held while its files are written to from here, and while it begins to run."""
     execs: dict[str, Exec] = field(default_factory=dict, repr=False)
     claimed: bool = False  # somebody is removing it, and may still be ending it
+    waited: float = 0  # seconds, before the latest restart
 
     @property
     def is_running(self) -> bool:
-        return self.status == RUNNING
+        """It has processes, paused or not."""
+        return self.status in ("running", "paused")
+
+    @property
+    def is_paused(self) -> bool:
+        return self.status == "paused"
+
+    @property
+    def is_restarting(self) -> bool:
+        return self.status == "restarting"
+
+    @property
+    def is_up(self) -> bool:
+        """What dockerd calls running: between two runs too."""
+        return self.is_running or self.is_restarting
 
     @property
     def is_going(self) -> bool:
-        return self.status == REMOVING
+        return self.status == "removing"
 
     @property
     def tty(self) -> bool:
@@ -117,7 +134,7 @@ class Record:
         return {**self._plain(), "execs": live, "log": log}
 
     def _plain(self) -> dict[str, Any]:
-        left_out = ("lock", "writing", "execs", "directory", "mounts", "claimed")
+        left_out = ("lock", "writing", "execs", "directory", "mounts", "claimed", "waited")
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         plain = {name: value for name, value in plain.items() if name not in left_out}
         return {**plain, "mounts": [asdict(mount) for mount in self.mounts]}

@@ -226,7 +226,7 @@ def container(record: Mapping[str, Any]) -> Json:
         "HostsPath": "",
         "LogPath": record["log"],
         "Name": f"/{record['name']}",
-        "RestartCount": 0,
+        "RestartCount": record["restarts"],
         "Driver": "ipycontainers",
         "Platform": "linux",
         "MountLabel": "",
@@ -245,9 +245,9 @@ def _state(record: Mapping[str, Any]) -> Json:
     status = record["status"]
     return {
         "Status": status,
-        "Running": status == "running",
-        "Paused": False,
-        "Restarting": False,
+        "Running": status in ("running", "paused", "restarting"),
+        "Paused": status == "paused",
+        "Restarting": status == "restarting",
         "OOMKilled": False,
         "Dead": status == "dead",
         "Pid": record["pid"],
@@ -304,8 +304,11 @@ def _command(words: Sequence[str]) -> str:
 
 
 def _status(record: Mapping[str, Any], now: float) -> str:
-    if record["status"] == "running":
-        return f"Up {_ago(now - record['started'])}"
+    if record["status"] == "restarting":
+        return f"Restarting ({record['exit_code']}) {_ago(now - record['finished'])} ago"
+    if record["status"] in ("running", "paused"):
+        paused = " (Paused)" if record["status"] == "paused" else ""
+        return f"Up {_ago(now - record['started'])}{paused}"
     if record["status"] == "exited":
         return f"Exited ({record['exit_code']}) {_ago(now - record['finished'])} ago"
     return str(record["status"]).capitalize()

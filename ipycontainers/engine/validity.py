@@ -60,9 +60,20 @@ def _of_host(host: Mapping[str, Any]) -> Iterator[str]:
     for host_line in _words(host, "ExtraHosts"):
         if not re.fullmatch(r"[^:]+:.+", host_line):
             yield f"bad format for add-host: {json.dumps(host_line)}"
-    policy = str((host.get("RestartPolicy") or {}).get("Name") or "")
-    if policy not in RESTART_POLICIES:
-        yield f"invalid restart policy '{policy}'"
+    yield from _of_policy(host)
+
+
+def _of_policy(host: Mapping[str, Any]) -> Iterator[str]:
+    policy = host.get("RestartPolicy") or {}
+    name, count = str(policy.get("Name") or ""), _whole_number(policy, "MaximumRetryCount")
+    if name not in RESTART_POLICIES:
+        yield f"invalid restart policy '{name}'"
+    if count < 0:
+        yield "maximum retry count cannot be negative"
+    if count and name not in ("", "on-failure"):
+        yield f"maximum retry count cannot be used with restart policy '{name}'"
+    if host.get("AutoRemove") and name not in ("", "no"):
+        yield "can't create 'AutoRemove' container with restart policy"
 
 
 def _of_limits(host: Mapping[str, Any]) -> Iterator[str]:

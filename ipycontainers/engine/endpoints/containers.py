@@ -59,7 +59,7 @@ async def listed(engine: Engine, request: Request) -> Answer:
     found = [
         record
         for record in engine.containers()
-        if (everything or record.is_running) and _passes(engine, record, wanted)
+        if (everything or record.is_up) and _passes(engine, record, wanted)
     ]
     now = time.time()
     chosen = found[:limit] if limit > 0 else found
@@ -92,7 +92,7 @@ async def inspected(engine: Engine, request: Request, name: str) -> Answer:
 
 async def start(engine: Engine, request: Request, name: str) -> Answer:
     record = engine.find(name)
-    return Reply(204 if await asyncio.to_thread(engine.start, record) else 304)
+    return Reply(204 if await asyncio.to_thread(engine.running.start, record) else 304)
 
 
 async def kill(engine: Engine, request: Request, name: str) -> Answer:
@@ -100,22 +100,32 @@ async def kill(engine: Engine, request: Request, name: str) -> Answer:
         record = engine.find(name)
     except NotFound as error:
         raise NotFound(f"Cannot kill container: {name}: {error.message}") from error
-    await asyncio.to_thread(engine.kill, record, request.query.get("signal") or "KILL")
+    await asyncio.to_thread(engine.running.kill, record, request.query.get("signal") or "KILL")
     return Reply(204)
 
 
 async def stop(engine: Engine, request: Request, name: str) -> Answer:
     record = engine.find(name)
-    if not record.is_running:
+    if not record.is_up:
         return Reply(304)
     await _stop(engine, record, request)
+    return Reply(204)
+
+
+async def pause(engine: Engine, request: Request, name: str) -> Answer:
+    await asyncio.to_thread(engine.running.pause, engine.find(name))
+    return Reply(204)
+
+
+async def unpause(engine: Engine, request: Request, name: str) -> Answer:
+    await asyncio.to_thread(engine.running.unpause, engine.find(name))
     return Reply(204)
 
 
 async def restart(engine: Engine, request: Request, name: str) -> Answer:
     record = engine.find(name)
     await _stop(engine, record, request)
-    await asyncio.to_thread(engine.start, record)
+    await asyncio.to_thread(engine.running.start, record)
     return Reply(204)
 
 
@@ -132,7 +142,9 @@ async def _stop(engine: Engine, record: Record, request: Request) -> None:
 async def _ends(engine: Engine, record: Record, signal: str, until: float | None) -> bool:
     """Whether the signal has ended it in time."""
     with Queue(engine.events) as queue:
-        await asyncio.to_thread(engine.kill, record, signal)
+        await asyncio.to_thread(engine.running.kill, record, signal)
+        if not record.is_up:  # it was between two runs
+            return True
         async for event in queue.until(until):
             if event["Actor"]["ID"] == record.id and event["Action"] == "die":
                 return True
@@ -178,7 +190,7 @@ async def _resize(engine: Engine, record: Record, request: Request, more: wire.J
     if not record.is_running:
         raise Conflict(f"Container {record.id} is not running")
     asked = {"do": "resize", "height": size["h"], "width": size["w"], **more}
-    await asyncio.to_thread(engine.tell, record, asked)
+    await asyncio.to_thread(engine.running.tell, record, asked)
 
 
 async def exec_create(engine: Engine, request: Request, name: str) -> Answer:

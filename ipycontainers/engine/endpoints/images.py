@@ -135,8 +135,8 @@ def _is_id(name: str, image: Image) -> bool:
 
 def _check_unused(engine: Engine, image: Image, name: str, force: bool) -> None:
     for record in engine.containers():
-        if record.image == str(image.id) and (record.is_running or not force):
-            how = "cannot be forced" if record.is_running else "must force"
+        if record.image == str(image.id) and (record.is_up or not force):
+            how = "cannot be forced" if record.is_up else "must force"
             raise Conflict(
                 f'conflict: unable to remove repository reference "{name}" ({how}) - '
                 f"container {record.id[:12]} is using its referenced image {image.id.hex[:12]}"

@@ -86,7 +86,7 @@ async def watch(engine: Engine, record: Record) -> None:
             pass
     except (OSError, ValueError):
         pass  # it has ended: exit.json tells, or that nobody was left to write it
-    await asyncio.get_running_loop().run_in_executor(engine.for_ends, engine.ended, record)
+    await asyncio.get_running_loop().run_in_executor(engine.for_ends, engine.running.ended, record)
 
 
 # --- attach --------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ async def attach(engine: Engine, request: Request, name: str) -> Answer:
     stdin = wants["stdin"] and wants["stream"] and bool(record.config.get("OpenStdin"))
     if record.is_going:
         raise NotFound(f"No such container: {name}")
-    await asyncio.to_thread(engine.supervise, record)
+    await asyncio.to_thread(engine.running.supervise, record)
     asked = {"do": "attach", "stdin": stdin, "logs": wants["logs"], "stream": wants["stream"]}
     try:
         line = await Line.open(record, asked)

@@ -10,11 +10,14 @@ output was sent.
     {"do": "start"}                             {"pid": 123}  or {"error": text, "code": 127}
     {"do": "attach", "stdin": true, "logs": false, "stream": true}   {"tty": false}, the stream
     {"do": "wait"}                              {"exit": 0}  when the container has ended
-    {"do": "kill", "signal": 9}                 {}
+    {"do": "kill", "signal": 9}                 {}           (with "exec": ID, that exec)
+    {"do": "pause"}, {"do": "unpause"}          {}
+    {"do": "processes"}                         {"pids": [123], "reaped": seconds of those ended}
     {"do": "resize", "height": 40, "width": 80} {}           (with "exec": ID, of that exec)
     {"do": "exec", "id": ID, "command": {…}, "session": {…}, "stdin": true, "detach": false}
                                                 {"pid": 124}  or {"error", "code"}; the stream
-    {"do": "state"}                             {"status": "running", "pid": 123, "execs": {…}}
+    {"do": "state"}                             {"status": "running", "pid": 123, "paused": false,
+                                                 "execs": {…}}
 
 In the container's directory the supervisor reads ``orders``, which the engine makes of
 ``run.json`` before each start of a supervisor (``"command"`` and ``"session"``, see

@@ -54,6 +54,21 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def is_outside(pid: int) -> bool:
+    """Whether it is seen to be in no other pid namespace than this process."""
+    try:
+        return os.stat(f"/proc/{pid}/ns/pid").st_ino == os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return False
+
+
+def state(pid: int) -> str:
+    """The letter of /proc/PID/stat; X for a process that is gone."""
+    with suppress(OSError), open(f"/proc/{pid}/stat", "rb") as file:
+        return chr(file.read().rpartition(b") ")[2][0])
+    return "X"
+
+
 def tracer(pid: int) -> int:
     """Who traces it, or 0."""
     with suppress(OSError), open(f"/proc/{pid}/status", "rb") as file:

@@ -8,7 +8,6 @@ Knows: the requests of ``control``. Does not know: launchers' flags, Docker's JS
 from __future__ import annotations
 
 import _socket
-import json
 import marshal
 import os
 import signal
@@ -23,7 +22,10 @@ from ipycontainers.engine.command import Command
 from . import proc, process
 from .client import Client
 from .control import END, ORDERS, PATIENCE, SOCKET, listen, parse
+from .execs import Exec, Execs, record
 from .failure import StartError
+from .folder import read, write
+from .freezer import Freezer
 from .loop import READ, Loop
 from .output import LOG
 from .session import Session
@@ -36,23 +38,26 @@ class Supervisor:
 
     def __init__(self) -> None:
         """In the container's directory, which is and stays the working directory."""
-        _, streams = marshal.loads(_read(ORDERS))
+        _, streams = marshal.loads(read(ORDERS))
         log = LOG if streams["log"] else None
         self._loop = Loop()
         self._session = Session(self._loop, **{**streams, "log": log})
         self._started: process.Started | None = None
         self._began = 0.0
+        self._is_traced = False
         self._exit: dict[str, Any] | None = None
         self._killed = False
         self._overdue = float("inf")  # when a launcher that does not end by itself is killed
         self._polled: dict[int, Callable[[int | None], None]] = {}
-        self._execs: dict[str, Exec] = {}
+        self._execs = Execs()
+        self._freezer = Freezer(self._processes)
         self._clients: list[Client] = []
         self._waiting: list[Client] = []
         self._touched = time.monotonic()
         self._server = listen()
         self._server.setblocking(False)
-        self._loop.watch(self._server.fileno(), READ, lambda _: self._accept())
+        self._listens = True
+        self._loop.watch(self._server.fileno(), READ, lambda _: self._on_request())
         self._watch_children()
 
     def run(self) -> None:
@@ -64,8 +69,7 @@ class Supervisor:
             self._log_failure()
             raise
         finally:
-            with suppress(FileNotFoundError):
-                os.unlink(SOCKET)
+            self._hide()
             self._sweep()
 
     def turn(self, patience: float) -> None:
@@ -80,8 +84,19 @@ class Supervisor:
         os.close(signal.set_wakeup_fd(-1))
         for client in self._clients:
             client.close()
-        self._server.close()
+        self._hide()
         self._loop.close()
+
+    def _hide(self) -> None:
+        """Be found no more: the next supervisor of this container may come. Idempotent."""
+        if self._listens:
+            self._listens = False
+            with suppress(FileNotFoundError):
+                os.unlink(SOCKET)
+            while self._accept():
+                pass  # who has come before that is still heard
+            self._loop.forget(self._server.fileno())
+            self._server.close()
 
     def _log_failure(self) -> None:
         import traceback  # it needs much, and is never needed
@@ -91,10 +106,16 @@ class Supervisor:
 
     # --- requests --------------------------------------------------------------------------------
 
-    def _accept(self) -> None:
-        with suppress(BlockingIOError):
+    def _on_request(self) -> None:
+        self._accept()
+
+    def _accept(self) -> bool:
+        try:
             handle, _ = self._server._accept()  # type: ignore[attr-defined]
-            self._clients.append(Client(self._loop, _socket.socket(fileno=handle), self._answer))
+        except BlockingIOError:
+            return False
+        self._clients.append(Client(self._loop, _socket.socket(fileno=handle), self._answer))
+        return True
 
     def _answer(self, client: Client, line: bytes) -> None:
         self._touched = time.monotonic()
@@ -112,14 +133,17 @@ class Supervisor:
         if self._started or self._exit:
             client.reply({"error": "already started", "code": 0})
             return
-        words, _ = marshal.loads(_read(ORDERS))  # settled anew before each start
+        words, _ = marshal.loads(read(ORDERS))  # settled anew before each start
         command = Command(*words)
+        with suppress(FileNotFoundError):
+            os.unlink(END)  # of an earlier run
         try:
             self._started = _begin(command, self._session)
         except StartError as err:
             self._record_exit(err.code, str(err))
             raise
         self._began = time.time()
+        self._is_traced = command.is_tracer
         if command.program == "child":
             self._watch_end(self._started, self._end_program)
         client.reply({"pid": self._started.program})
@@ -145,6 +169,10 @@ class Supervisor:
             client.reply({"error": "not running"})
             return
         assert self._started
+        if name := request.get("exec"):
+            os.kill(self._execs.find(name).started.program, int(request["signal"]))
+            client.reply({})
+            return
         self._killed = self._killed or int(request["signal"]) == signal.SIGKILL
         os.kill(self._started.program, int(request["signal"]))
         if self._killed:
@@ -153,20 +181,19 @@ class Supervisor:
 
     def _do_resize(self, client: Client, request: dict[str, Any]) -> None:
         name = request.get("exec")
-        session = self._execs[name].session if name else self._session
+        session = self._execs.find(name).session if name else self._session
         session.resize(int(request["height"]), int(request["width"]))
         client.reply({})
 
     def _do_state(self, client: Client, _: dict[str, Any]) -> None:
-        execs = {
-            name: {"pid": it.started.program, "exit": it.exit} for name, it in self._execs.items()
-        }
+        execs = {name: {"pid": it.started.program, "exit": it.exit} for name, it in self._execs}
         status = "exited" if self._exit else "running" if self._started else "created"
         client.reply(
             {
                 "status": status,
                 "pid": self._started.program if self._started and not self._exit else 0,
                 "started": self._began,
+                "paused": self._freezer.is_frozen,
                 "execs": execs,
                 "exit": self._exit and self._exit["code"],
             }
@@ -181,12 +208,12 @@ class Supervisor:
         try:
             started = _begin(command, session, followed=False)
         except StartError as err:
-            self._record_exec(request["id"], err.code)
+            record(request["id"], err.code)
             raise
         name = request["id"]
-        self._execs[name] = Exec(session, started)
+        self._execs.add(name, Exec(session, started))
         if command.program == "child":
-            self._watch_end(started, lambda code: self._end_exec(name, code or 0))
+            self._watch_end(started, lambda code: self._execs.end(name, code or 0))
         client.reply({"pid": started.program})
         if request.get("detach"):
             session.began(started.early)
@@ -194,10 +221,39 @@ class Supervisor:
         session.join(client, stdin=bool(request.get("stdin")), logs=False, stream=True)
         session.began(started.early)
 
+    def _do_pause(self, client: Client, _: dict[str, Any]) -> None:
+        if not self._is_running():
+            client.reply({"error": "not running"})
+            return
+        self._freezer.freeze(self._monitors() if self._is_traced else ())
+        client.reply({})
+
+    def _do_unpause(self, client: Client, _: dict[str, Any]) -> None:
+        self._freezer.thaw()
+        client.reply({})
+
+    def _do_processes(self, client: Client, _: dict[str, Any]) -> None:
+        spent = os.times()
+        reaped = spent.children_user + spent.children_system
+        client.reply({"pids": self._processes(), "reaped": reaped})
+
     # --- ends ------------------------------------------------------------------------------------
 
     def _is_running(self) -> bool:
         return self._started is not None and self._exit is None
+
+    def _monitors(self) -> list[int]:
+        """Launchers that wait for what they started."""
+        all_started = [it.started for _, it in self._execs]
+        all_started += [self._started] if self._started else []
+        return [it.monitor for it in all_started if it.monitor != it.program]
+
+    def _processes(self) -> list[int]:
+        """Of the container, but for its launchers."""
+        monitors, found = self._monitors(), proc.descendants(os.getpid())
+        if not self._is_traced:  # a guard between them may be another bwrap
+            monitors += [pid for pid in found if proc.is_outside(pid)]
+        return [pid for pid in found if pid not in monitors]
 
     def _patience(self) -> float:
         if self._polled:
@@ -261,11 +317,12 @@ class Supervisor:
             self._note_end(pid, proc.code(status))
 
     def _note_end(self, pid: int, code: int) -> None:
-        for name, it in self._execs.items():
+        for name, it in self._execs:
             if it.started.monitor == pid:
                 os.close(it.started.status)
                 self._loop.forget(it.started.handle)
-                self._end_exec(name, self._own_code(it.started, code))
+                self._execs.end(name, self._own_code(it.started, code))
+                self._execs.forget(name)
                 return
         if self._started and self._started.monitor == pid and self._exit is None:
             os.close(self._started.status)
@@ -282,13 +339,6 @@ class Supervisor:
         if status is not None:
             return proc.code(status)
         return 128 + signal.SIGKILL if self._killed else code
-
-    def _end_exec(self, name: str, code: int) -> None:
-        it = self._execs[name]
-        if it.exit is None:
-            it.exit = code
-            self._record_exec(name, code)
-            it.session.ended()
 
     def _sweep(self) -> None:
         """Kill and reap every descendant: orphans of the container come to this process."""
@@ -307,25 +357,13 @@ class Supervisor:
             "started": self._began,
             "finished": time.time(),
         }
-        _write(END, self._exit)
+        write(END, self._exit)
         self._touched = time.monotonic()
+        self._hide()
         for client in self._waiting:
             client.awaits = False
             client.reply({"exit": code})
         self._waiting.clear()
-
-    def _record_exec(self, name: str, code: int) -> None:
-        os.makedirs("execs", exist_ok=True)
-        _write(f"execs/{name}.json", {"exit": code}, lasting=False)
-
-
-class Exec:
-    """A further program of the container."""
-
-    def __init__(self, session: Session, started: process.Started) -> None:
-        self.session = session
-        self.started = started
-        self.exit: int | None = None
 
 
 def _begin(command: Command, session: Session, *, followed: bool = True) -> process.Started:
@@ -338,14 +376,6 @@ def _begin(command: Command, session: Session, *, followed: bool = True) -> proc
     if followed:
         session.began(started.early)
     return started
-
-
-def _read(path: str) -> bytes:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(handle, os.fstat(handle).st_size)
-    finally:
-        os.close(handle)
 
 
 def _has_children() -> bool:
@@ -365,14 +395,3 @@ def _drain(read: int) -> None:
     with suppress(BlockingIOError):
         while os.read(read, 4096):
             pass
-
-
-def _write(path: str, values: dict[str, Any], *, lasting: bool = True) -> None:
-    """Whole or not at all; if ``lasting``, also after a crash of the machine."""
-    temporary = f"{path}.new"
-    with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(values, file)
-        file.flush()
-        if lasting:
-            os.fsync(file.fileno())
-    os.replace(temporary, path)

@@ -1,0 +1,91 @@
+"""The files of containers: made from an image and a record, ready for a supervisor.
+
+    containers/ID/run.json    what is to run and how, see ``launch.orders``
+    volumes/NAME/_data        named and anonymous volumes
+
+Knows: rootfs, the layout, run.json. Does not know: processes, requests.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ipycontainers.errors import Invalid
+from ipycontainers.oci.layout import Layout
+
+from . import creation, files, rootfs, supervise
+from .container import Bundle, Spec
+from .launch import Launcher, to_start
+from .record import Record, write
+
+
+@dataclass(frozen=True)
+class Folders:
+    """``data`` is the engine's directory."""
+
+    data: Path
+    layout: Layout
+    launcher: Launcher
+
+    def make(self, record: Record) -> None:
+        """The container's folder, whole and on the disk, or nothing."""
+        try:
+            record.directory.mkdir(mode=0o700)
+            self._make_volumes(record)
+            self._prepare(record)
+            record.save()
+        except BaseException:
+            rootfs.remove(record.directory)
+            raise
+
+    def settle(self, record: Record) -> None:
+        """Before each start, for what was put into the root meanwhile."""
+        bundle = files.bundle(record)
+        if bundle.root or any((record.directory / "upper").iterdir()):
+            settled = rootfs.settle(bundle)
+            if settled != bundle:
+                self._write_run(record, settled)
+                supervise.give_orders(record.directory)
+
+    def remove_volumes(self, record: Record) -> None:
+        """The anonymous ones."""
+        for point in record.mounts:
+            if point.anonymous:
+                shutil.rmtree(self.data / "volumes" / point.name, ignore_errors=True)
+
+    def _make_volumes(self, record: Record) -> None:
+        for point in record.mounts:
+            if point.mount.type != "tmpfs":
+                made = Path(point.mount.source)
+                if not made.exists():
+                    made.mkdir(parents=True)
+
+    def _prepare(self, record: Record) -> None:
+        spec = creation.spec(record.id, record.config, record.host_config, record.mounts)
+        try:
+            bundle = self._bundle(record, spec)
+        except Invalid as error:
+            if not spec.user:
+                raise
+            # A user that the image does not know: dockerd says so at the start.
+            record.refusal = error.message
+            rootfs.remove(record.directory)
+            record.directory.mkdir(mode=0o700)
+            bundle = self._bundle(record, replace(spec, user=""))
+        for point in record.mounts:
+            if point.mount.type == "volume" and "nocopy" not in point.mode.split(","):
+                rootfs.fill(bundle, Path(point.mount.source), point.mount.target)
+        self._write_run(record, bundle)
+
+    def _bundle(self, record: Record, spec: Spec) -> Bundle:
+        image = self.layout.resolve(record.image)
+        return rootfs.prepare(
+            self.layout, image, self.data, record.directory, self.launcher, record.id, spec
+        )
+
+    def _write_run(self, record: Record, bundle: Bundle) -> None:
+        text = json.dumps(to_start(self.launcher, bundle)).encode()
+        write(record.directory / "run.json", text, named=False)  # the record's write names both

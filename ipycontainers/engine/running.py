@@ -1,0 +1,272 @@
+"""A container from its start to its end: start, kill, pause, and what follows an end.
+
+                  start            pause
+        created ────────► running ◄──────► paused
+                  ▲   ▲      │   unpause
+            start │   │ soon ▼ ends, and its policy says again
+        exited ◄──┘   └── restarting
+
+A supervisor owns the processes and lives on without the engine; ``adopt`` asks it how things
+stand. What was asked of a supervisor is written down when it was done, so an engine that is
+killed in between finds out.
+
+Knows: records, supervisors, restart policies. Does not know: HTTP, asyncio, images. Safe to
+use from several threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ipycontainers.errors import Conflict, ContainerError, EngineError, NotFound
+
+from . import restarts, supervise, wire
+from .events import Events
+from .folders import Folders
+from .record import KILLED, Record
+
+logger = logging.getLogger(__name__)
+
+STOPPING = 20.0  # seconds that a killed container may take to end
+ANSWERING = 10.0  # seconds that an adopted supervisor may take to answer
+NO_PROGRAM = "OCI runtime create failed: unable to start container process: "
+
+
+class Running:
+    """``on_start`` is called with every record that has begun to run, in any thread."""
+
+    def __init__(
+        self,
+        folders: Folders,
+        nursery: supervise.Nursery,
+        events: Events,
+        remove: Callable[[Record], object],
+    ) -> None:
+        """``remove`` is called with what ended and is to go by itself."""
+        self.on_start: Callable[[Record], object] = _ignore
+        self._folders = folders
+        self._nursery = nursery
+        self._events = events
+        self._remove = remove
+        self._ended = threading.Condition()
+        self._soon: dict[str, threading.Timer] = {}
+
+    def publish(self, record: Record, action: str, **more: str) -> None:
+        """An event about it."""
+        self._events.publish("container", action, record.id, {**record.attributes, **more})
+
+    # --- supervisors -----------------------------------------------------------------------
+
+    def supervise(self, record: Record) -> None:
+        """There is a supervisor when this returns; also before the start, for an attach."""
+        with record.lock:
+            if record.is_going:
+                raise NotFound(f"No such container: {record.id}")
+            try:
+                supervise.connect(record.directory).close()
+            except OSError:
+                self._nursery.spawn(record.directory)
+
+    def tell(self, record: Record, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The supervisor's answer, which is ``{"error": …}`` where there is none."""
+        try:
+            return supervise.ask(record.directory, request)
+        except (OSError, ValueError) as error:
+            return {"error": f"its supervisor is gone: {error}"}
+
+    def adopt(self, record: Record) -> bool:
+        """Takes over what an engine before this one left; whether it is to be watched."""
+        if record.is_running:
+            with contextlib.suppress(OSError, ValueError):
+                told = supervise.ask(record.directory, {"do": "state"}, ANSWERING)
+                # That engine may have been killed between the deed and its record.
+                if told["status"] == "running" and bool(told["paused"]) != record.is_paused:
+                    record.move("paused" if told["paused"] else "running")
+            return True
+        if record.status == "restarting":
+            self._start_soon(record, restarts.FIRST)
+        elif record.started and restarts.is_due(record):
+            self._start_soon(record, 0)
+        elif record.started and record.host_config.get("AutoRemove"):
+            self._remove(record)
+        return False
+
+    # --- start -----------------------------------------------------------------------------
+
+    def start(self, record: Record) -> bool:
+        """False: it ran already. Raises EngineError, whose exit code is 126 or 127 where the
+        program is the reason; Conflict for one that is paused."""
+        with record.lock:
+            if record.is_paused:
+                raise Conflict("cannot start a paused container, try unpause instead")
+            if record.is_up:
+                return False
+            record.restarts, record.manually_stopped = 0, False
+            self._start(record)
+        self._told_of_start(record)
+        return True
+
+    def _start(self, record: Record) -> None:
+        if record.refusal:
+            raise EngineError(record.refusal)
+        self.supervise(record)
+        with record.writing:
+            self._folders.settle(record)
+            answer = self.tell(record, {"do": "start"})
+        if "error" in answer:
+            raise _not_started(record, answer)
+        record.move(
+            "running", pid=answer["pid"], started=time.time(), exit_code=0, error="", finished=0
+        )
+
+    def _told_of_start(self, record: Record) -> None:
+        self.publish(record, "start")
+        self.on_start(record)
+
+    def _start_soon(self, record: Record, delay: float) -> None:
+        timer = threading.Timer(delay, self._start_again, (record,))
+        timer.daemon = True
+        with self._ended:
+            self._soon[record.id] = timer
+        timer.start()
+
+    def _start_again(self, record: Record) -> None:
+        with self._ended:
+            self._soon.pop(record.id, None)
+        with record.lock:
+            if record.is_running or record.is_going or record.claimed:
+                return
+            if record.manually_stopped and record.status == "restarting":
+                return
+            try:
+                self._start(record)
+            except (ContainerError, OSError) as error:
+                logger.warning("container %s is not restarted: %s", record.id, error)
+                if record.status == "restarting":
+                    record.move("exited")
+                return
+        self._told_of_start(record)
+
+    # --- signals ---------------------------------------------------------------------------
+
+    def kill(self, record: Record, signal: str) -> None:
+        """Signals the container's first process, and lets a paused one go on to see it.
+
+        Raises Conflict where none runs. One that is restarting will not start again.
+        """
+        number = wire.signal_number(signal)
+        with record.lock:
+            if not record.is_up:
+                raise Conflict(
+                    f"Cannot kill container: {record.id}: Container {record.id} is not running"
+                )
+            ends = restarts.ends_it(record, number)
+            if ends and not record.manually_stopped:
+                record.change(manually_stopped=True)
+            if record.is_restarting:
+                self._stay(record)
+                return
+            self.tell(record, {"do": "kill", "signal": number})
+        self.publish(record, "kill", signal=str(number))
+        if ends:
+            with contextlib.suppress(ContainerError):  # it was not paused, or has ended
+                self.unpause(record)
+
+    def _stay(self, record: Record) -> None:
+        """One that was about to restart."""
+        with self._ended:
+            timer = self._soon.pop(record.id, None)
+        if timer:
+            timer.cancel()
+        record.move("exited")
+
+    def pause(self, record: Record) -> None:
+        """No process of it runs when this returns. Raises Conflict, EngineError."""
+        with record.lock:
+            _check_running(record)
+            if record.is_paused:
+                raise Conflict(f"Container {record.id} is already paused")
+            answer = self.tell(record, {"do": "pause"})
+            if "error" in answer:
+                raise EngineError(f"Cannot pause container {record.id}: {answer['error']}")
+            record.move("paused")
+        self.publish(record, "pause")
+
+    def unpause(self, record: Record) -> None:
+        """Raises EngineError for one that is not paused, as dockerd's 500."""
+        with record.lock:
+            if not record.is_paused:
+                raise EngineError(f"Container {record.id} is not paused")
+            answer = self.tell(record, {"do": "unpause"})
+            if "error" in answer:
+                raise EngineError(f"Cannot unpause container {record.id}: {answer['error']}")
+            record.move("running")
+        self.publish(record, "unpause")
+
+    # --- ends ------------------------------------------------------------------------------
+
+    def ended(self, record: Record) -> None:
+        """Called when the supervisor said so, or is gone. Idempotent."""
+        with record.lock:
+            if not record.is_running:
+                return
+            code, error, finished = _read_exit(record.directory)
+            delay = restarts.delay(record, code, finished - record.started)
+            after: dict[str, Any] = {"exit_code": code, "error": error, "finished": finished}
+            if delay is None:
+                record.move("exited", **after, pid=0)
+            else:
+                record.move("restarting", **after, pid=0, restarts=record.restarts + 1)
+        self.publish(record, "die", exitCode=str(code))
+        with self._ended:
+            self._ended.notify_all()
+        if delay is not None:
+            self._start_soon(record, delay)
+        elif record.host_config.get("AutoRemove"):
+            self._remove(record)
+
+    def end_for_removal(self, record: Record) -> None:
+        """It is "removing" when this returns, and no process of it is left."""
+        if record.is_up:
+            with contextlib.suppress(Conflict):
+                self.kill(record, "KILL")
+            with self._ended:
+                self._ended.wait_for(lambda: not record.is_up, STOPPING)
+        with record.lock:
+            if record.is_up:
+                raise EngineError(f"container {record.id} does not end")
+            record.go()
+
+
+def _ignore(_: Record) -> None:
+    """Nobody waits for starts."""
+
+
+def _check_running(record: Record) -> None:
+    if record.is_restarting:
+        raise Conflict(f"Container {record.id} is restarting, wait until the container is running")
+    if not record.is_running:
+        raise Conflict(f"Container {record.id} is not running")
+
+
+def _not_started(record: Record, answer: Mapping[str, Any]) -> EngineError:
+    code = answer.get("code") or 128
+    message = NO_PROGRAM + str(answer["error"]) if code in (126, 127) else str(answer["error"])
+    record.change(exit_code=code, error=message)
+    return EngineError(message, exit_code=code)
+
+
+def _read_exit(directory: Path) -> tuple[int, str, float]:
+    """Code, error and time of the end; 137 and now where the supervisor was killed."""
+    try:
+        told = json.loads((directory / "exit.json").read_text(encoding="utf-8"))
+        return int(told["code"]), str(told.get("error") or ""), float(told["finished"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return KILLED, "its supervisor was killed", time.time()
