@@ -122,3 +122,15 @@ def oci_archive(made: Made, annotations: dict[str, str] | None = None, *more: En
         *(file(f"blobs/sha256/{hashlib.sha256(blob).hexdigest()}", blob) for blob in blobs),
         *more,
     )
+
+
+def tar_listing(content: bytes) -> dict[str, tuple[Any, ...]]:
+    """Each entry of a tar with what it is: mode, owners, target, content."""
+    found = {}
+    with tarfile.open(fileobj=io.BytesIO(content), errors="surrogateescape") as archive:
+        for entry in archive:
+            name = entry.name.removeprefix("./").strip("/")
+            data = archive.extractfile(entry).read() if entry.isreg() else b""  # type: ignore[union-attr]
+            owner = (entry.uid, entry.gid)
+            found[name] = (entry.type, entry.mode, owner, entry.linkname, data)
+    return found

@@ -31,7 +31,6 @@ PROTECTIONS = {
 }
 # What our own engine lacks on each launcher.
 LACKING = {
-    "commit": r"this engine has no POST /commit yet",
     "limits": rf"--(memory|cpus|pids-limit) is ignored: {LAUNCHER} set limits",
     "ports": r"-[pP] \(the container has the host's network\) is ignored by this engine",
     "networks": r"network \S+ not found: this engine has none, host and default",

@@ -27,7 +27,7 @@ import pytest
 
 CAPABILITIES = frozenset(
     {"docker", "podman", "debootstrap", "sshd", "browser"}
-    | {"user", "pypi", "proot", "landlock", "values"}
+    | {"user", "pypi", "proot", "skopeo", "landlock", "values"}
 )
 REPOSITORY = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(

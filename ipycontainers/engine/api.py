@@ -20,7 +20,7 @@ import ipycontainers
 from ipycontainers import errors
 
 from . import wire
-from .endpoints import archives, containers, executions, images, streams, system, volumes
+from .endpoints import archives, containers, executions, images, streams, system, transfers, volumes
 from .engine import Engine
 from .server import Answer, Reply, Request
 
@@ -66,8 +66,11 @@ ROUTES = (
     Route("GET", "/volumes/{}", volumes.inspected),
     Route("DELETE", "/volumes/{}", volumes.remove),
     Route("GET", "/images/json", images.listed),
-    Route("POST", "/images/load", images.load, archive=True),
-    Route("POST", "/images/create", images.create),
+    Route("GET", "/images/get", transfers.save),
+    Route("POST", "/images/load", transfers.load, archive=True),
+    Route("POST", "/images/create", images.create, archive=True),
+    Route("POST", "/commit", transfers.commit),
+    Route("GET", "/images/{*}/get", transfers.save_one),
     Route("GET", "/images/{*}/json", images.inspected),
     Route("POST", "/images/{*}/tag", images.tag),
     Route("DELETE", "/images/{*}", images.remove),
@@ -88,6 +91,7 @@ ROUTES = (
     Route("GET", "/containers/{}/logs", streams.logs),
     Route("POST", "/containers/{}/wait", streams.wait),
     Route("GET", "/containers/{}/changes", archives.changes),
+    Route("GET", "/containers/{}/export", transfers.export),
     Route("HEAD", "/containers/{}/archive", archives.status),
     Route("GET", "/containers/{}/archive", archives.get),
     Route("PUT", "/containers/{}/archive", archives.put, archive=True),

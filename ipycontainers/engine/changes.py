@@ -17,7 +17,9 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from .tree import Tree, is_opaque, is_whiteout
+from ipycontainers.oci.view import is_opaque, is_whiteout
+
+from .tree import Tree
 
 CHANGED, ADDED, DELETED = 0, 1, 2
 Changes = dict[str, int]
@@ -39,7 +41,7 @@ def of_layers(upper: Path, layers: Sequence[Path], own: Iterable[str]) -> Change
             not stat.S_ISDIR(here.st_mode)
             or not stat.S_ISDIR(before.st_mode)
             or here.st_mode != before.st_mode
-            or is_opaque(upper / path[1:])
+            or is_opaque(str(upper / path[1:]))
         ):
             found[path] = CHANGED
     return _without(found, {*OWN, *own}, lambda path: below.find(path) is not None)

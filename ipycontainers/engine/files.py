@@ -21,7 +21,6 @@ import posixpath
 import stat
 import subprocess
 import sys
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +30,10 @@ from typing import IO, Any
 from ipycontainers.errors import EngineError, Invalid, NotFound
 from ipycontainers.oci import unpack
 from ipycontainers.oci.inside import Inside
+from ipycontainers.oci.pack import END, Packing
+from ipycontainers.oci.view import Spot, View
 
+from . import ownership
 from .container import Bundle
 from .overlay import escaped
 from .record import Record
@@ -57,29 +59,30 @@ def run(record: Record) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def root_at(record: Record, path: str) -> Iterator[tuple[Path, str]]:
-    """A folder and the path in it that mean ``path`` in the container."""
+def root_at(record: Record, path: str) -> Iterator[tuple[Path, str, str]]:
+    """A folder and the path in it that mean ``path`` in the container, and what of the
+    container the folder is, without a slash in front."""
     made = bundle(record)
     if record.is_running and made.root is None:
-        yield Path(f"/proc/{record.pid}/root"), path
+        yield Path(f"/proc/{record.pid}/root"), path, ""
         return
     in_volume = _in_volume(record, path)
     if in_volume:
         yield in_volume
     elif made.root is not None:
-        yield made.root, path
+        yield made.root, path, ""
     else:
         with _mounted(made) as root:
-            yield root, path
+            yield root, path, ""
 
 
-def _in_volume(record: Record, path: str) -> tuple[Path, str] | None:
-    """The innermost mount that holds the path, and the rest of the path."""
+def _in_volume(record: Record, path: str) -> tuple[Path, str, str] | None:
+    """The innermost mount that holds the path, the rest of the path, and the mount's target."""
     whole = posixpath.normpath("/" + path.lstrip("/"))
     for point in sorted(record.mounts, key=lambda point: -len(point.mount.target)):
         target = point.mount.target
         if point.mount.source and (whole == target or whole.startswith(f"{target}/")):
-            return Path(point.mount.source), whole[len(target) :] or "/"
+            return Path(point.mount.source), whole[len(target) :] or "/", target.strip("/")
     return None
 
 
@@ -111,7 +114,7 @@ def _missing(record: Record, path: str) -> NotFound:
 
 def look(record: Record, path: str) -> Status:
     """Of a link itself, unless the path ends with a slash or a dot. Raises NotFound."""
-    with _entry(record, path) as (folder, name):
+    with _entry(record, path) as (folder, name, _):
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
         target = os.readlink(name, dir_fd=folder) if stat.S_ISLNK(found.st_mode) else ""
     return Status(_shown(path), found.st_size, found.st_mode, found.st_mtime, target)
@@ -136,80 +139,44 @@ def _found(record: Record, path: str, folder: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _entry(record: Record, path: str, *, folder: bool = False) -> Iterator[tuple[int, str]]:
-    """A folder and a name in it; of a path that means a ``folder``, that and "."."""
+def _entry(record: Record, path: str, *, folder: bool = False) -> Iterator[tuple[int, str, str]]:
+    """A folder, a name in it, and the path in the container without links and slash in front;
+    of a path that means a ``folder``, that and "."."""
     with contextlib.ExitStack() as opened:
-        root, inner = opened.enter_context(root_at(record, path))
+        root, inner, mounted = opened.enter_context(root_at(record, path))
         opened.enter_context(_found(record, path, folder))
         inside = opened.enter_context(contextlib.closing(Inside(root)))
         if folder or path.endswith(("/", "/.")):
-            yield opened.enter_context(inside.folder(inner)), "."
+            handle, real = opened.enter_context(inside.entered(inner))
+            yield handle, ".", posixpath.join(mounted, real).rstrip("/")
         else:
-            parent, name, _ = opened.enter_context(inside.parent(inner))
-            yield parent, name
+            parent, name, real = opened.enter_context(inside.parent(inner))
+            yield parent, name, posixpath.join(mounted, real)
 
 
-def put(record: Record, path: str, source: IO[bytes], *, strict: bool = False) -> None:
+def put(
+    record: Record, path: str, source: IO[bytes], image_root: Path, *, strict: bool = False
+) -> None:
     """Unpacks a tar below the folder ``path``; when ``strict``, no file takes a folder's place
-    and no folder a file's. Raises NotFound, Invalid, UnsafeLayer."""
-    with record.writing, _entry(record, path, folder=True) as (folder, _):
+    and no folder a file's. Whose the files are is kept. Raises NotFound, Invalid, UnsafeLayer."""
+    with record.writing, _entry(record, path, folder=True) as (folder, _, real):
         try:
-            unpack.layer(source, f"/proc/self/fd/{folder}", overlay=False, strict=strict)
+            there = f"/proc/self/fd/{folder}"
+            brought = unpack.layer(source, there, overlay=False, strict=strict, every=True)
         except OSError as error:
             raise Invalid(f"cannot unpack into {path}: {error.strerror}") from error
+        owners = {posixpath.join(real, inner): owner for inner, owner in brought.owners.items()}
+        recorded = ownership.Owners.of_container(bundle(record), image_root)
+        ownership.add(record.directory, owners, recorded)
 
 
-def get(record: Record, path: str, target: IO[bytes]) -> None:
-    """Writes a tar of the file or folder ``path``. Raises NotFound."""
-    tar = tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
-    with tar, _entry(record, path) as (folder, name):
-        _Packing(tar).add(folder, name, _shown(path))
-
-
-class _Packing:
-    """One tar; a file with several names is in it once."""
-
-    def __init__(self, tar: tarfile.TarFile) -> None:
-        self._tar = tar
-        self._seen: dict[tuple[int, int], str] = {}
-
-    def add(self, folder: int, name: str, shown: str) -> None:
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        entry = tarfile.TarInfo(shown)
-        entry.mode, entry.mtime = stat.S_IMODE(found.st_mode), found.st_mtime
-        if stat.S_ISDIR(found.st_mode):
-            entry.type = tarfile.DIRTYPE
-            self._tar.addfile(entry)
-            self._add_inner(folder, name, shown)
-        elif stat.S_ISLNK(found.st_mode):
-            entry.type, entry.linkname = tarfile.SYMTYPE, os.readlink(name, dir_fd=folder)
-            self._tar.addfile(entry)
-        elif stat.S_ISREG(found.st_mode):
-            self._add_file(folder, name, entry, found)
-        elif stat.S_ISFIFO(found.st_mode):
-            entry.type = tarfile.FIFOTYPE
-            self._tar.addfile(entry)
-
-    def _add_inner(self, folder: int, name: str, shown: str) -> None:
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        inner = os.open(name, flags, dir_fd=folder)
-        try:
-            for child in sorted(os.listdir(inner)):  # noqa: PTH208  # a descriptor
-                with contextlib.suppress(FileNotFoundError):
-                    self.add(inner, child, posixpath.join(shown, child))
-        finally:
-            os.close(inner)
-
-    def _add_file(
-        self, folder: int, name: str, entry: tarfile.TarInfo, found: os.stat_result
-    ) -> None:
-        key = (found.st_dev, found.st_ino)
-        if found.st_nlink > 1 and key in self._seen:
-            entry.type, entry.linkname = tarfile.LNKTYPE, self._seen[key]
-            self._tar.addfile(entry)
-            return
-        self._seen[key] = entry.name
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with os.fdopen(os.open(name, flags, dir_fd=folder), "rb") as file:
-            entry.size = os.fstat(file.fileno()).st_size
-            self._tar.addfile(entry, file)
+def get(record: Record, path: str, image_root: Path) -> Iterator[bytes]:
+    """A tar of the file or folder ``path``, in pieces. Raises NotFound with the first."""
+    owners = ownership.Owners.of_container(bundle(record), image_root)
+    packing = Packing(owners)
+    with _entry(record, path) as (folder, name, real):
+        shown = _shown(path)
+        yield from packing.entry(Spot(folder, name), real, shown.removesuffix("/"))
+        with View((folder,)).folder(name) as below:
+            yield from packing.tree(below, real, shown)
+    yield END

@@ -3,6 +3,7 @@
     DATA/layers/HEX12/            a layer for overlayfs, shared, never written to
     DATA/layers/init/             the oldest layer of all: mount points that images may lack
     DATA/roots/HEX12/             an image merged, to be copied for launchers without overlay
+    DATA/*/HEX12.json             whose the files of that layer or root are, see ``ownership``
     CONTAINER/upper/ work/        overlayfs writes there …
     CONTAINER/root/               … or this is the container's own copy
     CONTAINER/etc/                hostname, hosts, resolv.conf, bound over the image's
@@ -34,7 +35,7 @@ from ipycontainers.errors import EngineError, Invalid
 from ipycontainers.oci import Image, Layer, Layout, unpack
 from ipycontainers.oci.inside import Inside
 
-from . import syscalls, users
+from . import ownership, syscalls, users
 from .container import Bundle, Mount, Spec
 from .launch import Launcher
 from .tree import Tree
@@ -138,7 +139,7 @@ def sweep(data: Path, layout: Layout, bundles: Iterable[Bundle]) -> list[Path]:
     aside = []
     for kind, kept in (("layers", needed), ("roots", roots)):
         for path in (data / kind).glob("*") if (data / kind).is_dir() else ():
-            if path.name not in kept:
+            if path.name.removesuffix(ownership.RECORD) not in kept:
                 target = path.with_name(f".{secrets.token_hex(8)}")
                 path.rename(target)
                 aside.append(target)
@@ -152,6 +153,9 @@ def image_root(data: Path, image_id: str) -> Path:
 
 def remove(directory: Path) -> None:
     """Delete a container's files, whatever modes they have. Idempotent, follows no link."""
+    if not directory.is_dir():
+        directory.unlink(missing_ok=True)
+        return
     with suppress(OSError):
         # Where overlayfs left it, mode 000; the rest can mostly be removed as it is.
         (directory / "work" / "work").chmod(0o700)
@@ -184,16 +188,18 @@ def _short(digest: str) -> str:
 def _layer(layout: Layout, layer: Layer, data: Path) -> Path:
     def make(folder: Path) -> None:
         with layout.open_layer(layer) as stream:
-            unpack.layer(stream, folder, overlay=True)
+            ownership.keep(place, unpack.layer(stream, folder, overlay=True))
 
-    return _once(data / "layers" / _short(str(layer.diff_id)), make)
+    place = data / "layers" / _short(str(layer.diff_id))
+    return _once(place, make)
 
 
 def _merged(layout: Layout, image: Image, data: Path) -> Path:
     def make(folder: Path) -> None:
-        unpack.root(layout, image, folder)
+        ownership.keep(place, unpack.root(layout, image, folder))
 
-    return _once(image_root(data, str(image.id)), make)
+    place = image_root(data, str(image.id))
+    return _once(place, make)
 
 
 def _init(data: Path) -> Path:

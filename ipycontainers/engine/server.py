@@ -24,7 +24,7 @@ import struct
 import tempfile
 import termios
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -62,6 +62,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     file: IO[bytes] | None  # the body, of a request that brings an archive
+    pairs: Sequence[tuple[str, str]] = ()  # the query, with words that are there several times
 
     def flag(self, name: str, default: str = "") -> bool:
         return wire.flag(self.query.get(name, default))
@@ -189,7 +190,7 @@ class _Exchange(HTTPMessageDelegate):
         path, _, query = start_line.path.partition("?")
         self._method, self._headers = start_line.method, headers
         self._version, self._path = _split_version(path)
-        self._query = dict(parse_qsl(query, keep_blank_values=True))
+        self._pairs = parse_qsl(query, keep_blank_values=True)
         if self._server.archives(self._method, self._path):
             self._file = tempfile.TemporaryFile(dir=self._server.folder)  # noqa: SIM115  # _end
 
@@ -247,10 +248,11 @@ class _Exchange(HTTPMessageDelegate):
             self._method,
             self._path,
             self._version,
-            self._query,
+            dict(self._pairs),
             self._headers,
             bytes(self._body),
             self._file,
+            self._pairs,
         )
         return await self._server.answer(request)
 

@@ -10,17 +10,16 @@ Knows: whiteouts (character devices 0:0), opaque folders, links. Does not know: 
 
 from __future__ import annotations
 
-import os
 import posixpath
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 from ipycontainers.errors import Invalid
+from ipycontainers.oci.view import is_opaque, is_whiteout
 
 _MOST_LINKS = 40  # as Linux has it
 _LARGEST = 1 << 20
-_OPAQUE = "user.overlay.opaque"
 
 
 class Tree:
@@ -103,18 +102,5 @@ def _look(layer: Path, parts: Sequence[str]) -> tuple[bool, Path | None]:
             return True, at
         if not stat.S_ISDIR(found.st_mode):
             return True, None
-        hides = hides or is_opaque(at)
+        hides = hides or is_opaque(str(at))
     return True, layer
-
-
-def is_whiteout(found: os.stat_result) -> bool:
-    """Whether it stands for something of an older layer that is gone."""
-    return stat.S_ISCHR(found.st_mode) and found.st_rdev == 0
-
-
-def is_opaque(path: Path) -> bool:
-    """Whether nothing of older layers shows in this folder."""
-    try:
-        return os.getxattr(path, _OPAQUE, follow_symlinks=False) == b"y"
-    except OSError:
-        return False

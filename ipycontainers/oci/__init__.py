@@ -6,14 +6,15 @@
     oci.unpack.root(layout, image, target)      # a root to run programs in
 
 Reading order: descriptor, reference, blob, image, origins, unfinished, layout, entries, inside,
-archive, unpack, programs, from_host, stand_in. Only the standard library; no network; no root.
+archive, record, unpack, view, pack, delta, save, assembly, programs, from_host, stand_in. Only
+the standard library; no network; no root.
 
 Knows: images. Does not know: containers, registries, Docker's API.
 """
 
 from __future__ import annotations
 
-from . import archive, from_host, stand_in, unpack
+from . import archive, assembly, from_host, stand_in, unpack
 from .descriptor import Descriptor, Digest, Platform
 from .image import Config, Image, Layer
 from .layout import Layout
@@ -29,6 +30,7 @@ __all__ = [
     "Platform",
     "Reference",
     "archive",
+    "assembly",
     "from_host",
     "stand_in",
     "unpack",

@@ -87,6 +87,28 @@ def verified(source: Readable, digest: Digest, size: int | None = None) -> io.Bu
     return io.BufferedReader(_Verified(source, digest, size), PIECE)
 
 
+class Joined:
+    """Pieces as something to read from; ``close`` ends what makes them."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._left = pieces, b""
+
+    def read(self, size: int = -1, /) -> bytes:
+        while not self._left:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return b""
+            self._left = piece
+        taken = self._left if size < 0 else self._left[:size]
+        self._left = self._left[len(taken) :]
+        return taken
+
+    def close(self) -> None:
+        closing = getattr(self._pieces, "close", None)
+        if closing:
+            closing()
+
+
 def drain(source: Readable) -> None:
     """Read to the end, which is where ``verified`` judges."""
     while source.read(PIECE):

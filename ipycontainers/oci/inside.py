@@ -63,10 +63,16 @@ class Inside:
     @contextmanager
     def folder(self, path: str, *, make: bool = False) -> Iterator[int]:
         """The descriptor of the folder ``path``, following links inside the root."""
+        with self.entered(path, make=make) as (folder, _):
+            yield folder
+
+    @contextmanager
+    def entered(self, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+        """The same, and the folder's real path."""
         walk = _Walk(self._root, make)
         try:
             walk.enter(_split(path))
-            yield walk.folder
+            yield walk.folder, "/".join(walk.names)
         finally:
             walk.close()
 

@@ -166,7 +166,7 @@ class Layout:
 
         NotFound when content of it is missing: an index never points at nothing.
         """
-        image = self._whole(manifest)
+        image = self.whole(manifest)
         with self._locked():
             entries = self._entries()
             if all(entry.digest != manifest.digest for entry in entries):
@@ -193,7 +193,7 @@ class Layout:
         return self._name(replace(name, tag=""), manifest)
 
     def _name(self, reference: Reference, manifest: Descriptor) -> Image:
-        image = self._whole(manifest)
+        image = self.whole(manifest)
         named = replace(image.manifest, annotations={NAME: reference.full})
         with self._locked():
             kept = self._without(reference)
@@ -304,7 +304,8 @@ class Layout:
     def _blob(self, digest: Digest) -> Path:
         return self.path / "blobs/sha256" / digest.hex
 
-    def _whole(self, manifest: Descriptor) -> Image:
+    def whole(self, manifest: Descriptor) -> Image:
+        """The image, all of whose content is stored; else NotFound."""
         image = self.image(manifest)
         missing = [digest for digest in image.blobs if not self.has(digest)]
         if missing:

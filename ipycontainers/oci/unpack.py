@@ -26,7 +26,6 @@ import stat
 import tarfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -37,10 +36,10 @@ from .entries import entries
 from .image import Image
 from .inside import Inside
 from .layout import Layout
+from .record import Owner, Unpacked, readable
 
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
-_SPECIAL = stat.S_ISUID | stat.S_ISGID
 # What a layer can bring about; other errors (no space, no permission) are the machine's.
 _OF_THE_LAYER = {
     errno.EEXIST: "is there in another form",
@@ -56,40 +55,6 @@ _OF_THE_LAYER = {
 }
 
 
-@dataclass(frozen=True)
-class Owner:
-    """Whose an entry is in the image, and its mode there."""
-
-    uid: int
-    gid: int
-    mode: int
-
-
-@dataclass
-class Unpacked:
-    """What a folder cannot say about itself.
-
-    ``owners`` has each path that is not root's or whose mode is another on disk;
-    ``skipped`` the device nodes; ``size`` the bytes of all files.
-    """
-
-    owners: dict[str, Owner] = field(default_factory=dict)
-    skipped: list[str] = field(default_factory=list)
-    size: int = 0
-
-    def to_json(self) -> dict[str, object]:
-        owners = {path: [o.uid, o.gid, o.mode] for path, o in self.owners.items()}
-        return {"owners": owners, "skipped": self.skipped, "size": self.size}
-
-    @classmethod
-    def of(cls, document: dict[str, object]) -> Unpacked:
-        """From what ``to_json`` gave, as this program stored it."""
-        owners, skipped, size = document["owners"], document["skipped"], document["size"]
-        if not (isinstance(owners, dict) and isinstance(skipped, list) and isinstance(size, int)):
-            raise Invalid("this is no record of unpacked layers")
-        return cls({path: Owner(*values) for path, values in owners.items()}, skipped, size)
-
-
 def layer(
     stream: Readable,
     folder: str | os.PathLike[str],
@@ -97,11 +62,13 @@ def layer(
     overlay: bool,
     record: Unpacked | None = None,
     strict: bool = False,
+    every: bool = False,
 ) -> Unpacked:
     """Unpack one layer into ``folder``, which exists; reads ``stream`` to its end.
 
     ``record`` is of the layers below and is updated. ``strict`` refuses, as Invalid, what
-    would put a file in a folder's place or a folder in a file's. Raises UnsafeLayer, Invalid, what
+    would put a file in a folder's place or a folder in a file's; with ``every`` the record has
+    what is root's too. Raises UnsafeLayer, Invalid, what
     ``stream`` raises (IntegrityError at the end of a verified one), and Unsupported
     where the file system cannot mark whiteouts. After an error the state of the folder
     is undefined, but nothing outside it was touched.
@@ -109,7 +76,7 @@ def layer(
     record = record if record is not None else Unpacked()
     tar = decompressed(buffered(stream))
     with closing(Inside(folder)) as inside, reading("the layer"):
-        unpacking = _Layer(inside, record, overlay, strict)
+        unpacking = _Layer(inside, record, overlay, strict, every)
         for entry, content in entries(tar, "the layer"):
             with _blaming(entry.name):
                 unpacking.add(entry, content)
@@ -132,9 +99,11 @@ def root(layout: Layout, image: Image, folder: str | os.PathLike[str]) -> Unpack
 class _Layer:
     """One layer on its way into a folder."""
 
-    def __init__(self, inside: Inside, record: Unpacked, overlay: bool, strict: bool) -> None:
+    def __init__(
+        self, inside: Inside, record: Unpacked, overlay: bool, strict: bool, every: bool
+    ) -> None:
         self._inside, self._record, self._overlay = inside, record, overlay
-        self._strict = strict
+        self._strict, self._every = strict, every
         self._own: set[str] = set()  # real paths from this layer, which its whiteouts spare
         self._folders: dict[str, tuple[int, float]] = {}  # mode and time that they get at last
         self._hidden: list[tuple[str, str]] = []  # for overlay: folder and name, made at last
@@ -311,16 +280,14 @@ class _Layer:
     def _own_up(self, entry: tarfile.TarInfo, real: str) -> None:
         mode = stat.S_IMODE(entry.mode)
         changed = mode != _readable(entry) and not entry.issym()
-        if entry.uid or entry.gid or changed:
+        if entry.uid or entry.gid or changed or self._every:
             self._record.owners[real] = Owner(entry.uid, entry.gid, mode)
         else:
             self._record.owners.pop(real, None)
 
 
 def _readable(entry: tarfile.TarInfo) -> int:
-    """The mode on disk: without setuid and setgid, and so that its owner can copy it."""
-    kept = stat.S_IMODE(entry.mode) & ~_SPECIAL
-    return kept | (0o700 if entry.isdir() else 0o400)
+    return readable(stat.S_IMODE(entry.mode), entry.isdir())
 
 
 def _mode(folder: int, name: str) -> int | None:

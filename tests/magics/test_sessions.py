@@ -7,7 +7,6 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-import needs
 import pytest
 from support import wait_for
 
@@ -463,7 +462,6 @@ def test_a_stopped_session_that_is_kept_is_named(session, shared_kernel, engine,
             engine.remove(one["Id"])
 
 
-@pytest.mark.needs("commit")
 def test_a_session_becomes_an_image(session, shared_kernel, engine, name):
     session("busybox", "echo mine >/made")
     image = f"ipycontainers-test/{name}:1"
@@ -471,8 +469,7 @@ def test_a_session_becomes_an_image(session, shared_kernel, engine, name):
         assert shared_kernel.run(f"%container commit {name} {image}").status == "ok"
         assert shared_kernel.run(f"%%container {image} sh\ncat /made").stdout == "mine\n"
     finally:
-        if needs.has(engine, "commit"):
-            engine.docker.images.remove(image, force=True)
+        engine.docker.images.remove(image, force=True)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from layers import Entry, Made, file, folder, hard_link, link, special, tar
 
 from ipycontainers.errors import ContainerError, IntegrityError, Invalid, UnsafeLayer
 from ipycontainers.oci import Layout, unpack
-from ipycontainers.oci.unpack import Owner, Unpacked
+from ipycontainers.oci.record import Owner, Unpacked
 
 
 @pytest.fixture

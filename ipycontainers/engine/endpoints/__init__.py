@@ -6,8 +6,8 @@
 ContainerErrors, which ``api`` turns into statuses. What may wait for the disk or for a
 process runs in a thread.
 
-Reading order: ``system``, ``images``, ``containers`` (short ones), ``streams`` (attach,
-logs, wait), ``executions``, ``archives``.
+Reading order: ``system``, ``images``, ``transfers`` (archives of images), ``containers`` (short
+ones), ``streams`` (attach, logs, wait), ``executions``, ``archives``.
 
 Knows: Docker's queries and bodies. Does not know: HTTP, sockets of clients.
 """

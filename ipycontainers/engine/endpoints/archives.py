@@ -6,17 +6,15 @@ Knows: Docker's header for a path. Does not know: where a root is; ``files`` doe
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator
-from typing import IO
 
-from ipycontainers.engine import files, wire
+from ipycontainers.engine import files, rootfs, wire
 from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.server import Answer, Chunks, Reply, Request
 from ipycontainers.errors import Invalid
 
+from .transfers import streamed
+
 STATUS = "X-Docker-Container-Path-Stat"
-PIECE = 1 << 18
 
 
 async def changes(engine: Engine, request: Request, name: str) -> Answer:
@@ -44,24 +42,14 @@ async def _status(engine: Engine, request: Request, name: str) -> dict[str, str]
 
 async def get(engine: Engine, request: Request, name: str) -> Answer:
     headers = await _status(engine, request, name)
-    file = tempfile.TemporaryFile(dir=engine.data / "tmp")  # noqa: SIM115  # _pieces closes it
-    try:
-        await asyncio.to_thread(files.get, engine.find(name), _path(request), file)
-    except BaseException:
-        file.close()
-        raise
-    file.seek(0)
-    return Chunks(_pieces(file), "application/x-tar", headers)
-
-
-async def _pieces(file: IO[bytes]) -> AsyncIterator[bytes]:
-    with file:
-        while piece := file.read(PIECE):
-            yield piece
+    record = engine.find(name)
+    root = rootfs.image_root(engine.data, record.image)
+    return Chunks(streamed(files.get(record, _path(request), root)), "application/x-tar", headers)
 
 
 async def put(engine: Engine, request: Request, name: str) -> Answer:
     assert request.file
     record, strict = engine.find(name), request.flag("noOverwriteDirNonDir")
-    await asyncio.to_thread(files.put, record, _path(request), request.file, strict=strict)
+    root = rootfs.image_root(engine.data, record.image)
+    await asyncio.to_thread(files.put, record, _path(request), request.file, root, strict=strict)
     return Reply(200, b"")

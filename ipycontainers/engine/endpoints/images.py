@@ -12,8 +12,10 @@ from fnmatch import fnmatchcase
 from ipycontainers.engine import shapes, wire
 from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.server import Answer, Reply, Request
-from ipycontainers.errors import Conflict, ContainerError, Invalid, NotFound, Unsupported
-from ipycontainers.oci import Image, Reference, archive
+from ipycontainers.errors import Conflict, Invalid, NotFound, Unsupported
+from ipycontainers.oci import Image, Reference
+
+from . import transfers
 
 
 async def listed(engine: Engine, request: Request) -> Answer:
@@ -67,28 +69,6 @@ def _inspect(engine: Engine, name: str) -> wire.Json:
         raise NotFound(f"no such image: {name}: {error.message}") from error
     names = engine.layout.names(image)
     return shapes.image(dict(image.config.raw), str(image.id), names, image.size)
-
-
-async def load(engine: Engine, request: Request) -> Answer:
-    """As dockerd it answers when all is done, with 200 also where it failed."""
-    assert request.file
-    try:
-        names = await asyncio.to_thread(archive.load, request.file, engine.layout)
-    except ContainerError as error:
-        return _progress(wire.failed_line(error.message))
-    except OSError as error:
-        return _progress(wire.failed_line(f"the image cannot be kept: {error.strerror}"))
-    for name in names:
-        engine.events.publish("image", "load", name, {"name": name})
-    return _progress(*(wire.line({"stream": f"{_what(name)}: {name}\n"}) for name in names))
-
-
-def _progress(*lines: bytes) -> Reply:
-    return Reply(200, b"".join(lines), {"Content-Type": "application/json"})
-
-
-def _what(name: str) -> str:
-    return "Loaded image ID" if name.startswith("sha256:") else "Loaded image"
 
 
 async def tag(engine: Engine, request: Request, name: str) -> Answer:
@@ -156,6 +136,8 @@ def _told(
 
 
 async def create(engine: Engine, request: Request) -> Answer:
+    if request.query.get("fromSrc"):
+        return await transfers.import_(engine, request)
     name, tag = request.query.get("fromImage") or "-", request.query.get("tag") or ""
     mark = "" if not tag else "@" if ":" in tag else ":"
     wanted = Reference.parse(f"{name}{mark}{tag}")

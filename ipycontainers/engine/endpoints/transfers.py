@@ -1,0 +1,122 @@
+"""Images that come and go as archives: save, load, import, commit, export.
+
+Knows: Docker's queries, its streams of progress. Does not know: what is in an archive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+
+from ipycontainers.engine import contents, images, rootfs, wire
+from ipycontainers.engine.engine import Engine
+from ipycontainers.engine.server import Answer, Chunks, Reply, Request
+from ipycontainers.errors import ContainerError, EngineError, Invalid
+from ipycontainers.oci import archive
+
+from .containers import _json
+
+PIECE = 1 << 18
+
+
+async def streamed(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces as they are made, in a thread, some at once; ended with the iteration."""
+
+    def some() -> bytes:
+        taken = bytearray()
+        for piece in pieces:
+            taken += piece
+            if len(taken) >= PIECE:
+                break
+        return bytes(taken)
+
+    try:
+        while piece := await asyncio.to_thread(some):
+            yield piece
+    finally:
+        closing = getattr(pieces, "close", None)
+        if closing:
+            await asyncio.to_thread(closing)
+
+
+async def save(engine: Engine, request: Request) -> Answer:
+    return await _save(engine, [value for key, value in request.pairs if key == "names"])
+
+
+async def save_one(engine: Engine, request: Request, name: str) -> Answer:
+    return await _save(engine, [name])
+
+
+async def _save(engine: Engine, names: list[str]) -> Answer:
+    pieces = await asyncio.to_thread(images.archive, engine, names)
+    return Chunks(streamed(pieces), "application/x-tar")
+
+
+async def load(engine: Engine, request: Request) -> Answer:
+    """As dockerd it answers when all is done, with 200 also where it failed."""
+    assert request.file
+    try:
+        names = await asyncio.to_thread(archive.load, request.file, engine.layout)
+    except ContainerError as error:
+        return _progress(wire.failed_line(error.message))
+    except OSError as error:
+        return _progress(wire.failed_line(f"the image cannot be kept: {error.strerror}"))
+    for name in names:
+        images.tell(engine, "load", engine.image_of(name), name)
+    return _progress(*(wire.line({"stream": f"{_what(name)}: {name}\n"}) for name in names))
+
+
+def _progress(*lines: bytes) -> Chunks:
+    """In chunks, without which docker-py takes several objects for a broken one."""
+    return Chunks(streamed(iter(lines)))
+
+
+def _what(name: str) -> str:
+    return "Loaded image ID" if name.startswith("sha256:") else "Loaded image"
+
+
+async def import_(engine: Engine, request: Request) -> Answer:
+    """POST /images/create with fromSrc, of which ``-`` is the body."""
+    assert request.file
+    wanted = images.Wanted(
+        _name(request),
+        comment=request.query.get("message", "") or "Imported from -",
+        changes=_changes(request),
+    )
+    image = await asyncio.to_thread(images.import_, engine, request.file, wanted)
+    return _progress(wire.line({"status": str(image.id)}))
+
+
+async def commit(engine: Engine, request: Request) -> Answer:
+    record = engine.find(request.query.get("container", ""))
+    wanted = images.Wanted(
+        _name(request),
+        comment=request.query.get("comment", ""),
+        author=request.query.get("author", ""),
+        changes=_changes(request),
+        config=_config(_json(request)),
+    )
+    image = await asyncio.to_thread(images.commit, engine, record, wanted)
+    return Reply(201, {"Id": str(image.id)})
+
+
+def _config(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if value}
+
+
+def _name(request: Request) -> Any:
+    try:
+        return images.named(request.query.get("repo", ""), request.query.get("tag", ""))
+    except Invalid as error:  # dockerd's status
+        raise EngineError(error.message) from error
+
+
+def _changes(request: Request) -> list[str]:
+    return [value for key, value in request.pairs if key == "changes"]
+
+
+async def export(engine: Engine, request: Request, name: str) -> Answer:
+    record = engine.find(name)
+    root = rootfs.image_root(engine.data, record.image)
+    return Chunks(streamed(contents.export(record, root)), "application/octet-stream")

@@ -1,0 +1,194 @@
+"""The verbs on images: find for saving, commit, import, tag, remove, prune.
+
+Knows: the layout, records, events. Does not know: HTTP; the loop's thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from ipycontainers.errors import Invalid, NotFound
+from ipycontainers.oci import Image, Reference, assembly
+from ipycontainers.oci.blob import buffered, decompressed, drain, reading
+from ipycontainers.oci.descriptor import Descriptor
+from ipycontainers.oci.entries import entries
+from ipycontainers.oci.save import save
+
+from . import contents, instructions, rootfs, wire
+from .engine import Engine
+from .record import Record
+
+MAKER = "ipycontainers"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a new image is to be called and to say."""
+
+    name: Reference | None = None
+    comment: str = ""
+    author: str = ""
+    changes: Sequence[str] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def named(repository: str, tag: str) -> Reference | None:
+    """The name of a new image; None without a repository. Invalid for what is none."""
+    if not repository:
+        return None
+    reference = Reference.parse(f"{repository}:{tag}" if tag else repository)
+    if reference.digest is not None:
+        raise Invalid("cannot use digest reference")
+    return reference
+
+
+def tell(engine: Engine, action: str, image: Image, name: str = "") -> None:
+    """An event of the image, with its labels, as dockerd's."""
+    attributes = {**image.config.labels, "name": name or str(image.id)}
+    engine.events.publish("image", action, str(image.id), attributes)
+
+
+def find(engine: Engine, name: str) -> Image:
+    """NotFound, in dockerd's words, also for what can be no name."""
+    try:
+        return engine.image_of(name)
+    except Invalid as error:
+        raise NotFound(f"no such image: {name}: {error.message}") from error
+
+
+# --- out -----------------------------------------------------------------------------------------
+
+
+def archive(engine: Engine, names: Iterable[str]) -> Iterator[bytes]:
+    """The archive of these images; whatever is missing is raised before there is a piece of it.
+
+    A name without a tag means all tags that the repository has here.
+    """
+    chosen: dict[str, tuple[Image, list[str]]] = {}
+    for name in names:
+        for image, called in _meant(engine, name):
+            known = chosen.setdefault(str(image.id), (image, []))[1]
+            known += [one for one in called if one not in known]
+    for image, _ in chosen.values():
+        engine.layout.whole(image.manifest)
+    for image, _ in chosen.values():
+        tell(engine, "save", image)
+    return save(engine.layout, list(chosen.values()))
+
+
+def _meant(engine: Engine, name: str) -> list[tuple[Image, list[str]]]:
+    last = name.rpartition("/")[2]
+    if ":" not in last and "@" not in last:
+        try:
+            familiar = Reference.parse(name).familiar_name
+        except Invalid:
+            familiar = ""
+        found = [
+            (image, [one for one in called if one.rpartition(":")[0] == familiar])
+            for called, image in engine.layout.images()
+        ]
+        if meant := [(image, called) for image, called in found if called]:
+            return meant
+    image = find(engine, name)
+    names = engine.layout.names(image)
+    try:
+        called = [one for one in names if one == str(Reference.parse(name))]
+    except Invalid:
+        called = []
+    return [(image, called)]
+
+
+# --- in ------------------------------------------------------------------------------------------
+
+
+def commit(engine: Engine, record: Record, wanted: Wanted) -> Image:
+    """A new image of the container's files and Config. NotFound, Invalid, Conflict."""
+    of_container = dict(record.config)
+    config = instructions.apply(wanted.config, wanted.changes) if wanted.config else None
+    config = merged(config or {}, of_container)
+    if not wanted.config:
+        config = instructions.apply(config, wanted.changes)
+    with engine.layout.hold():
+        base = engine.layout.resolve(record.image)
+        root = rootfs.image_root(engine.data, record.image)
+        layer = assembly.put_layer(engine.layout, contents.layer(record, root))
+        told = {"container": record.id, "container_config": of_container}
+        created_by = " ".join(of_container.get("Cmd") or ())
+        image = _keep(engine, base, layer, wanted, {**told, "config": config}, created_by)
+    if wanted.name:
+        tell(engine, "tag", image, str(wanted.name))
+    attributes = {
+        **record.attributes,
+        "comment": wanted.comment,
+        "imageID": str(image.id),
+        "imageRef": str(wanted.name or ""),
+    }
+    engine.events.publish("container", "commit", record.id, attributes)
+    return image
+
+
+def import_(engine: Engine, source: IO[bytes], wanted: Wanted) -> Image:
+    """A new image of one layer, a tar that may be compressed. Invalid for what is none."""
+    config = instructions.apply({}, wanted.changes)
+    with engine.layout.hold():
+        layer = _imported(engine, source)
+        image = _keep(engine, None, layer, wanted, {"config": config, "container_config": {}}, "")
+    if wanted.name:
+        tell(engine, "tag", image, str(wanted.name))
+    tell(engine, "import", image)
+    return image
+
+
+def _imported(engine: Engine, source: IO[bytes]) -> Descriptor:
+    with reading("the archive"), closing(decompressed(buffered(source))) as plain:
+        stored = engine.layout.put(plain, media_type="application/vnd.oci.image.layer.v1.tar")
+        if stored.size == 0:
+            raise Invalid("the archive is empty")
+        with engine.layout.open_blob(stored.digest) as tar:
+            for _ in entries(tar, "the archive"):
+                pass
+            drain(tar)
+    return stored
+
+
+def _keep(
+    engine: Engine,
+    base: Image | None,
+    layer: Descriptor | None,
+    wanted: Wanted,
+    fields: Mapping[str, object],
+    created_by: str,
+) -> Image:
+    now = wire.time_text(time.time())
+    step = {"created": now, "created_by": created_by}
+    step |= {"author": wanted.author} if wanted.author else {}
+    step |= {"comment": wanted.comment} if wanted.comment else {}
+    said = {
+        "created": now,
+        "author": wanted.author,
+        "comment": wanted.comment,
+        "docker_version": MAKER,
+    }
+    manifest = assembly.assemble(engine.layout, base, layer, {**said, **fields}, step)
+    if wanted.name:
+        return engine.layout.tag(wanted.name, manifest)
+    return engine.layout.add(manifest)
+
+
+def merged(own: Mapping[str, Any], of_container: Mapping[str, Any]) -> dict[str, Any]:
+    """A Config of a commit: what was given goes before the container's, as in dockerd's merge."""
+    made = {**of_container, **{key: value for key, value in own.items() if value}}
+    for key in ("Labels", "Volumes", "ExposedPorts"):
+        if both := {**(of_container.get(key) or {}), **(own.get(key) or {})}:
+            made[key] = both
+    if own.get("Env"):
+        names = {word.partition("=")[0] for word in own["Env"]}
+        rest = [w for w in of_container.get("Env") or () if w.partition("=")[0] not in names]
+        made["Env"] = [*own["Env"], *rest]
+    if own.get("Entrypoint") and not own.get("Cmd"):
+        made["Cmd"] = None
+    return made
