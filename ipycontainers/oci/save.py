@@ -19,7 +19,8 @@ from . import descriptor as kinds
 from .blob import PIECE
 from .descriptor import Descriptor, Digest
 from .image import Image
-from .layout import NAME, Layout
+from .layout import Layout
+from .origins import NAME
 from .pack import END, header
 from .reference import Reference
 
