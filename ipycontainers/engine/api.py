@@ -20,7 +20,17 @@ import ipycontainers
 from ipycontainers import errors
 
 from . import wire
-from .endpoints import archives, containers, executions, images, streams, system, transfers, volumes
+from .endpoints import (
+    archives,
+    containers,
+    executions,
+    images,
+    statistics,
+    streams,
+    system,
+    transfers,
+    volumes,
+)
 from .engine import Engine
 from .server import Answer, Reply, Request
 
@@ -90,6 +100,9 @@ ROUTES = (
     Route("POST", "/containers/{}/attach", streams.attach),
     Route("GET", "/containers/{}/logs", streams.logs),
     Route("POST", "/containers/{}/wait", streams.wait),
+    Route("GET", "/containers/{}/top", statistics.top),
+    Route("GET", "/containers/{}/stats", statistics.stats),
+    Route("POST", "/containers/{}/update", containers.update),
     Route("GET", "/containers/{}/changes", archives.changes),
     Route("GET", "/containers/{}/export", transfers.export),
     Route("HEAD", "/containers/{}/archive", archives.status),

@@ -185,6 +185,28 @@ class Engine:
             return changes.of_layers(record.directory / "upper", made.layers, own)
         return changes.of_copy(made.root, rootfs.image_root(self.data, record.image), own)
 
+    def update(self, record: Record, given: Mapping[str, Any]) -> list[str]:
+        """Limits and the restart policy, as far as they are named; what of it will not be so.
+
+        Raises Invalid, and Conflict for a policy of what is to go by itself.
+        """
+        asked = {key: value for key, value in given.items() if value and key in shapes.HOST_CONFIG}
+        again = asked.get("RestartPolicy") or {}
+        if again.get("Name") and record.host_config.get("AutoRemove"):
+            raise Conflict(
+                "Restart policy cannot be updated because AutoRemove is enabled for the container"
+            )
+        if not again.get("Name"):
+            asked.pop("RestartPolicy", None)
+        validity.check({}, {**record.host_config, **asked})
+        with record.lock:
+            if record.is_going:
+                raise NotFound(f"No such container: {record.id}")
+            record.change(host_config={**record.host_config, **asked})
+        self.running.publish(record, "update")
+        launcher = self.launcher
+        return list(creation.warnings({}, asked, launcher.isolates, launcher.name))
+
     def rename(self, record: Record, name: str) -> None:
         """Raises Conflict, Invalid."""
         old = self._book.rename(record, name)

@@ -164,6 +164,12 @@ async def rename(engine: Engine, request: Request, name: str) -> Answer:
     return Reply(204)
 
 
+async def update(engine: Engine, request: Request, name: str) -> Answer:
+    record = engine.find(name)
+    warnings = await asyncio.to_thread(engine.update, record, _json(request))
+    return Reply(200, {"Warnings": warnings or None})
+
+
 async def prune(engine: Engine, request: Request) -> Answer:
     wanted = filters_of(request, ("label", "until"))
     gone = await asyncio.to_thread(engine.prune, wanted.get("label", []))
