@@ -6,6 +6,7 @@
 #                   ordinary user
 #   make test-all   the tests, binder-check, all tests that need an engine on our own with each
 #                   launcher, and on each of ENGINES="unix://… tcp://…"; as an ordinary user
+#   make conformance    docker-py's own tests on dockerd and on our engine; as root
 #   make check      ruff, mypy --strict, make test
 #   make bench      measure the figures of the README
 #   make notebooks  run the notebooks and compare their outputs
@@ -18,13 +19,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 LAB_ARGS ?=
 PYTEST_ARGS ?=
+CONFORMANCE_ARGS ?=
 ENGINES ?=
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # Those of the notebooks.
 IMAGES := busybox python:3-slim
 NBVAL_CFG := $(wildcard notebooks/nbval.cfg)
 
-.PHONY: lab test smoke test-all check lint bench binder-check notebooks format clean
+.PHONY: lab test smoke test-all conformance check lint bench binder-check notebooks format clean
 .DEFAULT_GOAL := lab
 
 # $(1): pytest's -m, $(2): where
@@ -54,6 +56,11 @@ test-all: test
 	set -e; for engine in $(ENGINES); do \
 	    IPYCONTAINERS_TEST_ENGINE=$$engine $(BIN)/python -m pytest \
 	        -m "engine and not podman" $(PYTEST_ARGS) tests/magics tests/watchdog; done
+
+# CONFORMANCE_ARGS="--engine ptrace --area exec" runs a part and judges nothing.
+conformance: $(VENV)/.test
+	$(if $(CONFORMANCE_ARGS),cd tests && $(abspath $(BIN))/python -m conformance $(CONFORMANCE_ARGS),\
+	    $(BIN)/python -m pytest -s -m conformance $(PYTEST_ARGS) tests/conformance)
 
 check: lint test
 

@@ -119,7 +119,7 @@ def _write_archive(archive: IO[bytes], name: str, recipe: Recipe) -> None:
         for block in iter(lambda: stream.read(1 << 20), b""):
             digest.update(block)
     config = {
-        "architecture": _architecture(),
+        "architecture": architecture(),
         "os": "linux",
         "created": "2025-01-01T00:00:00Z",
         "config": {
@@ -134,17 +134,17 @@ def _write_archive(archive: IO[bytes], name: str, recipe: Recipe) -> None:
     config_name = hashlib.sha256(blob).hexdigest() + ".json"
     manifest = [{"Config": config_name, "RepoTags": [name], "Layers": ["layer.tar"]}]
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        _add(tar, config_name, blob)
-        _add(tar, "manifest.json", json.dumps(manifest).encode())
+        add(tar, config_name, blob)
+        add(tar, "manifest.json", json.dumps(manifest).encode())
         tar.add(layer, "layer.tar")
 
 
-def _architecture() -> str:
+def architecture() -> str:
     machine = os.uname().machine
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
 
 
-def _add(tar: tarfile.TarFile, name: str, content: bytes = b"", **fields: Any) -> None:
+def add(tar: tarfile.TarFile, name: str, content: bytes = b"", **fields: Any) -> None:
     entry = tarfile.TarInfo(name)
     entry.size = len(content)
     entry.mode = 0o644
@@ -198,7 +198,7 @@ def _busybox_program() -> bytes:
     return content
 
 
-def _busybox_layer() -> Path:
+def busybox_layer() -> Path:
     with _cached(f"busybox-{RECIPE}.tar") as (final, partial):
         if partial:
             program = _busybox_program()
@@ -207,14 +207,14 @@ def _busybox_layer() -> Path:
             )
             with tarfile.open(partial, "w") as tar:
                 for folder in ("bin", "dev", "etc", "proc", "root", "sys", "usr", "usr/bin"):
-                    _add(tar, folder, type=tarfile.DIRTYPE, mode=0o755)
-                _add(tar, "tmp", type=tarfile.DIRTYPE, mode=0o1777)
-                _add(tar, "bin/busybox", program, mode=0o755)
+                    add(tar, folder, type=tarfile.DIRTYPE, mode=0o755)
+                add(tar, "tmp", type=tarfile.DIRTYPE, mode=0o1777)
+                add(tar, "bin/busybox", program, mode=0o755)
                 for applet in sorted(set(listed.stdout.split()) - {"busybox"}):
-                    _add(tar, f"bin/{applet}", type=tarfile.SYMTYPE, linkname="busybox")
-                _add(tar, "usr/bin/env", type=tarfile.SYMTYPE, linkname="../../bin/env")
+                    add(tar, f"bin/{applet}", type=tarfile.SYMTYPE, linkname="busybox")
+                add(tar, "usr/bin/env", type=tarfile.SYMTYPE, linkname="../../bin/env")
                 for name, text in ETC.items():
-                    _add(tar, name, text.encode())
+                    add(tar, name, text.encode())
     return final
 
 
@@ -222,8 +222,8 @@ def _noshell_layer() -> Path:
     with _cached(f"noshell-{RECIPE}.tar") as (final, partial):
         if partial:
             with tarfile.open(partial, "w") as tar:
-                _add(tar, "bin", type=tarfile.DIRTYPE, mode=0o755)
-                _add(tar, "bin/awk", _busybox_program(), mode=0o755)
+                add(tar, "bin", type=tarfile.DIRTYPE, mode=0o755)
+                add(tar, "bin/awk", _busybox_program(), mode=0o755)
     return final
 
 
@@ -282,8 +282,8 @@ def _mirror() -> list[str]:
 SHELL_ENV = {"PATH": PATH}
 PYTHON_ENV = {"PATH": PATH, "LANG": "C.UTF-8", "PYTHON_VERSION": "3.11.2"}
 RECIPES = {
-    "busybox": Recipe(_busybox_layer, ("sh",), SHELL_ENV),
-    "alpine": Recipe(_busybox_layer, ("/bin/sh",), SHELL_ENV),
+    "busybox": Recipe(busybox_layer, ("sh",), SHELL_ENV),
+    "alpine": Recipe(busybox_layer, ("/bin/sh",), SHELL_ENV),
     "noshell": Recipe(_noshell_layer, ("/bin/awk",), SHELL_ENV),
     "debian": Recipe(_debian_layer, ("bash",), SHELL_ENV),
     "python": Recipe(_python_layer, ("python3",), PYTHON_ENV),

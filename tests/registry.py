@@ -71,10 +71,11 @@ class Registry:
             time.sleep(0.05)
         raise AssertionError("the registry did not start")
 
-    def push(self, name: str, layers: Sequence[bytes]) -> None:
-        """Store an image, oldest layer first, under the tag latest."""
+    def push(self, name: str, layers: Sequence[bytes], tag: str = "latest", **more: object) -> None:
+        """Store an image, oldest layer first; ``more`` goes into its configuration."""
         machine = os.uname().machine
         image = {
+            **more,
             "architecture": ARCHITECTURES.get(machine, machine),
             "os": "linux",
             "rootfs": {"type": "layers", "diff_ids": [_digest(layer) for layer in layers]},
@@ -86,7 +87,7 @@ class Registry:
             "config": self._put(name, config, CONFIG),
             "layers": [self._put(name, layer, LAYER) for layer in layers],
         }
-        address = f"http://127.0.0.1:{self.port}/v2/{name}/manifests/latest"
+        address = f"http://127.0.0.1:{self.port}/v2/{name}/manifests/{tag}"
         self._ask("PUT", address, json.dumps(manifest).encode(), MANIFEST)
 
     def _put(self, name: str, blob: bytes, kind: str) -> dict[str, object]:
