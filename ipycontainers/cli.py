@@ -94,7 +94,7 @@ def _add_image(verbs: Verbs) -> None:
     made.add_argument("--name", default="host", help="of the image (default: host)")
     made.add_argument("--cmd", default="", help="what a container runs when no command is given")
     made.set_defaults(verb=_image_from_host)
-    what = "where cells run on our own engine, make the images that it lacks, as it cannot pull"
+    what = "where cells run on our own engine, make the images that it lacks, without a registry"
     stand_in = actions.add_parser("stand-in", help=what, description=what)
     stand_in.add_argument("names", nargs="+", metavar="NAME", help="busybox, python, with a tag")
     stand_in.set_defaults(verb=_image_stand_in)

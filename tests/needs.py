@@ -34,7 +34,6 @@ LACKING = {
     "limits": rf"--(memory|cpus|pids-limit) is ignored: {LAUNCHER} set limits",
     "ports": r"-[pP] \(the container has the host's network\) is ignored by this engine",
     "networks": r"network \S+ not found: this engine has none, host and default",
-    "pull": r"this engine cannot pull",
 }
 REFUSALS = PROTECTIONS | LACKING
 

@@ -43,6 +43,7 @@ OWNERS = {  # a foreign library → the only parts that import it
     "IPython": {"", "course", "magics", "widgets"},
     "nh3": {"sessions"},
     "requests": {"client"},
+    "urllib3": {"engine"},
     "zstandard": {"oci"},
 }
 WIDGET_USERS = {"course", "magics", "widgets"}

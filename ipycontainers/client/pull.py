@@ -34,7 +34,6 @@ DENIED = re.compile(
     r"no basic auth credentials|denied",
     re.IGNORECASE,
 )
-OWN = re.compile(r"this engine cannot pull")
 PLATFORM = re.compile(r"no matching manifest|does not match the specified platform", re.IGNORECASE)
 NO_NAME = re.compile(
     r"invalid reference format|invalid tag format|must be lowercase|cannot contain a scheme"
@@ -88,12 +87,6 @@ def follow(
 def failure(explanation: str, reference: str, status: int = 500) -> errors.ContainerError:
     """NotFound (also for a platform), Unauthorized, or EngineError with the engine's text."""
     full, text = full_name(reference), one_line(explanation)
-    if OWN.search(text):
-        return errors.Unsupported(
-            f"there is no image {with_tag(reference)} here, and this engine cannot pull",
-            "make one of this machine's programs: "
-            f"ipycontainers image from-host bash coreutils --name {with_tag(reference)}",
-        )
     if PLATFORM.search(text):
         return errors.NotFound(
             f"{full}: {text}", "ask for another one with --platform, e.g. linux/amd64"
@@ -134,7 +127,9 @@ def naming(reference: str) -> Iterator[None]:
                 f"the image {with_tag(reference)} that is here is for {found['here']}",
                 "--pull missing, the default, fetches it for the other --platform",
             ) from error
-        if isinstance(error, errors.NotFound) and ABSENT.search(error.message):
+        # With a hint it is ``failure``'s already, of a registry and not of this engine.
+        is_here = isinstance(error, errors.NotFound) and not error.hint
+        if is_here and ABSENT.search(error.message):
             raise errors.NotFound(
                 f"there is no image {with_tag(reference)} here",
                 "--pull missing, the default, fetches it",

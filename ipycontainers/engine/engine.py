@@ -36,7 +36,9 @@ from .execs import Execs
 from .folders import Folders
 from .launch import Launcher
 from .record import Record
+from .registry.transfers import Transfers
 from .running import Running
+from .unpacking import Unpacking
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +54,8 @@ class Engine:
         self.launcher = launcher
         self.events = Events()
         self.execs = Execs(self.events)
+        self.unpacking = Unpacking()
+        self.transfers = Transfers()
         self.folders = Folders(data, layout, launcher)
         self.running = Running(self.folders, nursery, self.events, self._remove_itself)
         self._book = Book()
@@ -133,7 +137,9 @@ class Engine:
 
     def tidy(self) -> None:
         """Removes unpacked layers and roots that nobody needs any more."""
-        with self._book.lock:
+        with self.unpacking.tidying() as alone, self._book.lock:
+            if not alone:
+                return  # layers of an image that is not there yet
             try:
                 bundles = [files.bundle(record) for record in self._book.records()]
             except OSError:

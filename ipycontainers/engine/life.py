@@ -115,6 +115,7 @@ class _Service:
             await self._wait_for_the_end(over)
         finally:
             self._server.close()
+            self._engine.transfers.close()
             for task in self._watches:
                 task.cancel()
         logger.info("left")

@@ -29,10 +29,12 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ipycontainers.errors import EngineError, Invalid
 from ipycontainers.oci import Image, Layer, Layout, unpack
+from ipycontainers.oci.blob import drain, reading
 from ipycontainers.oci.inside import Inside
 
 from . import ownership, syscalls, users
@@ -129,6 +131,33 @@ def fill(bundle: Bundle, volume: Path, target: str) -> None:
         shutil.copystat(folder, volume)
 
 
+def keep_layer(
+    layout: Layout, layer: Layer, data: Path, passed: Callable[[int], object] | None = None
+) -> None:
+    """Unpack a layer for overlayfs, so that the first container need not; its diff id is verified
+    in the same pass. ``passed`` hears of each piece; what it raises ends all. As ``unpack.layer``.
+    """
+    _layer(layout, layer, data, passed, verify=True)
+
+
+def keep_root(
+    layout: Layout,
+    image: Image,
+    data: Path,
+    passed: Callable[[Layer, int], object] | None = None,
+) -> None:
+    """The same of all layers at once, for launchers that copy the root."""
+    _merged(layout, image, data, passed, verify=True)
+
+
+def verify_layer(
+    layout: Layout, layer: Layer, passed: Callable[[int], object] | None = None
+) -> None:
+    """Read a layer to its end; IntegrityError when its tar is not what the image says."""
+    with reading("the layer"), layout.open_layer(layer, passed) as stream:
+        drain(stream)
+
+
 def sweep(data: Path, layout: Layout, bundles: Iterable[Bundle]) -> list[Path]:
     """Puts aside what neither an image nor a container needs, and what a killed engine was
     making; the folders to be removed. Nothing may be prepared meanwhile."""
@@ -185,21 +214,50 @@ def _short(digest: str) -> str:
     return digest.partition(":")[2][:12]
 
 
-def _layer(layout: Layout, layer: Layer, data: Path) -> Path:
+def _layer(
+    layout: Layout,
+    layer: Layer,
+    data: Path,
+    passed: Callable[[int], object] | None = None,
+    *,
+    verify: bool = False,
+) -> Path:
+    """``verify``: also where it is there already, perhaps from other bytes."""
+    made = False
+
     def make(folder: Path) -> None:
-        with layout.open_layer(layer) as stream:
+        nonlocal made
+        with layout.open_layer(layer, passed) as stream:
             ownership.keep(place, unpack.layer(stream, folder, overlay=True))
+        made = True
 
     place = data / "layers" / _short(str(layer.diff_id))
-    return _once(place, make)
+    _once(place, make)
+    if verify and not made:
+        verify_layer(layout, layer, passed)
+    return place
 
 
-def _merged(layout: Layout, image: Image, data: Path) -> Path:
+def _merged(
+    layout: Layout,
+    image: Image,
+    data: Path,
+    passed: Callable[[Layer, int], object] | None = None,
+    *,
+    verify: bool = False,
+) -> Path:
+    made = False
+
     def make(folder: Path) -> None:
-        ownership.keep(place, unpack.root(layout, image, folder))
+        nonlocal made
+        ownership.keep(place, unpack.root(layout, image, folder, passed))
+        made = True
 
     place = image_root(data, str(image.id))
-    return _once(place, make)
+    _once(place, make)
+    for layer in image.layers if verify and not made else ():
+        verify_layer(layout, layer, partial(passed, layer) if passed else None)
+    return place
 
 
 def _init(data: Path) -> Path:

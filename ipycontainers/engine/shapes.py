@@ -68,13 +68,19 @@ _CONFIG: Json = {
 }
 
 
-def image(raw: Mapping[str, Any], image_id: str, names: Sequence[str], size: int) -> Json:
+def image(
+    raw: Mapping[str, Any],
+    image_id: str,
+    names: Sequence[str],
+    size: int,
+    origins: Sequence[str] = (),
+) -> Json:
     """``raw`` is the image's configuration as it was read."""
     config = {**_CONFIG, **(raw.get("config") or {})}
     return {
         "Id": image_id,
         "RepoTags": list(names),
-        "RepoDigests": [],
+        "RepoDigests": list(origins),
         "Parent": "",
         "Comment": raw.get("comment", ""),
         "Created": raw.get("created") or ZERO_TIME,
@@ -94,15 +100,23 @@ def image(raw: Mapping[str, Any], image_id: str, names: Sequence[str], size: int
     }
 
 
-def image_summary(raw: Mapping[str, Any], image_id: str, names: Sequence[str], size: int) -> Json:
+def image_summary(
+    raw: Mapping[str, Any],
+    image_id: str,
+    names: Sequence[str],
+    size: int,
+    origins: Sequence[str] = (),
+) -> Json:
+    """An image without any name has Docker's two names for that."""
+    is_nameless = not names and not origins
     return {
         "Containers": -1,
         "Created": seconds_of(raw.get("created") or ZERO_TIME),
         "Id": image_id,
         "Labels": (raw.get("config") or {}).get("Labels"),
         "ParentId": "",
-        "RepoDigests": None,
-        "RepoTags": list(names) or ["<none>:<none>"],
+        "RepoDigests": ["<none>@<none>"] if is_nameless else list(origins) or None,
+        "RepoTags": ["<none>:<none>"] if is_nameless else list(names) or None,
         "SharedSize": -1,
         "Size": size,
         "VirtualSize": size,

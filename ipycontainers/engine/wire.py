@@ -68,12 +68,43 @@ def failed_line(message: str) -> bytes:
     return line({"errorDetail": {"message": message}, "error": message})
 
 
+def progress_line(status: str, id: str, current: int | None, total: int | None) -> bytes:  # noqa: A002
+    """One object of a pull or push about a layer; the text in it is for who prints it as it is.
+
+    >>> progress_line("Downloading", "ab", 3679, 10240)[82:131]
+    b'[=================>                              '
+    """
+    told: Json = {"status": status, "progressDetail": {}}
+    if current is not None:
+        told["progressDetail"] = {"current": current}
+        told["progress"] = f"{size_text(current):>8}"
+        if total:
+            told["progressDetail"]["total"] = total
+            done = min(current * 100 // total // 2, 50)
+            told["progress"] = f"[{'=' * done}>{' ' * (50 - done)}] {size_text(current):>8}"
+            if current <= total:
+                told["progress"] += f"/{size_text(total)}"
+    return line({**told, "id": id})
+
+
 # --- small values --------------------------------------------------------------------------------
 
 
 def flag(text: str) -> bool:
     """A truth value in a query, by the rules of dockerd's BoolValue."""
     return text.strip().lower() not in ("", "0", "no", "false", "none")
+
+
+def size_text(size: float) -> str:
+    """
+    >>> size_text(3679), size_text(10240), size_text(36450), size_text(12)
+    ('3.679kB', '10.24kB', '36.45kB', '12B')
+    """
+    for unit in ("B", "kB", "MB", "GB", "TB", "PB"):
+        if size < 1000 or unit == "PB":
+            break
+        size /= 1000
+    return f"{size:.4g}{unit}"
 
 
 def time_text(seconds: float | None) -> str:

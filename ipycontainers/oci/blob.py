@@ -18,7 +18,7 @@ import io
 import lzma
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Protocol, cast
 
@@ -107,6 +107,25 @@ class Joined:
         closing = getattr(self._pieces, "close", None)
         if closing:
             closing()
+
+
+class _Counted(_Raw):
+    def __init__(self, source: Readable, passed: Callable[[int], object]) -> None:
+        super().__init__(source)
+        self._passed = passed
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        count = super().readinto(buffer)
+        self._passed(count)
+        return count
+
+
+def counted(source: Readable, passed: Callable[[int], object]) -> io.BufferedReader:
+    """The same bytes; ``passed`` is called with the number of each piece, in the reader's thread.
+
+    What it raises ends the reading.
+    """
+    return io.BufferedReader(_Counted(source, passed), PIECE)
 
 
 def drain(source: Readable) -> None:

@@ -28,7 +28,7 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +36,7 @@ from pathlib import Path
 from ipycontainers.errors import IntegrityError, Invalid, NotFound
 
 from . import descriptor as kinds
-from .blob import PIECE, Readable, decompressed, verified
+from .blob import PIECE, Readable, counted, decompressed, verified
 from .descriptor import Descriptor, Digest
 from .image import Image, Layer
 from .origins import NAME, origins, without_origins
@@ -133,9 +133,15 @@ class Layout:
             raise Invalid(f"{digest} is stored as something else than a file")
         return verified(file, digest, size)
 
-    def open_layer(self, layer: Layer) -> io.BufferedReader:
-        """The tar of a layer, decompressed; at its end both its digests have been verified."""
+    def open_layer(
+        self, layer: Layer, passed: Callable[[int], object] | None = None
+    ) -> io.BufferedReader:
+        """The tar of a layer, decompressed; at its end both its digests have been verified.
+
+        ``passed`` hears of each piece of the stored bytes.
+        """
         stored = self.open_blob(layer.descriptor.digest, layer.descriptor.size)
+        stored = counted(stored, passed) if passed else stored
         try:
             return verified(decompressed(stored), layer.diff_id)
         except BaseException:

@@ -2,7 +2,7 @@
 
     image = stand_in.ensure(layout, "python:3-slim")
 
-For an engine that cannot pull: what a first notebook does with ``busybox`` and ``python``
+For where no registry can be reached: what a first notebook does with ``busybox`` and ``python``
 works with them too. They are not the images of those names on Docker Hub, and a label in
 their config says so.
 

@@ -88,6 +88,10 @@ class Partial:
         self._hash, self.size = hashlib.sha256(), 0
 
     @property
+    def name(self) -> str:
+        return str(self._path)
+
+    @property
     def is_whole(self) -> bool:
         return self.size == self._descriptor.size
 

@@ -24,8 +24,9 @@ import os
 import shutil
 import stat
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -33,7 +34,7 @@ from ipycontainers.errors import Invalid, UnsafeLayer, Unsupported
 
 from .blob import PIECE, Readable, buffered, decompressed, drain, reading
 from .entries import entries
-from .image import Image
+from .image import Image, Layer
 from .inside import Inside
 from .layout import Layout
 from .record import Owner, Unpacked, readable
@@ -85,13 +86,22 @@ def layer(
     return record
 
 
-def root(layout: Layout, image: Image, folder: str | os.PathLike[str]) -> Unpacked:
-    """Merge all layers of an image into ``folder``, made if need be; as ``layer`` otherwise."""
+def root(
+    layout: Layout,
+    image: Image,
+    folder: str | os.PathLike[str],
+    passed: Callable[[Layer, int], object] | None = None,
+) -> Unpacked:
+    """Merge all layers of an image into ``folder``, made if need be; as ``layer`` otherwise.
+
+    ``passed`` hears of each piece of a layer's stored bytes.
+    """
     target, record = Path(folder), Unpacked()
     target.mkdir(parents=True, exist_ok=True)
     target.chmod(0o755)
     for part in image.layers:
-        with layout.open_layer(part) as stream:
+        heard = partial(passed, part) if passed else None
+        with layout.open_layer(part, heard) as stream:
             layer(stream, folder, overlay=False, record=record)
     return record
 

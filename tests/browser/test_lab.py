@@ -130,7 +130,6 @@ def saved_outputs(root: Path, notebook: Notebook) -> list[Any]:
     return list(written.cells[1].outputs)
 
 
-@pytest.mark.needs("pull")
 def test_a_pull_shows_its_layers_while_it_lasts_and_leaves_no_trace(
     cells: Callable[..., Notebook], slow_image: str, root: Path
 ) -> None:
@@ -149,7 +148,6 @@ def test_a_pull_shows_its_layers_while_it_lasts_and_leaves_no_trace(
     assert (output.name, output.text) == ("stdout", "begin\n")
 
 
-@pytest.mark.needs("pull")
 def test_a_pull_by_a_line_keeps_what_was_shown_before(
     cells: Callable[..., Notebook], slow_image: str, root: Path
 ) -> None:

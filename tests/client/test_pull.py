@@ -128,7 +128,6 @@ def registry(engine: Connection) -> Iterator[Registry]:
             engine.docker.images.remove(name)
 
 
-@pytest.mark.needs("pull")
 def test_a_pull_reports_each_layer_and_the_image_is_there(
     engine: Connection, registry: Registry
 ) -> None:
@@ -143,7 +142,6 @@ def test_a_pull_reports_each_layer_and_the_image_is_there(
     assert all(0 < progress.current <= progress.total for progress in downloading)
 
 
-@pytest.mark.needs("pull")
 def test_an_interrupt_stops_the_engine_pulling(engine: Connection, registry: Registry) -> None:
     registry.slow.set()
 
@@ -157,7 +155,6 @@ def test_an_interrupt_stops_the_engine_pulling(engine: Connection, registry: Reg
     assert f"{registry.address}/test/image:latest" not in engine.list_images()
 
 
-@pytest.mark.needs("pull")
 def test_a_name_that_the_registry_does_not_know_gets_both_readings(
     engine: Connection, registry: Registry
 ) -> None:
@@ -174,7 +171,6 @@ def test_a_platform_that_the_image_does_not_have(engine: Connection, registry: R
     assert name in caught.value.message
 
 
-@pytest.mark.needs("pull")
 def test_a_registry_that_nobody_runs(engine: Connection) -> None:
     with pytest.raises(errors.EngineError, match="does not reach the registry"):
         engine.pull("127.0.0.1:1/test/image")

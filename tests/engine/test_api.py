@@ -521,11 +521,6 @@ def test_what_is_no_archive_is_told_in_the_stream(docker: Any) -> None:
         docker.images.load(b"no archive")
 
 
-def test_a_pull_says_what_else_there_is(docker: Any) -> None:
-    with pytest.raises(docker_errors.APIError, match="cannot pull nosuch:1 yet"):
-        docker.images.pull("nosuch", tag="1")
-
-
 def test_thirty_that_run_are_removed_at_once(docker: Any, image: str) -> None:
     made = [start(docker, image, "sleep", "60") for _ in range(30)]
     begun = time.monotonic()

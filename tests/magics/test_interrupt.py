@@ -153,7 +153,6 @@ def test_a_second_interrupt_at_any_moment_leaves_nothing(shared_kernel, images, 
     assert shared_kernel.run("print('alive')").stdout == "alive\n"
 
 
-@pytest.mark.needs("pull")
 @pytest.mark.parametrize("words", ["", "sh"])
 def test_an_interrupted_pull_is_one_line(shared_kernel, engine, words):
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -73,12 +73,12 @@ def test_stored_outputs_are_those_of_every_engine(kernel: Kernel, home: Path) ->
     assert (result.stdout, result.stderr) == ("hi\n", "")
 
 
-def test_an_image_that_is_not_here_is_a_line_and_a_way_out(kernel: Kernel) -> None:
-    result = kernel.run("%%container nosuch:1\necho hi")
+def test_a_registry_that_cannot_be_reached_is_a_line_and_a_way_out(kernel: Kernel) -> None:
+    result = kernel.run("%%container localhost:1/nosuch:1\necho hi")
     assert result.error, result.stdout
-    assert result.error.ename == "Unsupported"
-    assert "there is no image nosuch:1 here, and this engine cannot pull" in result.error.evalue
-    assert "ipycontainers image from-host bash coreutils --name nosuch:1" in str(result.error)
+    assert result.error.ename == "EngineError"
+    assert "localhost:1/nosuch:1: the engine does not reach the registry" in result.error.evalue
+    assert "is there a network" in str(result.error)
 
 
 def test_tab_starts_no_engine(kernel: Kernel, home: Path) -> None:

@@ -12,10 +12,8 @@ from fnmatch import fnmatchcase
 from ipycontainers.engine import shapes, wire
 from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.server import Answer, Reply, Request
-from ipycontainers.errors import Conflict, Invalid, NotFound, Unsupported
+from ipycontainers.errors import Conflict, Invalid, NotFound
 from ipycontainers.oci import Image, Reference
-
-from . import transfers
 
 
 async def listed(engine: Engine, request: Request) -> Answer:
@@ -26,7 +24,13 @@ async def listed(engine: Engine, request: Request) -> Answer:
     return Reply(
         200,
         [
-            shapes.image_summary(dict(image.config.raw), str(image.id), names, image.size)
+            shapes.image_summary(
+                dict(image.config.raw),
+                str(image.id),
+                names,
+                image.size,
+                engine.layout.origins(image),
+            )
             for names, image in found
             if _passes(names, image, wanted)
         ],
@@ -68,7 +72,8 @@ def _inspect(engine: Engine, name: str) -> wire.Json:
     except (NotFound, Invalid) as error:
         raise NotFound(f"no such image: {name}: {error.message}") from error
     names = engine.layout.names(image)
-    return shapes.image(dict(image.config.raw), str(image.id), names, image.size)
+    origins = engine.layout.origins(image)
+    return shapes.image(dict(image.config.raw), str(image.id), names, image.size, origins)
 
 
 async def tag(engine: Engine, request: Request, name: str) -> Answer:
@@ -133,16 +138,3 @@ def _told(
         engine.events.publish("image", "delete", str(image.id), {"name": str(image.id)})
         told.append({"Deleted": str(image.id)})
     return told
-
-
-async def create(engine: Engine, request: Request) -> Answer:
-    if request.query.get("fromSrc"):
-        return await transfers.import_(engine, request)
-    name, tag = request.query.get("fromImage") or "-", request.query.get("tag") or ""
-    mark = "" if not tag else "@" if ":" in tag else ":"
-    wanted = Reference.parse(f"{name}{mark}{tag}")
-    raise Unsupported(
-        f"this engine cannot pull {wanted} yet",
-        "load an archive of docker save, or make an image of this machine's programs: "
-        "ipycontainers image from-host bash coreutils",
-    )

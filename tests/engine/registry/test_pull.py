@@ -1,0 +1,110 @@
+"""Pulls by a real engine from a real registry, and from one that is not what it should be."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from docker import errors as docker_errors
+from engine.registry.double import Double, lines
+from images import RECIPES
+from layers import Made, file, sha256, tar
+from registry import Registry, noise
+
+
+@pytest.fixture
+def double() -> Iterator[Double]:
+    with contextlib.closing(Double()) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    with contextlib.closing(Registry(tmp_path_factory.mktemp("registry"))) as made:
+        yield made
+
+
+def address(registry: Registry) -> str:
+    return f"127.0.0.1:{registry.port}"
+
+
+def texts(answer: list[dict[str, Any]]) -> list[str]:
+    return [str(line.get("status", line.get("error"))) for line in answer]
+
+
+# --- what users see ------------------------------------------------------------------------------
+
+
+def test_a_pull_tells_what_dockerds_tells(docker: Any, registry: Registry) -> None:
+    layers = [noise(2000), noise(300_000)]
+    registry.push("test/told", [*layers, layers[0]])
+    name = f"{address(registry)}/test/told"
+    status, answer = lines(docker.api, name)
+    assert status == 200
+    assert answer[0] == {"status": "Pulling from test/told", "id": "latest"}
+    ids = [sha256(layer)[7:19] for layer in layers]
+    told = [(line.get("id"), line["status"]) for line in answer]
+    for one in ids:  # the layer that is named twice is fetched once
+        assert told.count((one, "Pulling fs layer")) == 1
+        assert told.count((one, "Pull complete")) == 1
+        downloads = [
+            line for line in answer if line.get("id") == one and line["status"] == "Downloading"
+        ]
+        assert downloads[-1]["progressDetail"]["current"] > 2000
+        assert downloads[-1]["progress"].startswith("[=====")
+    assert answer[-2]["status"].startswith("Digest: sha256:")
+    assert answer[-1] == {"status": f"Status: Downloaded newer image for {name}:latest"}
+    assert texts(lines(docker.api, name)[1]) == [
+        "Pulling from test/told",
+        answer[-2]["status"],
+        f"Status: Image is up to date for {name}:latest",
+    ]
+
+
+def test_a_pulled_image_runs_and_says_where_it_came_from(docker: Any, registry: Registry) -> None:
+    _push_busybox(registry, "test/busybox")
+    name = f"{address(registry)}/test/busybox"
+    image = docker.images.pull(name, tag="latest")
+    assert docker.containers.run(name, ["echo", "hi"], remove=True) == b"hi\n"
+    (origin,) = image.attrs["RepoDigests"]
+    assert origin.startswith(f"{name}@sha256:")
+    assert docker.api.images(name)[0]["RepoDigests"] == [origin]
+    docker.images.remove(name)
+    by_digest = docker.images.pull(origin)
+    assert (by_digest.id, by_digest.tags) == (image.id, [])
+    assert docker.containers.run(origin, ["echo", "hi"], remove=True) == b"hi\n"
+    docker.images.remove(origin)
+    with pytest.raises(docker_errors.ImageNotFound):
+        docker.images.get(origin)
+
+
+def _push_busybox(registry: Registry, name: str) -> None:
+    registry.push(name, [RECIPES["busybox"].layer().read_bytes()])
+
+
+def test_all_tags(docker: Any, double: Double) -> None:
+    first = double.add("test/many", Made([tar(file("a", b"1"))]), "one")
+    second = double.add("test/many", Made([tar(file("a", b"2"))]), "two")
+    listed = b'{"name": "test/many", "tags": ["one", "two"]}'
+    double.on("/tags/list", lambda handler: handler.send(200, listed, "application/json"))
+    found = docker.images.pull(f"{double.address}/test/many", all_tags=True)
+    assert {image.id for image in found} == {first.id, second.id}
+
+
+def test_what_is_not_there(docker: Any, registry: Registry) -> None:
+    registry.push("test/there", [noise(10)])
+    for name in ("test/there:no", "test/nothing:1"):
+        full = f"{address(registry)}/{name}"
+        status, (answer,) = lines(docker.api, full)
+        expected = f"manifest for {full} not found: manifest unknown: manifest unknown"
+        assert (status, answer["message"]) == (404, expected)
+
+
+def test_a_registry_that_nobody_runs(docker: Any) -> None:
+    status, (answer,) = lines(docker.api, "127.0.0.1:1/x")
+    assert (status, answer["message"]) == (
+        500,
+        'Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused',
+    )
