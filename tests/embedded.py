@@ -33,13 +33,19 @@ class Engine:
     """One data directory, and at most one engine on it at a time."""
 
     def __init__(
-        self, folder: Path, launcher: str, name: str = "data", mounted: Sequence[str] = ()
+        self,
+        folder: Path,
+        launcher: str,
+        name: str = "data",
+        mounted: Sequence[str] = (),
+        before: Sequence[str] = (),
     ) -> None:
         """``mounted`` is a file system, as words for mount, that the engine alone sees at
-        ``data``; root is needed for that."""
+        ``data``; root is needed for that. ``before`` stands in front of the engine's command."""
         self.data = folder / name
         self.socket = (folder if mounted else self.data) / "run" / "engine.sock"
         self._mounted = mounted
+        self._before = before
         self.launcher = launcher
         self.process: subprocess.Popen[bytes] | None = None
         self._log = folder / "log"
@@ -54,6 +60,7 @@ class Engine:
         return [
             *private,
             *(become(USER) if os.getuid() == 0 else []),
+            *self._before,
             *words,
             *("--socket", str(self.socket), "--launcher", self.launcher, *more),
         ]
@@ -114,11 +121,15 @@ class Engine:
 
 @contextlib.contextmanager
 def running(
-    launcher: str, *more: str, name: str = "data", mounted: Sequence[str] = ()
+    launcher: str,
+    *more: str,
+    name: str = "data",
+    mounted: Sequence[str] = (),
+    before: Sequence[str] = (),
 ) -> Iterator[Engine]:
     folder = Path(tempfile.mkdtemp(prefix="ipyc-"))
     give(folder)
-    engine = Engine(folder, launcher, name, mounted)
+    engine = Engine(folder, launcher, name, mounted, before)
     if mounted:
         engine.data.mkdir()
         give(engine.data)

@@ -31,7 +31,7 @@ PROTECTIONS = {
 }
 # What our own engine lacks on each launcher.
 LACKING = {
-    "limits": rf"--(memory|cpus|pids-limit) is ignored: {LAUNCHER} set limits",
+    "limits": r"--(memory|cpus|pids-limit) is ignored: no control group",
     "ports": r"-[pP] \(the container has the host's network\) is ignored by this engine",
     "networks": r"network \S+ not found: this engine has none, host and default",
 }

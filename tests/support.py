@@ -10,6 +10,7 @@ capability (as .ci/run does) the same test fails, so nothing is skipped unseen.
     pypi         pip can install older versions of what we depend on
     proot        PRoot is installed           landlock     the kernel has Landlock with file rules
     values       numpy, pandas, polars and pyarrow are installed
+    uml          user-mode Linux can be booted
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import pytest
 
 CAPABILITIES = frozenset(
     {"docker", "podman", "debootstrap", "sshd", "browser"}
-    | {"user", "pypi", "proot", "skopeo", "landlock", "values"}
+    | {"user", "pypi", "proot", "skopeo", "landlock", "values", "uml"}
 )
 REPOSITORY = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(

@@ -42,6 +42,9 @@ class Command(NamedTuple):
     capabilities: Mapping[bool, frozenset[int]] = _NOTHING  # of root: True
     asked: str = ""  # the container's program as it was named, for messages
     error_prefix: str = ""  # how the launcher's own messages begin
+    cgroup: str = ""  # the folder of the control group that is joined first
+    ulimits: tuple[tuple[int, int, int], ...] = ()  # resource, soft, hard: setrlimit(2)
+    oom_score: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only; ``Command.of`` gives back an equal one, also through JSON."""
@@ -61,6 +64,7 @@ class Command(NamedTuple):
             **{name: tuple(plain[name]) for name in ("argv", "readable", "writable")},
             "descriptors": {int(to): a2b_base64(text) for to, text in files},
             "filter": a2b_base64(plain["filter"]),
+            "ulimits": tuple((kind, soft, hard) for kind, soft, hard in plain["ulimits"]),
             "capabilities": {bool(root): frozenset(held) for root, held in enumerate(rights)},
         }
         return cls(**{**plain, **made})

@@ -52,7 +52,9 @@ class Spec:
 
     ``user`` is ``docker run --user``'s: uid or name, then perhaps ``:`` and gid or name; empty
     is root. ``home`` is that user's, for when ``env`` has no HOME. ``log`` says whether output
-    is kept in ``output.log``. ``network`` "default" is the host's for the time being.
+    is kept in ``output.log``. ``network`` "default" is the host's for the time being. Each of
+    ``ulimits`` is resource, soft and hard, as for setrlimit; ``shared`` the namespaces that are
+    the host's, of ipc pid uts cgroup; ``hosts`` are ``NAME:ADDRESS``.
     """
 
     args: tuple[str, ...]
@@ -72,6 +74,15 @@ class Spec:
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()
     seccomp: bool = True
+    ulimits: tuple[tuple[int, int, int], ...] = ()
+    oom_score: int = 0
+    shm_size: int = 64 << 20
+    shared: tuple[str, ...] = ()
+    domainname: str = ""
+    hosts: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only; ``Spec.of`` gives back an equal Spec."""
@@ -81,7 +92,8 @@ class Spec:
     def of(cls, plain: Mapping[str, Any]) -> Spec:
         """From ``to_dict``'s form; unknown keys are left out, absent ones have their default."""
         mounts = tuple(_of(Mount, mount) for mount in plain.get("mounts", ()))
-        return _of(cls, {**plain, "mounts": mounts})
+        ulimits = tuple(map(tuple, plain.get("ulimits", ())))
+        return _of(cls, {**plain, "mounts": mounts, "ulimits": ulimits})
 
 
 @dataclass(frozen=True)

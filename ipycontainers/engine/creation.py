@@ -13,13 +13,14 @@ from __future__ import annotations
 import posixpath
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ipycontainers.errors import Invalid, NotFound, Unsupported
 
-from . import wire
+from . import limits, wire
 from .container import Mount, Network, Spec
 from .record import MountPoint
 
@@ -32,38 +33,20 @@ NETWORKS: Mapping[str, Network] = {
     "host": "host",
     "none": "none",
 }
-# Limits: what docker run calls them. Nobody's safety rests on them, so they only warn.
-LIMITS = {
-    "Memory": "--memory",
-    "MemoryReservation": "--memory-reservation",
-    "NanoCpus": "--cpus",
-    "CpuShares": "--cpu-shares",
-    "CpuQuota": "--cpu-quota",
-    "CpusetCpus": "--cpuset-cpus",
-    "PidsLimit": "--pids-limit",
-    "Ulimits": "--ulimit",
-    "BlkioWeight": "--blkio-weight",
-}
 IGNORED = {
     "PortBindings": "-p (the container has the host's network)",
     "PublishAllPorts": "-P (the container has the host's network)",
-    "Devices": "--device",
+    "DeviceCgroupRules": "--device-cgroup-rule",
     "Sysctls": "--sysctl",
     "Links": "--link",
-    "ExtraHosts": "--add-host",
-    "Dns": "--dns",
     "GroupAdd": "--group-add",
-    "DnsSearch": "--dns-search",
-    "DnsOptions": "--dns-option",
-    "OomScoreAdj": "--oom-score-adj",
     "CgroupParent": "--cgroup-parent",
-    "PidMode": "--pid",
-    "UTSMode": "--uts",
     "UsernsMode": "--userns",
-    "DeviceRequests": "--gpus",
     "StorageOpt": "--storage-opt",
     "VolumeDriver": "--volume-driver",
 }
+REFUSED = {"Privileged": "--privileged", "Devices": "--device", "DeviceRequests": "--gpus"}
+NO_ROOT = "this engine runs without root and has no rights or devices to give. Use Docker for it"
 # Of a bind or volume; those about SELinux, propagation and copying mean nothing here.
 MODES = frozenset(
     {
@@ -91,6 +74,10 @@ def host_config(given: Mapping[str, Any]) -> wire.Json:
         made[key] = made[key] or HOST_CONFIG[key]
     if made.get("Mounts"):
         made["Mounts"] = [_said(mount) for mount in made["Mounts"]]
+    if made["Memory"] and not made["MemorySwap"]:
+        made["MemorySwap"] = 2 * made["Memory"]
+    if (made["PidsLimit"] or 0) < 0:
+        made["PidsLimit"] = 0
     for key, unset in (("PidsLimit", 0), ("MemorySwappiness", -1)):
         made[key] = None if made[key] == unset else made[key]
     return made
@@ -131,14 +118,17 @@ def new_name(is_taken: Callable[[str], bool]) -> str:
 
 
 def mounts(
-    config: Mapping[str, Any], host: Mapping[str, Any], volumes: Path
+    config: Mapping[str, Any],
+    host: Mapping[str, Any],
+    volumes: Path,
+    of_container: Callable[[str], Iterable[MountPoint]] = lambda _: (),
 ) -> tuple[MountPoint, ...]:
     """Of -v, --mount, --tmpfs and the image's volumes; each target once, the user's first.
 
-    ``volumes`` is the folder of named and anonymous volumes, which are not made here.
+    ``volumes`` is the folder of named and anonymous volumes, which are not made here;
+    ``of_container`` gives another container's mounts. What --volumes-from brings yields to all
+    but the image's volumes.
     """
-    if host.get("VolumesFrom"):
-        raise Unsupported("--volumes-from is not supported by this engine")
     found: dict[str, MountPoint] = {}
     for point in (
         *(_of_mount(mount, volumes) for mount in host.get("Mounts") or ()),
@@ -148,6 +138,9 @@ def mounts(
         if point.mount.target in found:
             raise Invalid(f"Duplicate mount point: {point.mount.target}")
         found[point.mount.target] = point
+    for text in host.get("VolumesFrom") or ():
+        for point in _from_container(str(text), of_container):
+            found.setdefault(point.mount.target, point)
     for target in map(_target, config.get("Volumes") or {}):
         if target not in found:
             found[target] = volume("", target, volumes)
@@ -176,6 +169,20 @@ def volume(
     own = name or secrets.token_hex(32)
     mount = Mount("volume", target, str(volumes / own / "_data"), read_only)
     return MountPoint(mount, name=own, mode=mode, anonymous=not name)
+
+
+def _from_container(
+    text: str, of_container: Callable[[str], Iterable[MountPoint]]
+) -> Iterator[MountPoint]:
+    """CONTAINER[:ro|rw]: its binds and volumes, which stay its own."""
+    name, _, mode = text.partition(":")
+    if unknown := set(mode.split(",")) - MODES:
+        raise Invalid(f"invalid mode: {', '.join(sorted(unknown))}")
+    for point in of_container(name):
+        if point.mount.type != "tmpfs":
+            read_only = point.mount.read_only or "ro" in mode.split(",")
+            mount = replace(point.mount, read_only=read_only)
+            yield replace(point, mount=mount, anonymous=False)
 
 
 def _of_bind(text: str, volumes: Path) -> MountPoint:
@@ -260,7 +267,42 @@ def spec(
         cap_add=tuple(host.get("CapAdd") or ()),
         cap_drop=tuple(host.get("CapDrop") or ()),
         seccomp=not any(re.fullmatch("seccomp[=:]unconfined", text) for text in security),
+        ulimits=limits.ulimits(host),
+        oom_score=_oom_score(host),
+        shm_size=int(host["ShmSize"]),
+        shared=shared(host),
+        domainname=str(config.get("Domainname") or ""),
+        hosts=tuple(host.get("ExtraHosts") or ()),
+        dns=tuple(host.get("Dns") or ()),
+        dns_search=tuple(host.get("DnsSearch") or ()),
+        dns_options=tuple(host.get("DnsOptions") or ()),
     )
+
+
+MODES_OF = {"ipc": "IpcMode", "pid": "PidMode", "uts": "UTSMode", "cgroup": "CgroupnsMode"}
+
+
+def shared(host: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which namespaces are to be the host's. Raises Unsupported for another container's."""
+    for kind, key in MODES_OF.items():
+        if (mode := str(host.get(key) or "")).startswith("container:"):
+            raise Unsupported(
+                f"--{kind} {mode} is refused: this engine cannot join two containers. "
+                f"Use --{kind} host, or Docker"
+            )
+    return tuple(kind for kind, key in MODES_OF.items() if host.get(key) == "host")
+
+
+def _oom_score(host: Mapping[str, Any]) -> int:
+    """Never below this process's own, which only root may."""
+    return max(int(host.get("OomScoreAdj") or 0), limits.own_oom_score())
+
+
+def refuse(host: Mapping[str, Any]) -> None:
+    """Raises Unsupported for what cannot be had without root, and must not seem to be."""
+    for key, option in REFUSED.items():
+        if host.get(key):
+            raise Unsupported(f"{option} is refused: {NO_ROOT}")
 
 
 def environment(config: Mapping[str, Any], container_id: str) -> list[str]:
@@ -282,9 +324,13 @@ def network(mode: str) -> Network:
 
 
 def warnings(
-    config: Mapping[str, Any], host: Mapping[str, Any], isolates: frozenset[str], launcher: str
+    config: Mapping[str, Any],
+    host: Mapping[str, Any],
+    isolates: frozenset[str],
+    launcher: str,
+    controllers: frozenset[str] = frozenset(),
 ) -> Iterator[str]:
-    """What was asked and will not be so, one line each."""
+    """What was asked and will not be so, one line each. ``controllers`` see to limits."""
     asked = {
         "--read-only": ("read-only", bool(host.get("ReadonlyRootfs"))),
         "a mount's :ro": ("read-only", _has_read_only(host)),
@@ -297,11 +343,9 @@ def warnings(
             yield f"{UNENFORCED}{option} (the launcher {launcher} cannot)"
     if config.get("Hostname") and "hostname" not in isolates:
         yield f"--hostname is ignored: the launcher {launcher} cannot set it"
-    if host.get("Privileged"):
-        yield "--privileged is ignored: this engine has no privileges to give"
-    for key, option in LIMITS.items():
-        if host.get(key) and key not in isolates:
-            yield f"{option} is ignored: the launcher {launcher} cannot set limits"
+    yield from limits.warnings(host, controllers)
+    if host.get("ShmSize") not in (None, 0, SHARED_MEMORY) and "tmpfs" not in isolates:
+        yield f"--shm-size is ignored: the launcher {launcher} cannot limit it"
     if _has_sized_tmpfs(host) and "tmpfs" not in isolates:
         yield f"a tmpfs's size is ignored: the launcher {launcher} cannot limit it"
     for option in _ignored(config, host):
@@ -310,10 +354,6 @@ def warnings(
 
 def _ignored(config: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str]:
     yield from (option for key, option in IGNORED.items() if host.get(key))
-    if host.get("IpcMode") not in (None, "", "private", "none"):
-        yield "--ipc"
-    if host.get("ShmSize") not in (None, 0, SHARED_MEMORY):
-        yield "--shm-size"
     if (config.get("Healthcheck") or {}).get("Test") not in (None, [], ["NONE"]):
         yield "--health-cmd"
     if config.get("MacAddress"):

@@ -25,17 +25,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ipycontainers.errors import Conflict, ContainerError, NotFound
+from ipycontainers.errors import Conflict, ContainerError, Invalid, NotFound
 from ipycontainers.oci.image import Image
 from ipycontainers.oci.layout import Layout
 
-from . import changes, creation, files, rootfs, shapes, supervise, validity, wire
+from . import cgroup, changes, creation, files, rootfs, shapes, supervise, validity, wire
 from .book import Book
 from .events import Events
 from .execs import Execs
 from .folders import Folders
+from .groups import Groups
 from .launch import Launcher
-from .record import Record
+from .record import MountPoint, Record
 from .registry.transfers import Transfers
 from .running import Running
 from .unpacking import Unpacking
@@ -47,8 +48,14 @@ class Engine:
     """One data directory's."""
 
     def __init__(
-        self, data: Path, layout: Layout, launcher: Launcher, nursery: supervise.Nursery
+        self,
+        data: Path,
+        layout: Layout,
+        launcher: Launcher,
+        nursery: supervise.Nursery,
+        tree: cgroup.Tree | None = None,
     ) -> None:
+        """``tree`` is where control groups may be made."""
         self.data = data
         self.layout = layout
         self.launcher = launcher
@@ -57,7 +64,8 @@ class Engine:
         self.unpacking = Unpacking()
         self.transfers = Transfers()
         self.folders = Folders(data, layout, launcher)
-        self.running = Running(self.folders, nursery, self.events, self._remove_itself)
+        self.groups = Groups(tree, launcher)
+        self.running = Running(self.folders, self.groups, nursery, self.events, self._remove_itself)
         self._book = Book()
         # Threads of their own: all others may be waiting for an end.
         self.for_ends = ThreadPoolExecutor(4, "ends")
@@ -73,6 +81,7 @@ class Engine:
             if record := _loaded(directory):
                 self._book.put(record)
         running = [record for record in self.containers() if self.running.adopt(record)]
+        self.groups.sweep(running)
         try:
             self.layout.gc()
             self.tidy()
@@ -107,10 +116,12 @@ class Engine:
         config = shapes.config(body, image.config.container, container_id[:12])
         config["Image"] = str(body.get("Image"))
         host = creation.host_config(body.get("HostConfig") or {})
-        mounts = creation.mounts(config, host, self.data / "volumes")
+        creation.refuse(host)
+        mounts = creation.mounts(config, host, self.data / "volumes", self._mounts_of)
         creation.spec(container_id, config, host, mounts)  # whether it can be
         launcher = self.launcher
-        told = creation.warnings(body, host, launcher.isolates, launcher.name)
+        controllers = self.groups.controllers
+        told = creation.warnings(body, host, launcher.isolates, launcher.name, controllers)
         record = Record(
             container_id,
             creation.check_name(name) if name else "",
@@ -130,6 +141,12 @@ class Engine:
                 raise
         self.events.publish("container", "create", record.id, record.attributes)
         return record, list(told)
+
+    def _mounts_of(self, name: str) -> tuple[MountPoint, ...]:
+        try:
+            return self.find(name).mounts
+        except NotFound as error:
+            raise Invalid(error.message) from error
 
     def _forget(self, record: Record) -> None:
         self._book.forget(record)

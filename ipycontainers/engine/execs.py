@@ -13,9 +13,9 @@ import secrets
 import threading
 from typing import Any
 
-from ipycontainers.errors import Conflict, Invalid, NotFound
+from ipycontainers.errors import Conflict, Invalid, NotFound, Unsupported
 
-from . import files, launch
+from . import creation, files, launch
 from .container import ExecSpec
 from .events import Events
 from .record import KILLED, Exec, Record
@@ -32,6 +32,8 @@ class Execs:
     def new(self, record: Record, body: dict[str, Any]) -> Exec:
         """Raises Conflict where the container does not run, Invalid without a command."""
         check_running(record)
+        if body.get("Privileged"):
+            raise Unsupported(f"--privileged is refused: {creation.NO_ROOT}")
         command = [str(word) for word in body.get("Cmd") or ()]
         if not command:
             raise Invalid("No exec command specified")

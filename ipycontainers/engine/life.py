@@ -23,10 +23,11 @@ from pathlib import Path
 from ipycontainers.errors import Conflict, Invalid
 from ipycontainers.oci import Layout
 
-from . import launch
+from . import cgroup, launch
 from .api import HEADERS, Api
 from .endpoints.streams import watch
 from .engine import Engine
+from .kills import Kills
 from .record import Record
 from .server import Server
 from .supervise import Nursery
@@ -45,7 +46,11 @@ def run(
     try:
         _check_free(socket)
         engine = Engine(
-            data, Layout.open(data / "oci"), launch.choose(data, wanted=launcher), nursery
+            data,
+            Layout.open(data / "oci"),
+            launch.choose(data, wanted=launcher),
+            nursery,
+            cgroup.find(data, [nursery.pid]),
         )
         asyncio.run(_Service(engine, socket, idle).run())
     finally:
@@ -93,6 +98,7 @@ class _Service:
         self._idle = idle
         self._used = time.monotonic()
         self._watches: set[asyncio.Task[None]] = set()
+        self._kills = Kills(self._lost_one)
         api = Api(engine)
         self._server = Server(api.answer, HEADERS, api.takes_archive, engine.data / "tmp")
 
@@ -102,6 +108,7 @@ class _Service:
             loop.add_signal_handler(number, over.set)
         running = self._engine.running
         running.on_start = lambda record: loop.call_soon_threadsafe(self._watch, record)
+        loop.add_reader(self._kills.fileno(), self._kills.look)
         for record in self._engine.adopt():
             self._watch(record)
         self._server.listen(self._socket)
@@ -118,12 +125,21 @@ class _Service:
             self._engine.transfers.close()
             for task in self._watches:
                 task.cancel()
+            loop.remove_reader(self._kills.fileno())
+            self._kills.close()
         logger.info("left")
 
     def _watch(self, record: Record) -> None:
         task = asyncio.get_running_loop().create_task(watch(self._engine, record))
         self._watches.add(task)
         task.add_done_callback(self._watches.discard)
+        if record.cgroup:
+            self._kills.watch(record)
+            task.add_done_callback(lambda _: self._kills.forget(record))
+
+    def _lost_one(self, record: Record) -> None:
+        loop, engine = asyncio.get_running_loop(), self._engine
+        loop.run_in_executor(engine.for_ends, engine.running.lost_one, record)
 
     async def _wait_for_the_end(self, over: asyncio.Event) -> None:
         if not self._idle:

@@ -60,6 +60,8 @@ class Record:
     finished: float = 0
     restarts: int = 0  # by its policy, since somebody started it
     manually_stopped: bool = False
+    cgroup: str = ""  # its control group's folder, while it runs
+    oom_killed: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     writing: threading.Lock = field(default_factory=threading.Lock, repr=False)
     """Held while its files are written to from here, and while it begins to run."""

@@ -37,14 +37,13 @@ from ipycontainers.oci import Image, Layer, Layout, unpack
 from ipycontainers.oci.blob import drain, reading
 from ipycontainers.oci.inside import Inside
 
-from . import ownership, syscalls, users
+from . import etc, ownership, syscalls, users
 from .container import Bundle, Mount, Spec
 from .launch import Launcher
 from .tree import Tree
 
 _FICLONE = 0x40049409  # ioctl_ficlonerange(2)
 _LONGEST_OPTIONS = 3500  # mount(2) takes one page, the container's own folders among it
-_HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 
 
 def prepare(
@@ -75,7 +74,7 @@ def prepare(
     user = users.find(spec.user, tree.text)
     has_home = any(word.startswith("HOME=") for word in spec.env)
     spec = replace(spec, user=user.numbers, home="" if has_home else user.home)
-    _write_etc(directory / "etc", spec.hostname or id[:12])
+    etc.write(directory / "etc", spec, spec.hostname or id[:12])
     taken = {tree.real(mount.target) for mount in spec.mounts}
     own = [mount for mount in generated(directory) if tree.real(mount.target) not in taken]
     spec = replace(spec, mounts=(*own, *spec.mounts))
@@ -308,16 +307,6 @@ def _make_places(root: Path, spec: Spec) -> None:
                 else:
                     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
                     os.close(os.open(name, flags, 0o644, dir_fd=folder))
-
-
-def _write_etc(folder: Path, hostname: str) -> None:
-    folder.mkdir()
-    (folder / "hostname").write_text(f"{hostname}\n")
-    (folder / "hosts").write_text(f"{_HOSTS}127.0.1.1\t{hostname}\n")
-    names = ""
-    with suppress(OSError):
-        names = Path("/etc/resolv.conf").read_text(errors="replace")
-    (folder / "resolv.conf").write_text(names)
 
 
 def _remove_tree(directory: Path) -> None:

@@ -30,6 +30,7 @@ from ipycontainers.errors import Conflict, ContainerError, EngineError, NotFound
 from . import restarts, supervise, wire
 from .events import Events
 from .folders import Folders
+from .groups import Groups
 from .record import KILLED, Record
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Running:
     def __init__(
         self,
         folders: Folders,
+        groups: Groups,
         nursery: supervise.Nursery,
         events: Events,
         remove: Callable[[Record], object],
@@ -52,6 +54,7 @@ class Running:
         """``remove`` is called with what ended and is to go by itself."""
         self.on_start: Callable[[Record], object] = _ignore
         self._folders = folders
+        self._groups = groups
         self._nursery = nursery
         self._events = events
         self._remove = remove
@@ -119,12 +122,14 @@ class Running:
         self.supervise(record)
         with record.writing:
             self._folders.settle(record)
-            answer = self.tell(record, {"do": "start"})
+            group = self._groups.make(record)
+            answer = self.tell(record, {"do": "start", "cgroup": group})
         if "error" in answer:
+            self._groups.end(group)
             raise _not_started(record, answer)
-        record.move(
-            "running", pid=answer["pid"], started=time.time(), exit_code=0, error="", finished=0
-        )
+        began: dict[str, Any] = {"started": time.time(), "finished": 0, "error": "", "exit_code": 0}
+        own = {"pid": answer["pid"], "cgroup": group, "oom_killed": False}
+        record.move("running", **began, **own)
 
     def _told_of_start(self, record: Record) -> None:
         self.publish(record, "start")
@@ -210,6 +215,14 @@ class Running:
             record.move("running")
         self.publish(record, "unpause")
 
+    def lost_one(self, record: Record) -> None:
+        """The kernel killed a process of it for want of memory; it may live on."""
+        with record.lock:
+            if not record.is_running:
+                return
+            record.change(oom_killed=True)
+        self.publish(record, "oom")
+
     # --- ends ------------------------------------------------------------------------------
 
     def ended(self, record: Record) -> None:
@@ -218,12 +231,16 @@ class Running:
             if not record.is_running:
                 return
             code, error, finished = _read_exit(record.directory)
+            was_told, killed = record.oom_killed, self._groups.end(record.cgroup)
             delay = restarts.delay(record, code, finished - record.started)
             after: dict[str, Any] = {"exit_code": code, "error": error, "finished": finished}
+            after |= {"pid": 0, "cgroup": "", "oom_killed": killed}
             if delay is None:
-                record.move("exited", **after, pid=0)
+                record.move("exited", **after)
             else:
-                record.move("restarting", **after, pid=0, restarts=record.restarts + 1)
+                record.move("restarting", **after, restarts=record.restarts + 1)
+        if killed and not was_told:
+            self.publish(record, "oom")
         self.publish(record, "die", exitCode=str(code))
         with self._ended:
             self._ended.notify_all()

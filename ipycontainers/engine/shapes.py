@@ -262,7 +262,7 @@ def _state(record: Mapping[str, Any]) -> Json:
         "Running": status in ("running", "paused", "restarting"),
         "Paused": status == "paused",
         "Restarting": status == "restarting",
-        "OOMKilled": False,
+        "OOMKilled": record["oom_killed"],
         "Dead": status == "dead",
         "Pid": record["pid"],
         "ExitCode": record["exit_code"],

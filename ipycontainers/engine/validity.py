@@ -12,23 +12,25 @@ import os
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from ipycontainers.errors import Invalid
 
 from . import wire
+from .limits import NANO, RESOURCES
 from .syscalls import CAPABILITIES
 
 SMALLEST_MEMORY = 6 << 20
-NANO = 10**9
 RESTART_POLICIES = {"", "no", "always", "on-failure", "unless-stopped"}
 PROFILES = re.compile(r"no-new-privileges([=:].*)?|(seccomp|apparmor|label)[=:].*|systempaths=.*")
+IPC_MODES = {"", "none", "private", "shareable", "host"}
 CPU_SET = re.compile(r"(\d+(-\d+)?(,\d+(-\d+)?)*)?")
 
 
 def check(config: Mapping[str, Any], host: Mapping[str, Any]) -> None:
     """Raises Invalid. ``config`` is the body of the request, ``host`` its HostConfig."""
-    for findings in (_of_config(config), _of_host(host), _of_limits(host)):
+    for findings in (_of_config(config), _of_host(config, host), _of_limits(host)):
         for said in findings:
             raise Invalid(said)
     try:
@@ -48,7 +50,7 @@ def _of_config(config: Mapping[str, Any]) -> Iterator[str]:
         wire.signal_number(str(config["StopSignal"]))
 
 
-def _of_host(host: Mapping[str, Any]) -> Iterator[str]:
+def _of_host(config: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str]:
     for key in ("CapAdd", "CapDrop"):
         for word in _words(host, key):
             name = word.upper().removeprefix("CAP_")
@@ -60,6 +62,9 @@ def _of_host(host: Mapping[str, Any]) -> Iterator[str]:
     for host_line in _words(host, "ExtraHosts"):
         if not re.fullmatch(r"[^:]+:.+", host_line):
             yield f"bad format for add-host: {json.dumps(host_line)}"
+        elif not _is_address(address := host_line.partition(":")[2]):
+            yield f"invalid IP address in add-host: {json.dumps(address)}"
+    yield from _of_modes(config, host)
     yield from _of_policy(host)
 
 
@@ -76,30 +81,142 @@ def _of_policy(host: Mapping[str, Any]) -> Iterator[str]:
         yield "can't create 'AutoRemove' container with restart policy"
 
 
+def _of_modes(config: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str]:
+    ipc, cgroup = str(host.get("IpcMode") or ""), str(host.get("CgroupnsMode") or "")
+    if ipc not in IPC_MODES and not ipc.startswith("container:"):
+        yield f"Invalid IPC mode: {ipc}"
+    if cgroup not in ("", "private", "host"):
+        yield f"invalid cgroup namespace mode: {cgroup}"
+    if host.get("UTSMode") == "host" and config.get("Hostname"):
+        yield "conflicting options: hostname and the UTS mode"
+
+
+def _is_address(text: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        return text == "host-gateway" or bool(ip_address(text))
+    except ValueError:
+        return False
+
+
 def _of_limits(host: Mapping[str, Any]) -> Iterator[str]:
-    memory, swap, reservation, cpus, quota, shared = (
-        _whole_number(host, key)
-        for key in ("Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuQuota", "ShmSize")
-    )
-    here = os.cpu_count() or 1
-    if 0 < memory < SMALLEST_MEMORY:
-        yield "Minimum memory limit allowed is 6MB"
-    if swap > 0 and not memory:
+    numbers = {key: _whole_number(host, key) for key in (*_LEAST, *_NUMBERS)}
+    for key, what in _LEAST.items():
+        if 0 < numbers[key] < SMALLEST_MEMORY:
+            yield f"Minimum {what} allowed is 6MB"
+    yield from _of_memory(numbers)
+    yield from _of_processors(numbers)
+    if numbers["ShmSize"] < 0:
+        yield "SHM size can not be less than 0"
+    if not -1 <= numbers["MemorySwappiness"] <= 100:
+        told = numbers["MemorySwappiness"]
+        yield f"Invalid value: {told}, valid memory swappiness range is 0-100"
+    if not -1000 <= (score := numbers["OomScoreAdj"]) <= 1000:
+        yield f"Invalid value {score}, range for oom score adj is [-1000, 1000]"
+    yield from _of_sets(host)
+    yield from _of_ulimits(host)
+
+
+_LEAST = {
+    "Memory": "memory limit",
+    "MemoryReservation": "memory reservation",
+    "KernelMemory": "kernel memory limit",
+}
+_NUMBERS = (
+    *("MemorySwap", "MemorySwappiness", "NanoCpus", "CpuQuota", "CpuPeriod", "CpuShares"),
+    *("PidsLimit", "BlkioWeight", "ShmSize", "OomScoreAdj"),
+)
+
+
+def _of_memory(numbers: Mapping[str, int]) -> Iterator[str]:
+    memory, both = numbers["Memory"], numbers["MemorySwap"]
+    if both > 0 and not memory:
         yield "You should always set the Memory limit when using Memoryswap limit, see usage"
-    if 0 < swap < memory:
+    if 0 < both < memory:
         yield "Minimum memoryswap limit should be larger than memory limit, see usage"
-    if 0 < memory < reservation:
+    if 0 < memory < numbers["MemoryReservation"]:
         yield "Minimum memory limit can not be less than memory reservation limit, see usage"
-    if not 0 <= cpus <= here * NANO:
+
+
+def _of_processors(numbers: Mapping[str, int]) -> Iterator[str]:
+    here = os.cpu_count() or 1
+    nano, quota, period = numbers["NanoCpus"], numbers["CpuQuota"], numbers["CpuPeriod"]
+    if not 0 <= nano <= here * NANO:
         yield f"Range of CPUs is from 0.01 to {here}.00, as there are only {here} CPUs available"
+    if nano and (quota or period):
+        other = "Quota" if quota else "Period"
+        yield f"Conflicting options: Nano CPUs and CPU {other} cannot both be set"
     if 0 < quota < 1000:
         yield "CPU cfs quota can not be less than 1ms (i.e. 1000)"
-    if shared < 0:
-        yield "SHM size can not be less than 0"
-    for key, what in (("CpusetCpus", "cpus"), ("CpusetMems", "mems")):
+    if period and not 1000 <= period <= NANO // 1000:
+        yield (
+            "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)"
+        )
+    if numbers["CpuShares"] < 0:
+        yield f"invalid CPU shares ({numbers['CpuShares']}): value must be a positive integer"
+
+
+def _of_sets(host: Mapping[str, Any]) -> Iterator[str]:
+    here = {
+        "CpusetCpus": ("cpus", "CPUs", os.sched_getaffinity(0)),
+        "CpusetMems": ("mems", "memory nodes", _nodes()),
+    }
+    for key, (what, whose, available) in here.items():
         numbers = str(host.get(key) or "")
         if not CPU_SET.fullmatch(numbers):
             yield f"Invalid value {numbers} for cpuset {what}: invalid format: {numbers}"
+        elif not numbers_of(numbers) <= available:
+            has = _ranges(available)
+            yield f"Requested {whose} are not available - requested {numbers}, available: {has}"
+
+
+def _of_ulimits(host: Mapping[str, Any]) -> Iterator[str]:
+    def is_list(value: Any) -> bool:
+        return isinstance(value, list) and all(isinstance(one, dict) for one in value)
+
+    for one in _typed(host, "Ulimits", is_list, "[]*units.Ulimit") or ():
+        name, soft, hard = one.get("Name"), _whole_number(one, "Soft"), _whole_number(one, "Hard")
+        if str(name).lower() not in RESOURCES:
+            yield f"invalid ulimit type: {name}"
+        if hard >= 0 and (soft > hard or soft < 0):
+            yield f"ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}"
+
+
+def numbers_of(text: str) -> set[int]:
+    """
+    >>> sorted(numbers_of("0-2,5"))
+    [0, 1, 2, 5]
+    """
+    found: set[int] = set()
+    for part in text.split(",") if text else ():
+        first, _, last = part.partition("-")
+        # Bounded: who writes 0-4000000000 is told that it is not there.
+        found |= set(range(int(first), min(int(last or first), _MOST_PROCESSORS) + 1))
+        found |= {int(last or first)}
+    return found
+
+
+_MOST_PROCESSORS = 1 << 16
+
+
+def _ranges(numbers: set[int]) -> str:
+    """The other way round: 0-2,5."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and parts[-1][1] == number - 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ",".join(f"{a}-{b}" if b > a else str(a) for a, b in parts)
+
+
+def _nodes() -> set[int]:
+    try:
+        text = Path("/sys/devices/system/node/online").read_text().strip()
+    except OSError:
+        text = "0"
+    return numbers_of(text)
 
 
 def _whole_number(host: Mapping[str, Any], key: str) -> int:

@@ -31,6 +31,21 @@ async def version(engine: Engine, request: Request) -> Answer:
     return Reply(200, shape(own, platform.release(), platform.machine(), engine.launcher.name))
 
 
+LIMITS = {  # of docker info → the controller
+    **dict.fromkeys(("MemoryLimit", "SwapLimit"), "memory"),
+    **dict.fromkeys(("CpuCfsQuota", "CpuCfsPeriod", "CPUShares"), "cpu"),
+    "CPUSet": "cpuset",
+    "PidsLimit": "pids",
+}
+LACKS = {  # in dockerd's words
+    "MemoryLimit": "No memory limit support",
+    "SwapLimit": "No swap limit support",
+    "CpuCfsQuota": "No cpu cfs quota support",
+    "CpuCfsPeriod": "No cpu cfs period support",
+    "CPUShares": "No cpu shares support",
+    "CPUSet": "No cpuset support",
+    "PidsLimit": "No pids limit support",
+}
 PLUGINS = {"Volume": ["local"], "Network": ["host", "null"], "Log": ["json-file", "none"]}
 
 
@@ -38,7 +53,7 @@ async def info(engine: Engine, request: Request) -> Answer:
     found = engine.containers()
     states = [record.status for record in found]
     images = await asyncio.to_thread(engine.layout.images)
-    isolates = engine.launcher.isolates
+    isolates = engine.launcher.isolates | ({"limits"} if engine.groups.controllers else set())
     return Reply(
         200,
         {
@@ -54,12 +69,12 @@ async def info(engine: Engine, request: Request) -> Answer:
                 ["Isolates", " ".join(sorted(isolates))],
             ],
             "Plugins": PLUGINS,
-            **dict.fromkeys(("MemoryLimit", "SwapLimit", "CpuCfsQuota", "PidsLimit"), False),
+            **{key: name in engine.groups.controllers for key, name in LIMITS.items()},
             "IPv4Forwarding": True,
             "SystemTime": wire.time_text(time.time()),
             "LoggingDriver": "json-file",
-            "CgroupDriver": "none",
-            "CgroupVersion": "1",
+            "CgroupDriver": "cgroupfs" if engine.groups.controllers else "none",
+            "CgroupVersion": "2" if engine.groups.controllers else "1",
             **_machine(),
             "IndexServerAddress": "https://index.docker.io/v1/",
             "RegistryConfig": {"IndexConfigs": {}, "Mirrors": []},
@@ -71,9 +86,14 @@ async def info(engine: Engine, request: Request) -> Answer:
             "DefaultRuntime": engine.launcher.name,
             "Swarm": {"NodeID": "", "LocalNodeState": "inactive"},
             "SecurityOptions": _security(isolates),
-            "Warnings": None,
+            "Warnings": _warnings(engine) or None,
         },
     )
+
+
+def _warnings(engine: Engine) -> list[str]:
+    lacking = (key for key, name in LIMITS.items() if name not in engine.groups.controllers)
+    return [f"WARNING: {LACKS[key]}" for key in lacking]
 
 
 def _machine() -> wire.Json:

@@ -53,7 +53,7 @@ class Bubblewrap:
             *_namespaces(spec),
             *_identity(bundle),
             *_root(bundle),
-            *self._proc(),
+            *self._proc(spec),
             *_mounts(spec.mounts),
             *("--dir", spec.cwd or "/"),
             *(("--remount-ro", "/") if spec.read_only else ()),
@@ -67,11 +67,17 @@ class Bubblewrap:
             argv=(*self._guard(bundle), self.program, "--args", str(ARGUMENTS), "--", *spec.args),
             env={"PATH": DEFAULT_PATH},
             program="reported",
-            reaped=spec.init,
+            reaped=spec.init and "pid" not in spec.shared,
             descriptors=descriptors,
             asked=spec.args[0],
             error_prefix="bwrap: ",
+            ulimits=spec.ulimits,
+            oom_score=spec.oom_score,
         )
+
+    def own_processes(self, bundle: Bundle) -> int:
+        """One bwrap waits beside the container, and one more around it."""
+        return 2 if any(self._guard(bundle)) else 1
 
     def exec_argv(self, bundle: Bundle, spec: ExecSpec, pid: int) -> Command:
         """No bwrap: the namespaces are joined, rights and filter are made those of ``argv``."""
@@ -86,7 +92,9 @@ class Bubblewrap:
                 is_root: frozenset(map(CAPABILITIES.index, capabilities(bundle.spec, uid)))
                 for is_root, uid in ((True, 0), (False, 1))
             },
-            filter=seccomp.default() if bundle.spec.seccomp and not spec.privileged else b"",
+            filter=seccomp.default() if bundle.spec.seccomp else b"",
+            ulimits=bundle.spec.ulimits,
+            oom_score=bundle.spec.oom_score,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -138,8 +146,15 @@ class Bubblewrap:
             yield from ("--bind", path, path)
         yield from ("--die-with-parent", "--")
 
-    def _proc(self) -> Iterator[str]:
-        yield from ("--proc", "/proc", "--dev", "/dev")
+    def _proc(self, spec: Spec) -> Iterator[str]:
+        # Without a pid namespace of its own none may mount a new one.
+        yield from ("--bind" if "pid" in spec.shared else "--proc", "/proc")
+        yield from ("/proc",) if "pid" in spec.shared else ()
+        yield from ("--dev", "/dev")
+        if "ipc" in spec.shared:
+            yield from ("--bind", "/dev/shm", "/dev/shm")
+        else:
+            yield from ("--perms", "1777", "--size", str(spec.shm_size), "--tmpfs", "/dev/shm")
         for path in self.masked:
             yield from ("--ro-bind", "/dev/null", path)
         for path in self.masked_directories:
@@ -170,13 +185,14 @@ def capabilities(spec: Spec, uid: int) -> list[str]:
 
 
 def _namespaces(spec: Spec) -> Iterator[str]:
-    yield "--unshare-all"
-    if spec.network != "none":
-        yield "--share-net"
+    own = {"user": "user", "ipc": "ipc", "pid": "pid", "uts": "uts", "cgroup": "cgroup-try"}
+    yield from (f"--unshare-{word}" for kind, word in own.items() if kind not in spec.shared)
+    if spec.network == "none":
+        yield "--unshare-net"
     yield "--die-with-parent"
     if not spec.tty:
         yield "--new-session"
-    if not spec.init:
+    if not spec.init and "pid" not in spec.shared:
         yield "--as-pid-1"
     yield from ("--json-status-fd", str(STATUS))
     if spec.seccomp:
@@ -186,7 +202,8 @@ def _namespaces(spec: Spec) -> Iterator[str]:
 def _identity(bundle: Bundle) -> Iterator[str]:
     uid, gid = numbers(bundle.spec.user)
     yield from ("--uid", str(uid), "--gid", str(gid))
-    yield from ("--hostname", bundle.spec.hostname or bundle.id[:12])
+    if "uts" not in bundle.spec.shared:
+        yield from ("--hostname", bundle.spec.hostname or bundle.id[:12])
     for name in capabilities(bundle.spec, uid):
         yield from ("--cap-add", f"CAP_{name}")
 

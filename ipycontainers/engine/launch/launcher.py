@@ -33,6 +33,9 @@ class Launcher(Protocol):
     def argv(self, bundle: Bundle) -> Command:
         """What starts the container."""
 
+    def own_processes(self, bundle: Bundle) -> int:
+        """How many of its own stand in the container's control group."""
+
     def exec_argv(self, bundle: Bundle, spec: ExecSpec, pid: int) -> Command:
         """What runs beside the container's program ``pid``."""
 

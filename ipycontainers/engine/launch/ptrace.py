@@ -49,6 +49,10 @@ class Ptrace:
         spec = bundle.spec
         return self._command(bundle, spec.args, spec.user, spec.cwd, environment_of(spec))
 
+    def own_processes(self, bundle: Bundle) -> int:  # noqa: ARG002
+        """The tracer."""
+        return 1
+
     def exec_argv(self, bundle: Bundle, spec: ExecSpec, pid: int) -> Command:  # noqa: ARG002
         """A further ``proot`` for the same root: there is nothing to join. Reads its passwd.
 
@@ -111,6 +115,8 @@ class Ptrace:
             cwd=str(bundle.directory),
             asked=args[0],
             error_prefix="proot ",
+            ulimits=bundle.spec.ulimits,
+            oom_score=bundle.spec.oom_score,
         )
 
 

@@ -7,7 +7,7 @@ supervisor frames as Docker's (8 bytes head; raw with a terminal), to it raw sta
 which a half-close is the end. The connection closes when the program has ended and all its
 output was sent.
 
-    {"do": "start"}                             {"pid": 123}  or {"error": text, "code": 127}
+    {"do": "start", "cgroup": "/sys/…"}         {"pid": 123}  or {"error": text, "code": 127}
     {"do": "attach", "stdin": true, "logs": false, "stream": true}   {"tty": false}, the stream
     {"do": "wait"}                              {"exit": 0}  when the container has ended
     {"do": "kill", "signal": 9}                 {}           (with "exec": ID, that exec)

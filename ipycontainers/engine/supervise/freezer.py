@@ -1,5 +1,6 @@
-"""Stop every process of a container, and let them go on, where there is no cgroup to do it.
+"""Stop every process of a container, and let them go on.
 
+A control group (cgroup v2) does that at once. Without one:
 Each gets SIGSTOP, again and again until a look at /proc finds none that still runs: what was
 forked meanwhile is found by the next look, and what is stopped forks no more. Children of a
 stopped process stay its descendants, so nothing gets away.
@@ -31,14 +32,22 @@ class Freezer:
 
     def __init__(self, processes: Callable[[], list[int]]) -> None:
         self._processes = processes
+        self._group = ""
         self._stopped: list[int] = []
         self.is_frozen = False
 
-    def freeze(self, tracers: Iterable[int]) -> None:
-        """TimeoutError when they do not stop, and then all go on."""
+    def freeze(self, tracers: Iterable[int], group: str = "") -> None:
+        """TimeoutError when they do not stop, and then all go on. ``group`` is the folder of
+        their control group, if they have one."""
         self.is_frozen = True
         self._tracers = list(tracers)
+        self._group = group
         deadline = time.monotonic() + _WITHIN
+        if group:
+            _put(group, b"1")
+            while not _is_frozen(group):
+                self._wait(deadline)
+            return
         _signal(self._tracers, signal.SIGSTOP)
         while any(proc.state(pid) not in _STILL for pid in self._tracers):
             self._wait(deadline)
@@ -51,6 +60,11 @@ class Freezer:
 
     def thaw(self) -> None:
         """Those that had stopped before stay so. Idempotent."""
+        if self._group:
+            with suppress(FileNotFoundError):  # all have ended meanwhile
+                _put(self._group, b"0")
+            self._group, self.is_frozen = "", False
+            return
         _signal(self._stopped, signal.SIGCONT)
         if self.is_frozen:
             _signal(self._tracers, signal.SIGCONT)
@@ -72,6 +86,17 @@ class Freezer:
             self.thaw()
             raise TimeoutError("its processes do not stop")
         time.sleep(0.001)
+
+
+def _put(group: str, word: bytes) -> None:
+    handle = os.open(f"{group}/cgroup.freeze", os.O_WRONLY)
+    os.write(handle, word)
+    os.close(handle)
+
+
+def _is_frozen(group: str) -> bool:
+    with open(f"{group}/cgroup.events", "rb") as file:
+        return b"frozen 1" in file.read()
 
 
 def _signal(pids: Iterable[int], number: int) -> None:

@@ -87,7 +87,8 @@ def start(command: Command, streams: Streams, said: int) -> Started:
 
 def _is_plain(command: Command, streams: Streams) -> bool:
     """Whether nothing has to be done between fork and execve: the launcher does it itself."""
-    return command.program == "reported" and not command.filter and not os.isatty(streams.stdin)
+    needs_more = command.filter or command.cgroup or command.ulimits or command.oom_score
+    return command.program == "reported" and not needs_more and not os.isatty(streams.stdin)
 
 
 def _spawn(command: Command, numbers: dict[int, int]) -> int:
@@ -146,6 +147,7 @@ def _become(command: Command, numbers: dict[int, int], failure: int, go: int) ->
         failure, go = (fcntl.fcntl(it, fcntl.F_DUPFD_CLOEXEC, _ABOVE) for it in (failure, go))
         for number in _RESET:
             syscalls.handle(number, _DEFAULT)
+        _limit(command)
         os.setsid()
         moved = {to: fcntl.fcntl(it, fcntl.F_DUPFD_CLOEXEC, _ABOVE) for to, it in numbers.items()}
         for to, it in moved.items():
@@ -171,6 +173,25 @@ def _become(command: Command, numbers: dict[int, int], failure: int, go: int) ->
             os.write(failure, words.encode())
     finally:
         os._exit(REFUSED)
+
+
+def _limit(command: Command) -> None:
+    """What this process and all that it starts may use."""
+    if command.cgroup:
+        _put(f"{command.cgroup}/cgroup.procs", b"0")
+    if command.oom_score:
+        _put("/proc/self/oom_score_adj", b"%d" % command.oom_score)
+    if command.ulimits:
+        import resource  # in the child only: no supervisor needs it
+
+        for kind, soft, hard in command.ulimits:
+            resource.setrlimit(kind, (soft, hard))
+
+
+def _put(path: str, content: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY)
+    os.write(handle, content)
+    os.close(handle)
 
 
 def _guard(command: Command) -> None:

@@ -43,6 +43,7 @@ class Supervisor:
         self._loop = Loop()
         self._session = Session(self._loop, **{**streams, "log": log})
         self._started: process.Started | None = None
+        self._cgroup = ""
         self._began = 0.0
         self._is_traced = False
         self._exit: dict[str, Any] | None = None
@@ -129,12 +130,13 @@ class Supervisor:
         except Exception as err:  # noqa: BLE001 - the asker must hear it, the container lives on
             client.reply({"error": f"{type(err).__name__}: {err}"})
 
-    def _do_start(self, client: Client, _: dict[str, Any]) -> None:
+    def _do_start(self, client: Client, request: dict[str, Any]) -> None:
         if self._started or self._exit:
             client.reply({"error": "already started", "code": 0})
             return
         words, _ = marshal.loads(read(ORDERS))  # settled anew before each start
-        command = Command(*words)
+        self._cgroup = str(request.get("cgroup") or "")
+        command = Command(*words)._replace(cgroup=self._cgroup)
         with suppress(FileNotFoundError):
             os.unlink(END)  # of an earlier run
         try:
@@ -204,7 +206,7 @@ class Supervisor:
             client.reply({"error": "not running"})
             return
         session = Session(self._loop, **request["session"], once=True, log=None)
-        command = Command.of(request["command"])
+        command = Command.of(request["command"])._replace(cgroup=self._cgroup)
         try:
             started = _begin(command, session, followed=False)
         except StartError as err:
@@ -225,7 +227,7 @@ class Supervisor:
         if not self._is_running():
             client.reply({"error": "not running"})
             return
-        self._freezer.freeze(self._monitors() if self._is_traced else ())
+        self._freezer.freeze(self._monitors() if self._is_traced else (), self._cgroup)
         client.reply({})
 
     def _do_unpause(self, client: Client, _: dict[str, Any]) -> None:
