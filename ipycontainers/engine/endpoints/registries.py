@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ipycontainers.engine import wire
 from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.registry.transfers import Heard, Step
-from ipycontainers.engine.server import Answer, Chunks, Request
+from ipycontainers.engine.server import Answer, Chunks, Reply, Request
 from ipycontainers.errors import ContainerError, Invalid
 from ipycontainers.oci import Image, Platform, Reference
 
@@ -95,6 +95,111 @@ def _asker(request: Request, *, strict: bool = False) -> Asker:
     return Asker(known, Settings.load())
 
 
+# --- push ----------------------------------------------------------------------------------------
+
+
+async def push(engine: Engine, request: Request, name: str) -> Answer:
+    """As dockerd it decides nothing before its head: what fails is a line."""
+    from ipycontainers.engine.registry.push import Order, Pushed
+
+    if not request.headers.get("X-Registry-Auth") and not request.body.strip():
+        raise Invalid("Bad parameters and missing X-Registry-Auth: EOF")
+    tag = request.query.get("tag", "")
+    reference = Reference.parse(f"{name}:{tag}" if tag else name)
+    is_bare = not tag and ":" not in name.rpartition("/")[2]
+    order = Order(_store(engine), reference, _asker(request), all_tags=is_bare)
+
+    def work(heard: Heard) -> None:
+        def done(pushed: Reference, told: Pushed) -> None:
+            aux = {"Tag": told.tag, "Digest": str(told.digest), "Size": told.size}
+            heard(Step.note("", aux=aux))
+            attributes = {"name": pushed.familiar_name}
+            engine.events.publish("image", "push", str(pushed), attributes)
+
+        order.run(heard, done)
+
+    return Chunks(_lines(work, order.cancel))
+
+
+# --- what a registry says ------------------------------------------------------------------------
+
+
+async def login(engine: Engine, request: Request) -> Answer:
+    from ipycontainers.engine.registry.credentials import Credentials
+    from ipycontainers.engine.registry.pull import Asker
+    from ipycontainers.engine.registry.push import login as let_in
+    from ipycontainers.engine.registry.settings import Settings
+
+    body = request.json()
+    address = str(body.get("serveraddress") or "")
+    domain = address.partition("://")[2] or address
+    domain = domain.partition("/")[0].replace("index.docker.io", "docker.io")
+    asker = Asker(Credentials.of(body), Settings.load())
+    await aside(lambda: let_in(asker, domain))
+    return Reply(200, {"IdentityToken": "", "Status": "Login Succeeded"})
+
+
+async def distribution(engine: Engine, request: Request, name: str) -> Answer:
+    from ipycontainers.engine.registry.pull import described
+
+    reference, asker = Reference.parse(name), _asker(request)
+    manifest, platforms = await aside(lambda: described(asker, reference))
+    told = {
+        "mediaType": manifest.media_type,
+        "digest": str(manifest.digest),
+        "size": len(manifest.content),
+    }
+    shown = [
+        {
+            "architecture": platform.architecture,
+            "os": platform.os,
+            **({"variant": platform.variant} if platform.variant else {}),
+        }
+        for platform in platforms
+    ]
+    return Reply(200, {"Descriptor": told, "Platforms": shown})
+
+
+async def search(engine: Engine, request: Request) -> Answer:
+    """Among the names that are here: nobody is asked."""
+    term = request.query.get("term", "")
+    limit = request.query.get("limit") or "25"
+    if not limit.isdigit() or not 0 < int(limit) <= 100:
+        raise Invalid(f"Limit {limit} is outside the range of [1, 100]")
+    try:
+        wanted = wire.filters(request.query.get("filters", ""))
+    except ValueError as error:
+        raise Invalid(f"invalid filter: {error}") from error
+    for name in wanted:
+        if name not in ("is-automated", "is-official", "stars"):
+            raise Invalid(f"Invalid filter '{name}'")
+    images = await asyncio.to_thread(engine.layout.images)
+    found = {
+        Reference.parse(name).familiar_name: image for names, image in images for name in names
+    }
+    told = [_found(name, image) for name, image in sorted(found.items()) if term in name]
+    return Reply(200, [one for one in told if _passes(one, wanted)][: int(limit)])
+
+
+def _found(name: str, image: Image) -> wire.Json:
+    return {
+        "star_count": 0,
+        "is_official": Reference.parse(name).full.startswith("docker.io/library/"),
+        "name": name,
+        "is_automated": False,
+        "description": image.config.labels.get("org.opencontainers.image.description", ""),
+    }
+
+
+def _passes(told: wire.Json, wanted: dict[str, list[str]]) -> bool:
+    for name, key in (("is-official", "is_official"), ("is-automated", "is_automated")):
+        if wanted.get(name) and wire.flag(wanted[name][0]) != told[key]:
+            return False
+    return all(
+        text.isdigit() and int(text) <= told["star_count"] for text in wanted.get("stars", ())
+    )
+
+
 # --- work in threads -----------------------------------------------------------------------------
 
 
@@ -149,6 +254,8 @@ async def _lines(work: Callable[[Heard], None], cancel: Callable[[], None]) -> A
 
 
 def _line(step: Step) -> bytes:
+    if step.aux is not None:
+        return wire.line({"progressDetail": {}, "aux": step.aux})
     if step.is_note:
         return wire.line({"status": step.status, **({"id": step.id} if step.id else {})})
     return wire.progress_line(step.status, step.id, step.current, step.total)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -39,6 +39,10 @@ LARGEST_TOKEN = 1 << 20
 MOST_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PARAMETER = re.compile(r'([a-zA-Z_]+)\s*=\s*(?:"([^"]*)"|([^\s,"]+))')
+
+
+Body = bytes | Callable[[], Iterable[bytes]] | None
+"""Of a request; what comes in pieces may have to be made again."""
 
 
 class Refused(EngineError):
@@ -87,7 +91,7 @@ class Client:
         self.path = path
         self._transport = transport
         self._credentials = credentials
-        self._scopes = [f"repository:{path}:{actions}"] if path else []
+        self.scopes = [f"repository:{path}:{actions}"] if path else []
         self._authorization = ""
         if credentials.registry_token:
             self._authorization = f"Bearer {credentials.registry_token}"
@@ -153,7 +157,7 @@ class Client:
         path: str,
         *,
         headers: Mapping[str, str] | None = None,
-        body: bytes | Iterable[bytes] | None = None,
+        body: Body = None,
         ok: tuple[int, ...] = (200,),
     ) -> Iterator[Answer]:
         """``path`` is below the repository's, or absolute. Refused for a status not in ``ok``;
@@ -172,14 +176,18 @@ class Client:
         method: str,
         url: str,
         headers: dict[str, str],
-        body: bytes | Iterable[bytes] | None,
+        body: Body,
     ) -> Answer:
         has_escalated, sent_on = False, 0
         while True:
             is_own = _is_at(url, self.place)
             own = {"Authorization": self._authorization} if self._authorization else {}
             answer = self._transport.ask(
-                method, self._place(url), url, {**headers, **(own if is_own else {})}, body
+                method,
+                self._place(url),
+                url,
+                {**headers, **(own if is_own else {})},
+                body() if callable(body) else body,
             )
             location = answer.headers.get("Location", "")
             if answer.status in _REDIRECTS and location and method in ("GET", "HEAD"):
@@ -230,7 +238,7 @@ class Client:
         place = self._place(realm)
         if known and place.scheme == "http" and self.place.scheme == "https":
             raise Unauthorized(f"credentials do not go to {shown(realm)}, which is not encrypted")
-        scopes = self._scopes or list(filter(None, [parameters.get("scope", "")]))
+        scopes = self.scopes or list(filter(None, [parameters.get("scope", "")]))
         asked = [("service", parameters.get("service", "")), *(("scope", s) for s in scopes)]
         if known.identity_token:
             form = urlencode(

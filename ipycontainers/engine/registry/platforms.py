@@ -81,17 +81,18 @@ def choose(index: Mapping[str, object], wanted: Platform) -> Descriptor:
 
     Raises NotFound, with what there is, and Invalid for what is no index.
     """
-    offered = list(_offered(index))
-    ranks = [(rank(wanted, entry.platform), entry) for entry in offered if entry.platform]
+    there = list(offered(index))
+    ranks = [(rank(wanted, entry.platform), entry) for entry in there if entry.platform]
     fitting = [(number, entry) for number, entry in ranks if number is not None]
     if fitting:
         return min(fitting, key=lambda pair: pair[0])[1]
-    names = [str(entry.platform) for entry in offered]
-    there = f"there is {', '.join(names)}; try --platform {names[0]}" if names else "it has none"
-    raise NotFound(f"no matching manifest for {wanted} in the manifest list entries: {there}")
+    names = [str(entry.platform) for entry in there]
+    known = f"there is {', '.join(names)}; try --platform {names[0]}" if names else "it has none"
+    raise NotFound(f"no matching manifest for {wanted} in the manifest list entries: {known}")
 
 
-def _offered(index: Mapping[str, object]) -> Iterable[Descriptor]:
+def offered(index: Mapping[str, object]) -> Iterable[Descriptor]:
+    """The images of an index, in its order. Raises Invalid for what is none."""
     listed = index.get("manifests")
     if not isinstance(listed, list):
         raise Invalid("the registry sends an index that names no images")

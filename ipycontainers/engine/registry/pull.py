@@ -24,6 +24,7 @@ from ipycontainers.engine import rootfs
 from ipycontainers.errors import ContainerError, EngineError, IntegrityError, Invalid, NotFound
 from ipycontainers.oci import Descriptor, Image, Layer, Layout, Platform, Reference
 from ipycontainers.oci.descriptor import INDEXES
+from ipycontainers.oci.layout import parse_json
 
 from . import blobs, platforms
 from .client import LARGEST_MANIFEST, Client, Manifest, Refused, reached
@@ -349,3 +350,15 @@ def explained(error: ContainerError, reference: Reference) -> ContainerError:
 
 def _id(layer: Layer) -> str:
     return layer.descriptor.digest.short
+
+
+def described(asker: Asker, reference: Reference) -> tuple[Manifest, list[Platform]]:
+    """What a registry has by that name, and for which platforms. Raises as ``find``."""
+    client, manifest = find(asker, reference)
+    document = manifest.parsed()
+    if "manifests" in document:
+        return manifest, [entry.platform for entry in platforms.offered(document) if entry.platform]
+    config = Descriptor.of(document.get("config"))
+    with client.blob(config.digest) as (_, answer):
+        content = answer.document(LARGEST_MANIFEST)
+    return manifest, [Platform.of(parse_json(content, "the image's config"))]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from ipycontainers.errors import ContainerError
@@ -34,10 +34,16 @@ class Step:
     current: int | None = None
     total: int | None = None
     is_note: bool = False
+    aux: Mapping[str, object] | None = None  # what a program wants to read of it
 
     @classmethod
-    def note(cls, status: str, id: str = "") -> Step:  # noqa: A002
-        return cls(status, id, is_note=True)
+    def note(
+        cls,
+        status: str,
+        id: str = "",  # noqa: A002
+        aux: Mapping[str, object] | None = None,
+    ) -> Step:
+        return cls(status, id, is_note=True, aux=aux)
 
 
 Heard = Callable[[Step], object]
