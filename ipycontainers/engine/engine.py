@@ -29,7 +29,7 @@ from ipycontainers.errors import Conflict, ContainerError, Invalid, NotFound
 from ipycontainers.oci.image import Image
 from ipycontainers.oci.layout import Layout
 
-from . import cgroup, changes, creation, files, rootfs, shapes, supervise, validity, wire
+from . import cgroup, changes, creation, files, limits, rootfs, shapes, supervise, validity, wire
 from .book import Book
 from .events import Events
 from .execs import Execs
@@ -214,6 +214,8 @@ class Engine:
         Raises Invalid, and Conflict for a policy of what is to go by itself.
         """
         asked = {key: value for key, value in given.items() if value and key in shapes.HOST_CONFIG}
+        if given.get("PidsLimit") is not None:
+            asked["PidsLimit"] = max(int(given["PidsLimit"]), 0)
         again = asked.get("RestartPolicy") or {}
         if again.get("Name") and record.host_config.get("AutoRemove"):
             raise Conflict(
@@ -221,14 +223,17 @@ class Engine:
             )
         if not again.get("Name"):
             asked.pop("RestartPolicy", None)
-        validity.check({}, {**record.host_config, **asked})
+        validity.check({}, {"Memory": record.host_config["Memory"], **asked})
         with record.lock:
             if record.is_going:
                 raise NotFound(f"No such container: {record.id}")
-            record.change(host_config={**record.host_config, **asked})
+            if reason := limits.conflict(record.host_config, asked):
+                raise Conflict(f"Cannot update container {record.id}: {reason}")
+            host = {**record.host_config, **asked}
+            self.groups.update(record, host)
+            record.change(host_config=host)
         self.running.publish(record, "update")
-        launcher = self.launcher
-        return list(creation.warnings({}, asked, launcher.isolates, launcher.name))
+        return list(limits.warnings(asked, self.groups.controllers))
 
     def rename(self, record: Record, name: str) -> None:
         """Raises Conflict, Invalid."""

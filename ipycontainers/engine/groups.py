@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,15 @@ class Groups:
             raise _refused(error) from error
 
     def usage(self, record: Record) -> cgroup.Usage | None:
-        """What it has used; None where nobody counts."""
+        """What it has used, but for the launcher's processes; None where nobody counts."""
         try:
-            return cgroup.usage(Path(record.cgroup)) if record.cgroup else None
+            if not record.cgroup:
+                return None
+            found, own = cgroup.usage(Path(record.cgroup)), self.own_processes(record)
         except OSError:
             return None
+        limit = max(found.pids_limit - own, 0)
+        return replace(found, pids=max(found.pids - own, 0), pids_limit=limit)
 
     def own_processes(self, record: Record) -> int:
         """How many of a group's are the launcher's."""

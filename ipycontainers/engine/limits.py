@@ -68,6 +68,31 @@ def of(host: Mapping[str, Any]) -> Limits:
     )
 
 
+def conflict(host: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """Why a container of ``host`` cannot be updated to what is ``asked``, as dockerd: or "".
+
+    >>> conflict({"NanoCpus": 10**9}, {"CpuQuota": 5000})
+    'Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set'
+    """
+    if asked.get("CpuQuota") and host.get("NanoCpus"):
+        return "Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set"
+    if asked.get("CpuPeriod") and host.get("NanoCpus"):
+        return "Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set"
+    for key, name in (("CpuQuota", "Quota"), ("CpuPeriod", "Period")):
+        if asked.get("NanoCpus") and host.get(key):
+            return (
+                f"Conflicting options: Nano CPUs cannot be updated as CPU {name} "
+                "has already been set"
+            )
+    both = host.get("MemorySwap") or 0
+    if both >= 0 and (asked.get("Memory") or 0) > both and not asked.get("MemorySwap"):
+        return (
+            "Memory limit should be smaller than already set memoryswap limit, "
+            "update the memoryswap at the same time"
+        )
+    return ""
+
+
 def ulimits(host: Mapping[str, Any]) -> tuple[tuple[int, int, int], ...]:
     """Resource, soft, hard, for setrlimit; none above what this process may have itself."""
     made = []

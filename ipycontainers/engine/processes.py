@@ -20,6 +20,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from .cgroup import Usage
+
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -107,6 +109,7 @@ class Sample:
     read: int | None
     written: int | None
     machine: float  # processor time of all that the machine did
+    group: Usage | None = None  # what the control group has counted, where there is one
 
 
 def measure(pids: Iterable[int], reaped: float) -> Sample:

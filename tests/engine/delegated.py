@@ -181,6 +181,32 @@ def test_half_a_processor_is_half_a_processor(docker: Any) -> None:
     assert "nr_throttled 0" not in (group / "cpu.stat").read_text()
 
 
+def test_an_update_holds_at_once(docker: Any) -> None:
+    container = run(docker, "sleep", "60", mem_limit="64m")
+    group = group_of(container)
+    container.update(mem_limit="80m", memswap_limit="80m", cpu_quota=20000)
+    assert (group / "memory.max").read_text() == f"{80 << 20}\n"
+    assert (group / "memory.swap.max").read_text() == "0\n"
+    assert (group / "cpu.max").read_text() == "20000 100000\n"
+    container.reload()
+    assert container.attrs["HostConfig"]["Memory"] == 80 << 20
+    container.restart(timeout=0)
+    assert (group_of(container) / "memory.max").read_text() == f"{80 << 20}\n"
+
+
+def test_stats_are_the_groups(docker: Any) -> None:
+    container = run(
+        docker, "sh", "-c", "sleep 60 & while :; do :; done", mem_limit="64m", pids_limit=50
+    )
+    time.sleep(0.5)
+    stats = container.stats(stream=False)
+    assert stats["memory_stats"]["limit"] == 64 << 20
+    assert 0 < stats["memory_stats"]["usage"] < 64 << 20
+    assert stats["pids_stats"] == {"current": 2, "limit": 50}
+    used, before = (stats[key]["cpu_usage"]["total_usage"] for key in ("cpu_stats", "precpu_stats"))
+    assert used > before > 0
+
+
 def test_a_pause_is_the_groups(docker: Any) -> None:
     container = run(docker, "sh", "-c", "while :; do :; done")
     group = group_of(container)

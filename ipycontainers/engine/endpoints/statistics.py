@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from ipycontainers.engine import listing, processes, wire
 from ipycontainers.engine.engine import Engine
@@ -61,7 +62,10 @@ def measure(engine: Engine, record: Record) -> Sample | None:
     if not record.is_running:
         return None
     told = engine.running.tell(record, {"do": "processes"})
-    return None if "error" in told else processes.measure(told["pids"], told["reaped"])
+    if "error" in told:
+        return None
+    sample = processes.measure(told["pids"], told["reaped"])
+    return replace(sample, group=engine.groups.usage(record))
 
 
 # --- shapes --------------------------------------------------------------------------------------
@@ -73,31 +77,58 @@ def shape(record: Record, before: Sample | None, now: Sample | None) -> wire.Jso
     return {
         "read": wire.time_text(now.time if now else None),
         "preread": wire.time_text(before.time if before else None),
-        "pids_stats": {"current": now.threads} if now else {},
+        "pids_stats": _tasks(now),
         "blkio_stats": _moved(now),
         "num_procs": 0,
         "storage_stats": {},
         "cpu_stats": _processors(now),
         "precpu_stats": _processors(before),
-        "memory_stats": {"usage": now.memory, "stats": {}, "limit": _memory()} if now else {},
+        "memory_stats": _memory(now),
         "name": f"/{record.name}",
         "id": record.id,
     }
 
 
-def _memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def _tasks(sample: Sample | None) -> wire.Json:
+    if not sample:
+        return {}
+    if not (group := sample.group):
+        return {"current": sample.threads}
+    return {"current": group.pids, **({"limit": group.pids_limit} if group.pids_limit else {})}
+
+
+def _memory(sample: Sample | None) -> wire.Json:
+    if not sample:
+        return {}
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if not (group := sample.group):
+        return {"usage": sample.memory, "stats": {}, "limit": machine}
+    limit = group.memory_limit or machine
+    return {"usage": group.memory, "stats": dict(group.memory_details), "limit": limit}
 
 
 def _processors(sample: Sample | None) -> wire.Json:
     user, system = (sample.user, sample.system) if sample else (0.0, 0.0)
+    counted = (
+        sample.group.processor_details
+        if sample and sample.group
+        else {
+            "user_usec": round(user * 1e6),
+            "system_usec": round(system * 1e6),
+            "usage_usec": round((user + system) * 1e6),
+        }
+    )
     made: wire.Json = {
         "cpu_usage": {
-            "total_usage": round((user + system) * 1e9),
-            "usage_in_kernelmode": round(system * 1e9),
-            "usage_in_usermode": round(user * 1e9),
+            "total_usage": counted["usage_usec"] * 1000,
+            "usage_in_kernelmode": counted["system_usec"] * 1000,
+            "usage_in_usermode": counted["user_usec"] * 1000,
         },
-        "throttling_data": {"periods": 0, "throttled_periods": 0, "throttled_time": 0},
+        "throttling_data": {
+            "periods": counted.get("nr_periods", 0),
+            "throttled_periods": counted.get("nr_throttled", 0),
+            "throttled_time": counted.get("throttled_usec", 0) * 1000,
+        },
     }
     if sample:
         made["system_cpu_usage"] = round(sample.machine * 1e9)
@@ -109,6 +140,8 @@ def _moved(sample: Sample | None) -> wire.Json:
     """All devices together, since /proc tells them not apart: major and minor are 0."""
     made: wire.Json = {f"io_{name}_recursive": None for name in MOVED}
     made["sectors_recursive"] = None
+    if sample and sample.group:
+        sample = replace(sample, read=sample.group.read, written=sample.group.written)
     if sample and sample.read is not None:
         made["io_service_bytes_recursive"] = [
             {"major": 0, "minor": 0, "op": name, "value": value}
