@@ -74,6 +74,7 @@ ROUTES = (
     Route("POST", "/swarm/leave", system.swarm_leave),
     Route("GET", "/volumes", volumes.listed),
     Route("POST", "/volumes/create", volumes.create),
+    Route("POST", "/volumes/prune", volumes.prune),
     Route("GET", "/volumes/{}", volumes.inspected),
     Route("DELETE", "/volumes/{}", volumes.remove),
     Route("GET", "/images/json", images.listed),

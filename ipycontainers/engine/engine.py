@@ -4,7 +4,7 @@
     DIR/oci/                  an OCI image layout
     DIR/layers/ DIR/roots/    unpacked layers, see ``rootfs``
     DIR/containers/ID/        see ``record``, ``folders``, ``rootfs`` and ``supervise``
-    DIR/volumes/NAME/_data    named and anonymous volumes
+    DIR/volumes/              see ``volumes``
     DIR/tmp/                  bodies of requests; emptied at every start
 
 A container's processes belong to its supervisor, so they outlive this one; ``adopt`` finds
@@ -40,6 +40,7 @@ from .record import MountPoint, Record
 from .registry.transfers import Transfers
 from .running import Running
 from .unpacking import Unpacking
+from .volumes import Volumes
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,8 @@ class Engine:
         self.execs = Execs(self.events)
         self.unpacking = Unpacking()
         self.transfers = Transfers()
-        self.folders = Folders(data, layout, launcher)
+        self.volumes = Volumes(data / "volumes", self.events)
+        self.folders = Folders(data, layout, launcher, self.volumes)
         self.groups = Groups(tree, launcher)
         self.running = Running(self.folders, self.groups, nursery, self.events, self._remove_itself)
         self._book = Book()

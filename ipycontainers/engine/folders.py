@@ -1,25 +1,25 @@
 """The files of containers: made from an image and a record, ready for a supervisor.
 
     containers/ID/run.json    what is to run and how, see ``launch.orders``
-    volumes/NAME/_data        named and anonymous volumes
 
-Knows: rootfs, the layout, run.json. Does not know: processes, requests.
+Knows: rootfs, the layout, volumes, run.json. Does not know: processes, requests.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ipycontainers.errors import Invalid
+from ipycontainers.errors import Invalid, NotFound
 from ipycontainers.oci.layout import Layout
 
 from . import creation, files, rootfs, supervise
 from .container import Bundle, Spec
 from .launch import Launcher, to_start
 from .record import Record, write
+from .volumes import Volumes
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Folders:
     data: Path
     layout: Layout
     launcher: Launcher
+    volumes: Volumes
 
     def make(self, record: Record) -> None:
         """The container's folder, whole and on the disk, or nothing."""
@@ -54,14 +55,23 @@ class Folders:
         """The anonymous ones."""
         for point in record.mounts:
             if point.anonymous:
-                shutil.rmtree(self.data / "volumes" / point.name, ignore_errors=True)
+                with contextlib.suppress(NotFound):
+                    self.volumes.remove(self.volumes.find(point.name))
 
     def _make_volumes(self, record: Record) -> None:
+        asked = {mount.get("Target"): mount for mount in record.host_config.get("Mounts") or ()}
         for point in record.mounts:
-            if point.mount.type != "tmpfs":
-                made = Path(point.mount.source)
-                if not made.exists():
-                    made.mkdir(parents=True)
+            if point.mount.type == "volume":
+                options = (asked.get(point.mount.target) or {}).get("VolumeOptions") or {}
+                driver = options.get("DriverConfig") or {}
+                self.volumes.create(
+                    point.name,
+                    driver=driver.get("Name") or "",
+                    labels=options.get("Labels"),
+                    options=driver.get("Options"),
+                )
+            elif point.mount.type == "bind" and not Path(point.mount.source).exists():
+                Path(point.mount.source).mkdir(parents=True)
 
     def _prepare(self, record: Record) -> None:
         spec = creation.spec(record.id, record.config, record.host_config, record.mounts)

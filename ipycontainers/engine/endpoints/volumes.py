@@ -1,59 +1,139 @@
-"""Named and anonymous volumes: folders of this engine.
+"""Named and anonymous volumes: create, list, inspect, remove, prune.
 
-Knows: dockerd's answers. Does not know: what mounts them.
+Knows: dockerd's queries and answers. Does not know: where a volume is.
 """
 
 from __future__ import annotations
 
 import asyncio
-import shutil
+import re
+from collections.abc import Callable, Sequence
 
-from ipycontainers.engine import creation, wire
+from ipycontainers.engine import wire
 from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.server import Answer, Reply, Request
-from ipycontainers.errors import Conflict, NotFound, Unsupported
+from ipycontainers.engine.volumes import DRIVER, Volume
+from ipycontainers.errors import Conflict, Invalid, NotFound
+
+from .containers import _json
+
+FILTERS = ("dangling", "driver", "label", "name")
+OF_PRUNE = ("label", "label!")
 
 
-def _shape(engine: Engine, name: str) -> wire.Json:
-    folder = engine.data / "volumes" / name
-    try:
-        created = folder.stat().st_mtime
-    except FileNotFoundError as error:
-        raise NotFound(f"get {name}: no such volume") from error
+def _shape(volume: Volume) -> wire.Json:
     return {
-        "CreatedAt": wire.time_text(created),
-        "Driver": "local",
-        "Labels": None,
-        "Mountpoint": str(folder / "_data"),
-        "Name": name,
-        "Options": None,
+        "CreatedAt": wire.time_text(int(volume.created)).replace(".000000000", ""),
+        "Driver": DRIVER,
+        "Labels": volume.labels,
+        "Mountpoint": str(volume.data),
+        "Name": volume.name,
+        "Options": volume.options,
         "Scope": "local",
     }
 
 
+def _filters(request: Request, known: Sequence[str]) -> dict[str, list[str]]:
+    try:
+        wanted = wire.filters(request.query.get("filters", ""))
+    except ValueError as error:
+        raise Invalid(f"error reading volume filters: {error}") from error
+    for name in wanted:
+        if name not in known:
+            raise Invalid(f"Invalid filter '{name}'")
+    return wanted
+
+
 async def listed(engine: Engine, request: Request) -> Answer:
-    names = sorted(path.name for path in (engine.data / "volumes").iterdir())
-    return Reply(200, {"Volumes": [_shape(engine, name) for name in names], "Warnings": None})
+    wanted = _filters(request, FILTERS)
+    dangling = wanted.get("dangling", [])
+    if set(dangling) - {"true", "false", "1", "0"}:
+        raise Invalid(f"Invalid filter 'dangling=[{' '.join(dangling)}]'")
+    used = _users(engine)
+    found = [
+        _shape(volume)
+        for volume in await asyncio.to_thread(engine.volumes.all)
+        if _passes(volume, wanted)
+        and (not dangling or (volume.name not in used) == wire.flag(dangling[0]))
+    ]
+    return Reply(200, {"Volumes": found, "Warnings": None})
+
+
+def _passes(volume: Volume, wanted: dict[str, list[str]]) -> bool:
+    """dockerd takes the value of ``name`` for a pattern, and then for a part of the name."""
+    own: dict[str, Callable[[str], bool]] = {
+        "name": lambda value: value in volume.name or _matches(value, volume.name),
+        "driver": lambda value: value == DRIVER,
+    }
+    return wire.has_labels(volume.labels or {}, wanted.get("label", ())) and all(
+        any(map(own[name], values)) for name, values in wanted.items() if name in own
+    )
+
+
+def _matches(pattern: str, name: str) -> bool:
+    # Only what a user may mean by it: an anchored name. A pattern of any kind could take for ever.
+    bare = re.fullmatch(r"(\^?)([\w.-]*)(\$?)", pattern)
+    if not bare:
+        return False
+    fits = {"": str.__contains__, "^": str.startswith, "$": str.endswith, "^$": str.__eq__}
+    return bool(fits[bare[1] + bare[3]](name, bare[2]))
+
+
+def _users(engine: Engine) -> dict[str, list[str]]:
+    """By a volume's name, the ids of the containers that have it."""
+    found: dict[str, list[str]] = {}
+    for record in engine.containers():
+        for point in record.mounts:
+            if point.mount.type == "volume":
+                found.setdefault(point.name, []).append(record.id)
+    return found
 
 
 async def create(engine: Engine, request: Request) -> Answer:
-    body = request.json()
-    if body.get("Driver") not in (None, "", "local"):
-        raise Unsupported(f"there is no volume driver {body['Driver']}")
-    point = creation.volume(str(body.get("Name") or ""), "/", engine.data / "volumes")
-    folder = engine.data / "volumes" / point.name / "_data"
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    return Reply(201, _shape(engine, point.name))
+    body = _json(request)
+    made = await asyncio.to_thread(
+        engine.volumes.create,
+        str(body.get("Name") or ""),
+        driver=str(body.get("Driver") or ""),
+        labels=body.get("Labels"),
+        options=body.get("DriverOpts"),
+    )
+    return Reply(201, _shape(made))
 
 
 async def inspected(engine: Engine, request: Request, name: str) -> Answer:
-    return Reply(200, _shape(engine, name))
+    return Reply(200, _shape(engine.volumes.find(name)))
 
 
 async def remove(engine: Engine, request: Request, name: str) -> Answer:
-    _shape(engine, name)
-    users = [r.id for r in engine.containers() if any(p.name == name for p in r.mounts)]
-    if users:
+    try:
+        found = engine.volumes.find(name)
+    except NotFound:
+        if request.flag("force"):
+            return Reply(204)
+        raise
+    if users := _users(engine).get(name):
         raise Conflict(f"remove {name}: volume is in use - [{', '.join(users)}]")
-    await asyncio.to_thread(shutil.rmtree, engine.data / "volumes" / name)
+    await asyncio.to_thread(engine.volumes.remove, found)
     return Reply(204)
+
+
+async def prune(engine: Engine, request: Request) -> Answer:
+    """All that no container has: API 1.41 knows no difference of named and anonymous ones."""
+    wanted = _filters(request, OF_PRUNE)
+    used = _users(engine)
+    gone, size = [], 0
+    for volume in await asyncio.to_thread(engine.volumes.all):
+        if volume.name in used or not _is_to_go(volume, wanted):
+            continue
+        size += await asyncio.to_thread(engine.volumes.size, volume)
+        await asyncio.to_thread(engine.volumes.remove, volume)
+        gone.append(volume.name)
+    engine.events.publish("volume", "prune", "", {"reclaimed": str(size)})
+    return Reply(200, {"VolumesDeleted": gone, "SpaceReclaimed": size})
+
+
+def _is_to_go(volume: Volume, wanted: dict[str, list[str]]) -> bool:
+    labels = volume.labels or {}
+    spared = any(wire.has_labels(labels, [text]) for text in wanted.get("label!", ()))
+    return wire.has_labels(labels, wanted.get("label", ())) and not spared

@@ -1,0 +1,173 @@
+"""Named and anonymous volumes: folders, and what was said of each when it was made.
+
+    DIR/volumes/NAME/_data          what is mounted; with the options of a bind, a link to it
+    DIR/volumes/NAME/volume.json    its labels and options; absent where none were given
+
+A volume lives from its first mention, by a request or a container, until it is removed.
+
+Knows: folders, dockerd's words about volumes. Does not know: what mounts them, HTTP.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipycontainers.errors import Invalid, NotFound, Unsupported
+
+from . import rootfs
+from .events import Events
+from .record import write
+
+DRIVER = "local"
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+OPTIONS = {"type", "o", "device", "size"}  # of Docker's driver local
+_DATA, _SAID = "_data", "volume.json"
+
+
+@dataclass(frozen=True)
+class Volume:
+    name: str
+    folder: Path
+    created: float
+    labels: Mapping[str, str] | None = None
+    options: Mapping[str, str] | None = None
+
+    @property
+    def data(self) -> Path:
+        return self.folder / _DATA
+
+
+def check_name(name: str) -> str:
+    """Raises Invalid, in dockerd's words."""
+    if len(name) == 1:
+        raise Invalid(
+            f"create {name}: volume name is too short, names should be at least two alphanumeric "
+            "characters"
+        )
+    if not NAME.fullmatch(name):
+        raise Invalid(
+            f'create {name}: "{name}" includes invalid characters for a local volume name, only '
+            '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. '
+            "If you intended to pass a host directory, use absolute path"
+        )
+    return name
+
+
+def check_driver(name: str, driver: str) -> None:
+    """Raises NotFound for any but ours."""
+    if driver not in ("", DRIVER):
+        raise NotFound(
+            f"create {name}: error looking up volume plugin {driver}: plugin {json.dumps(driver)} "
+            "not found"
+        )
+
+
+class Volumes:
+    """All of an engine. Safe to use from several threads."""
+
+    def __init__(self, folder: Path, events: Events) -> None:
+        self._folder, self._events = folder, events
+        self._lock = threading.Lock()
+
+    def all(self) -> list[Volume]:
+        """By name."""
+        found = (_read(path) for path in sorted(self._folder.iterdir()))
+        return [volume for volume in found if volume]
+
+    def find(self, name: str) -> Volume:
+        """Raises NotFound."""
+        found = _read(self._folder / name) if NAME.fullmatch(name) else None
+        if not found:
+            raise NotFound(f"get {name}: no such volume")
+        return found
+
+    def create(
+        self,
+        name: str = "",
+        *,
+        driver: str = "",
+        labels: Mapping[str, str] | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> Volume:
+        """The volume of that name; one that is there already stays as it is, as with dockerd.
+
+        Raises Invalid, NotFound (driver), Unsupported (options that need a mount by root).
+        """
+        name = check_name(name) if name else secrets.token_hex(32)
+        check_driver(name, driver)
+        device = _device(name, options or {})
+        with self._lock:
+            folder = self._folder / name
+            if (folder / _DATA).exists():
+                return self.find(name)
+            rootfs.remove(folder)  # what a killed engine was making
+            folder.mkdir()
+            if labels or options:
+                said = {"labels": labels, "options": options}
+                write(folder / _SAID, json.dumps(said).encode())
+            if device:
+                (folder / _DATA).symlink_to(device)
+            else:
+                (folder / _DATA).mkdir()
+        self._events.publish("volume", "create", name, {"driver": DRIVER})
+        return self.find(name)
+
+    def size(self, volume: Volume) -> int:
+        """Bytes of its files. A folder of the host's is not the volume's own: 0."""
+        if volume.data.is_symlink():
+            return 0
+        found = (Path(folder, name) for folder, _, names in os.walk(volume.data) for name in names)
+        return sum(_bytes(path) for path in found)
+
+    def remove(self, volume: Volume) -> None:
+        """With all that is in it, but for a folder of the host's that it stood for. Idempotent."""
+        with self._lock:
+            rootfs.remove(volume.folder)
+        self._events.publish("volume", "destroy", volume.name, {"driver": DRIVER})
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _device(name: str, options: Mapping[str, str]) -> str:
+    """The folder of the host that the options name; "" without options."""
+    for option in options:
+        if option not in OPTIONS:
+            raise Invalid(f"create {name}: invalid option: {json.dumps(option)}")
+    if not options:
+        return ""
+    flags, device = options.get("o", "").split(","), options.get("device", "")
+    if not {"bind", "rbind"} & set(flags) or not device.startswith("/"):
+        raise Unsupported(
+            f"create {name}: this engine mounts no {options.get('type', 'file')} system, since "
+            "only root can: use --tmpfs, or the options type=none, o=bind, device=/a/folder"
+        )
+    if not Path(device).is_dir():
+        raise Invalid(f"create {name}: there is no folder {device} to bind")
+    return device
+
+
+def _read(folder: Path) -> Volume | None:
+    """None for what is no volume, or not yet or no longer a whole one."""
+    try:
+        created = (folder / _DATA).lstat().st_ctime
+    except OSError:
+        return None
+    try:
+        said = json.loads((folder / _SAID).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        said = {}
+    except (OSError, ValueError):
+        return Volume(folder.name, folder, created)
+    return Volume(folder.name, folder, created, said.get("labels"), said.get("options"))
