@@ -11,6 +11,7 @@ capability (as .ci/run does) the same test fails, so nothing is skipped unseen.
     proot        PRoot is installed           landlock     the kernel has Landlock with file rules
     values       numpy, pandas, polars and pyarrow are installed
     uml          user-mode Linux can be booted
+    strace       strace is installed
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import pytest
 
 CAPABILITIES = frozenset(
     {"docker", "podman", "debootstrap", "sshd", "browser"}
-    | {"user", "pypi", "proot", "skopeo", "landlock", "values", "uml"}
+    | {"user", "pypi", "proot", "skopeo", "landlock", "values", "uml", "strace"}
 )
 REPOSITORY = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(

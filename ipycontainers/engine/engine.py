@@ -20,10 +20,10 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ipycontainers.errors import Conflict, ContainerError, Invalid, NotFound
 from ipycontainers.oci.image import Image
@@ -43,6 +43,8 @@ from .unpacking import Unpacking
 from .volumes import Volumes
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Engine:
@@ -69,6 +71,8 @@ class Engine:
         self.groups = Groups(tree, launcher)
         self.running = Running(self.folders, self.groups, nursery, self.events, self._remove_itself)
         self._book = Book()
+        self.unreadable: dict[Path, str] = {}
+        """Folders of containers that were complete once and cannot be read, and why."""
         # Threads of their own: all others may be waiting for an end.
         self.for_ends = ThreadPoolExecutor(4, "ends")
 
@@ -77,11 +81,13 @@ class Engine:
     def adopt(self) -> list[Record]:
         """Reads every record on the disk; those that seem to run come back, to be watched.
 
-        What has no whole record was never told to anybody, and is removed.
+        What has no whole record was never told to anybody, and is removed. What has one that
+        cannot be read stays as it is, and is told of.
         """
         for directory in sorted((self.data / "containers").iterdir()):
-            if record := _loaded(directory):
-                self._book.put(record)
+            self._load(directory)
+        used = {point.name for record in self.containers() for point in record.mounts}
+        self.volumes.sweep(used)
         running = [record for record in self.containers() if self.running.adopt(record)]
         self.groups.sweep(running)
         try:
@@ -90,6 +96,21 @@ class Engine:
         except (ContainerError, OSError) as error:  # a broken image is told of when it is used
             logger.warning("cannot tidy up: %s", error)
         return running
+
+    def _load(self, directory: Path) -> None:
+        try:
+            record = Record.load(directory)
+        except FileNotFoundError:
+            _remove(rootfs.remove, directory)
+            return
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            self.unreadable[directory] = f"{type(error).__name__}: {error}"
+            logger.warning("container %s cannot be read: %s", directory.name, error)
+            return
+        if record.is_going:
+            _remove(self.folders.remove, record)
+        else:
+            self._book.put(record)
 
     def containers(self) -> list[Record]:
         """The newest first."""
@@ -157,8 +178,8 @@ class Engine:
     def tidy(self) -> None:
         """Removes unpacked layers and roots that nobody needs any more."""
         with self.unpacking.tidying() as alone, self._book.lock:
-            if not alone:
-                return  # layers of an image that is not there yet
+            if self.unreadable or not alone:
+                return  # nobody can tell which layers they need, or an image that comes
             try:
                 bundles = [files.bundle(record) for record in self._book.records()]
             except OSError:
@@ -176,13 +197,11 @@ class Engine:
                 raise Conflict(f"removal of container {record.id} is already in progress")
             record.claimed = True
         try:
-            self.running.end_for_removal(record)
+            self.running.end_for_removal(record, record.anonymous if volumes else ())
         except BaseException:
             record.claimed = False
             raise
-        rootfs.remove(record.directory)
-        if volumes:
-            self.folders.remove_volumes(record)
+        self.folders.remove(record)
         self._forget(record)
         self.events.publish("container", "destroy", record.id, record.attributes)
 
@@ -252,16 +271,9 @@ def _not_removed(record: Record) -> str:
     )
 
 
-def _loaded(directory: Path) -> Record | None:
-    """The record there; None for what is left of a container, which is removed."""
+def _remove(how: Callable[[T], object], what: T) -> None:
+    """What is left of a container."""
     try:
-        record = Record.load(directory)
-        if not record.is_going:
-            return record
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    try:
-        rootfs.remove(directory)
+        how(what)
     except OSError as error:
-        logger.warning("cannot remove %s: %s", directory, error)
-    return None
+        logger.warning("cannot remove what is left of a container: %s", error)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ipycontainers.errors import Invalid, NotFound
 from ipycontainers.oci.layout import Layout
+from ipycontainers.oci.names import sync_folder
 
 from . import creation, files, rootfs, supervise
 from .container import Bundle, Spec
@@ -34,13 +35,21 @@ class Folders:
     def make(self, record: Record) -> None:
         """The container's folder, whole and on the disk, or nothing."""
         try:
-            record.directory.mkdir(mode=0o700)
+            self._begin(record)
             self._make_volumes(record)
             self._prepare(record)
             record.save()
+            sync_folder(record.directory.parent)
         except BaseException:
-            rootfs.remove(record.directory)
+            self.remove(replace(record, leaves=record.anonymous))
             raise
+
+    def remove(self, record: Record) -> None:
+        """All of it, the volumes that it leaves first. Idempotent."""
+        for name in record.leaves:
+            with contextlib.suppress(NotFound):
+                self.volumes.remove(self.volumes.find(name))
+        rootfs.remove(record.directory)
 
     def settle(self, record: Record) -> None:
         """Before each start, for what was put into the root meanwhile."""
@@ -51,12 +60,10 @@ class Folders:
                 self._write_run(record, settled)
                 supervise.give_orders(record.directory)
 
-    def remove_volumes(self, record: Record) -> None:
-        """The anonymous ones."""
-        for point in record.mounts:
-            if point.anonymous:
-                with contextlib.suppress(NotFound):
-                    self.volumes.remove(self.volumes.find(point.name))
+    def _begin(self, record: Record) -> None:
+        record.directory.mkdir(mode=0o700)
+        if record.anonymous:  # an engine after a crash shall know that nobody else has them
+            replace(record, status="removing", leaves=record.anonymous).save()
 
     def _make_volumes(self, record: Record) -> None:
         asked = {mount.get("Target"): mount for mount in record.host_config.get("Mounts") or ()}
@@ -83,11 +90,11 @@ class Folders:
             # A user that the image does not know: dockerd says so at the start.
             record.refusal = error.message
             rootfs.remove(record.directory)
-            record.directory.mkdir(mode=0o700)
+            self._begin(record)
             bundle = self._bundle(record, replace(spec, user=""))
         for point in record.mounts:
             if point.mount.type == "volume" and "nocopy" not in point.mode.split(","):
-                rootfs.fill(bundle, Path(point.mount.source), point.mount.target)
+                self.volumes.fill(point.name, bundle, point.mount.target)
         self._write_run(record, bundle)
 
     def _bundle(self, record: Record, spec: Spec) -> Bundle:

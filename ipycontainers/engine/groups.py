@@ -43,6 +43,11 @@ class Groups:
         except OSError as error:
             raise _refused(error) from error
 
+    def found(self, record: Record) -> str:
+        """The folder of one that an earlier engine made; "" where there is none."""
+        place = self._tree.path / record.id if self._tree else None
+        return str(place) if place and place.is_dir() else ""
+
     def update(self, record: Record, host: Mapping[str, Any]) -> None:
         """The limits of ``host``, a HostConfig, from now on, where it runs. Raises EngineError."""
         if not (self._tree and record.cgroup):

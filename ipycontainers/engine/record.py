@@ -8,20 +8,27 @@ Knows: the record. Does not know: processes, HTTP; the engine moves it along TRA
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ipycontainers.errors import Conflict
+from ipycontainers.oci.names import sync_folder
 
 from .container import TRANSITIONS, Mount, State
 
+logger = logging.getLogger(__name__)
+
 FILE = "state.json"
 LOG = "output.log"
+_UNNAMED = "unnamed-"  # of files that are not written to their end
 KILLED = 137  # 128 + SIGKILL, of what nobody saw the end of
 
 
@@ -62,6 +69,7 @@ class Record:
     manually_stopped: bool = False
     cgroup: str = ""  # its control group's folder, while it runs
     oom_killed: bool = False
+    leaves: tuple[str, ...] = ()  # volumes that go with it, of one that is "removing"
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     writing: threading.Lock = field(default_factory=threading.Lock, repr=False)
     """Held while its files are written to from here, and while it begins to run."""
@@ -104,6 +112,11 @@ class Record:
         return dict(self.config.get("Labels") or {})
 
     @property
+    def anonymous(self) -> tuple[str, ...]:
+        """Its volumes that have no name of their own."""
+        return tuple(point.name for point in self.mounts if point.anonymous)
+
+    @property
     def attributes(self) -> dict[str, str]:
         """What events tell of it."""
         return {**self.labels, "image": self.config["Image"], "name": self.name}
@@ -114,20 +127,37 @@ class Record:
         return self.directory / "control.sock"
 
     def move(self, status: State, **changes: object) -> None:
-        """To ``status``, on the disk too. Raises Conflict where no such way leads."""
+        """To ``status``, on the disk too. As ``change``; Conflict where no such way leads."""
         self._allow(status)
-        self.change(**changes)
+        self.change(status=status, **changes)
 
     def _allow(self, status: State) -> None:
         if status not in TRANSITIONS[self.status]:
             raise Conflict(f"Container {self.id} is {self.status} and cannot become {status}")
-        self.status = status
 
     def change(self, **changes: object) -> None:
-        """Sets fields and writes the record."""
-        for name, value in changes.items():
+        """Sets fields and writes the record. Raises OSError, and then nothing has changed."""
+        before = {name: getattr(self, name) for name in changes}
+        self._set(changes)
+        try:
+            self.save()
+        except OSError:
+            self._set(before)
+            raise
+
+    def learn(self, status: State, **changes: object) -> None:
+        """As ``move``, of what has happened, so it is so even where it cannot be written: the
+        next engine asks the supervisor, or reads what it left."""
+        self._allow(status)
+        self._set({"status": status, **changes})
+        try:
+            self.save()
+        except OSError as error:
+            logger.warning("container %s is %s, which cannot be kept: %s", self.id, status, error)
+
+    def _set(self, values: Mapping[str, object]) -> None:
+        for name, value in values.items():
             setattr(self, name, value)
-        self.save()
 
     def describe(self) -> dict[str, Any]:
         """Plain data, which ``shapes`` turns into Docker's JSON."""
@@ -144,18 +174,34 @@ class Record:
     def save(self) -> None:
         write(self.directory / FILE, json.dumps(self._plain()).encode())
 
-    def go(self) -> None:
-        """To "removing": what is left in the folder belongs to nobody from now on. As ``move``."""
+    def go(self, leaves: tuple[str, ...] = ()) -> None:
+        """To "removing", with these volumes: what is left belongs to nobody from now on."""
         self._allow("removing")
+        self._set({"status": "removing", "leaves": leaves})
+        if leaves:
+            with contextlib.suppress(OSError):  # a full disk, on which removal shall make room
+                self.save()
+                return
         (self.directory / FILE).unlink(missing_ok=True)
         sync_folder(self.directory)
 
     @classmethod
     def load(cls, directory: Path) -> Record:
-        """Raises OSError, ValueError, KeyError, TypeError where there is no whole record."""
+        """What a newer engine has added is left out, what an earlier one was writing removed.
+
+        Raises OSError, ValueError, KeyError, TypeError, AttributeError where there is no record
+        that can be read; FileNotFoundError where none was ever whole, or all of it goes.
+        """
+        for half in directory.glob(f"*.json.{_UNNAMED}*"):
+            half.unlink()
         plain = json.loads((directory / FILE).read_text(encoding="utf-8"))
         mounts = tuple(MountPoint.of(mount) for mount in plain.pop("mounts"))
-        return cls(**plain, mounts=mounts, directory=directory)
+        leaves = tuple(plain.pop("leaves", ()))
+        known = {name: plain[name] for name in plain if name in cls.__dataclass_fields__}
+        made = cls(**known, mounts=mounts, leaves=leaves, directory=directory)
+        if made.status not in TRANSITIONS or made.id != directory.name:
+            raise ValueError(f"{directory / FILE} is of {made.id}, which is {made.status}")
+        return made
 
 
 @dataclass
@@ -194,7 +240,7 @@ def write(path: Path, data: bytes, *, named: bool = True) -> None:
     Not ``named``: after a crash of the machine the path may have its old content, or none,
     until something else in its folder is synced.
     """
-    unique = f"{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}"
+    unique = f"{_UNNAMED}{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}"
     temporary = path.with_name(f"{path.name}.{unique}")
     with temporary.open("wb") as file:
         file.write(data)
@@ -203,12 +249,3 @@ def write(path: Path, data: bytes, *, named: bool = True) -> None:
     temporary.replace(path)
     if named:
         sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Its names are on the disk when this returns."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -120,14 +120,17 @@ def settle(bundle: Bundle) -> Bundle:
     return replace(bundle, spec=spec)
 
 
-def fill(bundle: Bundle, volume: Path, target: str) -> None:
-    """What the image has at ``target``, into a volume that is empty; as docker does."""
+def fill(bundle: Bundle, volume: Path, target: str) -> bool:
+    """What the image has at ``target``, into a volume that is empty; as docker does. Whether
+    there was anything."""
     tree = Tree((bundle.root,) if bundle.root else bundle.layers)
     source = tree.real(target)
     folder = tree.find(source)
-    if folder and folder.is_dir() and not any(volume.iterdir()):
-        _Copying().merged(tree, source, volume)
-        shutil.copystat(folder, volume)
+    if not (folder and folder.is_dir()):
+        return False
+    _Copying().merged(tree, source, volume)
+    shutil.copystat(folder, volume)
+    return True
 
 
 def keep_layer(

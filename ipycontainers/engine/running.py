@@ -23,6 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
 from ipycontainers.errors import Conflict, ContainerError, EngineError, NotFound
@@ -86,12 +87,8 @@ class Running:
 
     def adopt(self, record: Record) -> bool:
         """Takes over what an engine before this one left; whether it is to be watched."""
+        self._catch_up(record)
         if record.is_running:
-            with contextlib.suppress(OSError, ValueError):
-                told = supervise.ask(record.directory, {"do": "state"}, ANSWERING)
-                # That engine may have been killed between the deed and its record.
-                if told["status"] == "running" and bool(told["paused"]) != record.is_paused:
-                    record.move("paused" if told["paused"] else "running")
             return True
         if record.status == "restarting":
             self._start_soon(record, restarts.FIRST)
@@ -100,6 +97,23 @@ class Running:
         elif record.started and record.host_config.get("AutoRemove"):
             self._remove(record)
         return False
+
+    def _catch_up(self, record: Record) -> None:
+        """That engine may have been killed between a deed and its record."""
+        told: Mapping[str, Any] = {"status": ""}
+        group = self._groups.found(record)
+        with contextlib.suppress(OSError, ValueError):
+            told = supervise.ask(record.directory, {"do": "state"}, ANSWERING)
+        if told["status"] == "running":
+            if not record.is_running:
+                record.learn("running", **_begun(told["pid"], told["started"], group))
+            if bool(told["paused"]) != record.is_paused:
+                record.learn("paused" if told["paused"] else "running")
+        elif not record.is_running and (end := _unknown_end(record)):
+            if end["started"]:
+                record.learn("running", **_begun(0, end["started"], group))
+            else:
+                record.change(exit_code=end["code"], error=_words(end["code"], end["error"]))
 
     # --- start -----------------------------------------------------------------------------
 
@@ -127,9 +141,11 @@ class Running:
         if "error" in answer:
             self._groups.end(group)
             raise _not_started(record, answer)
-        began: dict[str, Any] = {"started": time.time(), "finished": 0, "error": "", "exit_code": 0}
-        own = {"pid": answer["pid"], "cgroup": group, "oom_killed": False}
-        record.move("running", **began, **own)
+        try:
+            record.move("running", **_begun(answer["pid"], time.time(), group))
+        except OSError as error:
+            self.tell(record, {"do": "kill", "signal": SIGKILL})
+            raise EngineError(f"the start cannot be kept: {error.strerror}") from error
 
     def _told_of_start(self, record: Record) -> None:
         self.publish(record, "start")
@@ -236,9 +252,9 @@ class Running:
             after: dict[str, Any] = {"exit_code": code, "error": error, "finished": finished}
             after |= {"pid": 0, "cgroup": "", "oom_killed": killed}
             if delay is None:
-                record.move("exited", **after)
+                record.learn("exited", **after)
             else:
-                record.move("restarting", **after, restarts=record.restarts + 1)
+                record.learn("restarting", **after, restarts=record.restarts + 1)
         if killed and not was_told:
             self.publish(record, "oom")
         self.publish(record, "die", exitCode=str(code))
@@ -249,8 +265,8 @@ class Running:
         elif record.host_config.get("AutoRemove"):
             self._remove(record)
 
-    def end_for_removal(self, record: Record) -> None:
-        """It is "removing" when this returns, and no process of it is left."""
+    def end_for_removal(self, record: Record, leaves: tuple[str, ...]) -> None:
+        """It is "removing", with these volumes, when this returns; no process of it is left."""
         if record.is_up:
             with contextlib.suppress(Conflict):
                 self.kill(record, "KILL")
@@ -259,7 +275,7 @@ class Running:
         with record.lock:
             if record.is_up:
                 raise EngineError(f"container {record.id} does not end")
-            record.go()
+            record.go(leaves)
 
 
 def _ignore(_: Record) -> None:
@@ -275,15 +291,43 @@ def _check_running(record: Record) -> None:
 
 def _not_started(record: Record, answer: Mapping[str, Any]) -> EngineError:
     code = answer.get("code") or 128
-    message = NO_PROGRAM + str(answer["error"]) if code in (126, 127) else str(answer["error"])
+    message = _words(code, str(answer["error"]))
     record.change(exit_code=code, error=message)
     return EngineError(message, exit_code=code)
 
 
+def _words(code: int, error: str) -> str:
+    return NO_PROGRAM + error if code in (126, 127) else error
+
+
+def _begun(pid: int, started: float, group: str) -> dict[str, Any]:
+    """Of a record that begins to run."""
+    ended = {"exit_code": 0, "error": "", "finished": 0, "oom_killed": False}
+    return {**ended, "pid": pid, "started": started, "cgroup": group}
+
+
+def _unknown_end(record: Record) -> dict[str, Any] | None:
+    """Of a run, or a try to start, that the record does not know."""
+    told = _exit(record.directory)
+    known = (record.finished, record.exit_code)
+    if told is None or told["finished"] == record.finished or (not told["started"] and any(known)):
+        return None
+    return told
+
+
+def _exit(directory: Path) -> dict[str, Any] | None:
+    """What the supervisor has written: code, error, started, finished; None without any."""
+    try:
+        told = json.loads((directory / supervise.END).read_text(encoding="utf-8"))
+        numbers = {name: float(told[name]) for name in ("started", "finished")}
+        return {"code": int(told["code"]), "error": str(told.get("error") or ""), **numbers}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _read_exit(directory: Path) -> tuple[int, str, float]:
     """Code, error and time of the end; 137 and now where the supervisor was killed."""
-    try:
-        told = json.loads((directory / "exit.json").read_text(encoding="utf-8"))
-        return int(told["code"]), str(told.get("error") or ""), float(told["finished"])
-    except (OSError, ValueError, KeyError, TypeError):
+    told = _exit(directory)
+    if told is None:
         return KILLED, "its supervisor was killed", time.time()
+    return told["code"], told["error"], told["finished"]

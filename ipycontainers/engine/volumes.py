@@ -2,33 +2,39 @@
 
     DIR/volumes/NAME/_data          what is mounted; with the options of a bind, a link to it
     DIR/volumes/NAME/volume.json    its labels and options; absent where none were given
+    DIR/volumes/NAME/filling        there while what an image has at its place is copied into it
+    DIR/volumes/.HEX                one that is being made or removed; swept away at every start
 
-A volume lives from its first mention, by a request or a container, until it is removed.
+A volume lives from its first mention, by a request or a container, until it is removed. It is
+made and removed by one rename, so it is there whole or not at all.
 
 Knows: folders, dockerd's words about volumes. Does not know: what mounts them, HTTP.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ipycontainers.errors import Invalid, NotFound, Unsupported
+from ipycontainers.oci.names import sync_folder
 
-from . import rootfs
+from . import rootfs, syscalls
+from .container import Bundle
 from .events import Events
 from .record import write
 
 DRIVER = "local"
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 OPTIONS = {"type", "o", "device", "size"}  # of Docker's driver local
-_DATA, _SAID = "_data", "volume.json"
+_DATA, _SAID, _FILLING = "_data", "volume.json", "filling"
 
 
 @dataclass(frozen=True)
@@ -107,17 +113,57 @@ class Volumes:
             folder = self._folder / name
             if (folder / _DATA).exists():
                 return self.find(name)
-            rootfs.remove(folder)  # what a killed engine was making
-            folder.mkdir()
-            if labels or options:
-                said = {"labels": labels, "options": options}
-                write(folder / _SAID, json.dumps(said).encode())
-            if device:
-                (folder / _DATA).symlink_to(device)
-            else:
-                (folder / _DATA).mkdir()
+            said = {"labels": labels, "options": options} if labels or options else None
+            self._make(folder, said, device)
         self._events.publish("volume", "create", name, {"driver": DRIVER})
         return self.find(name)
+
+    def _make(self, folder: Path, said: Mapping[str, object] | None, device: str) -> None:
+        new = self._aside()
+        try:
+            new.mkdir()
+            if said:
+                write(new / _SAID, json.dumps(said).encode())
+            if device:
+                (new / _DATA).symlink_to(device)
+            else:
+                (new / _DATA).mkdir()
+            sync_folder(new)
+            new.rename(folder)
+        except OSError:
+            rootfs.remove(new)
+            raise
+        sync_folder(self._folder)
+
+    def _aside(self) -> Path:
+        return self._folder / f".{secrets.token_hex(8)}"
+
+    def fill(self, name: str, bundle: Bundle, target: str) -> None:
+        """What the image has at ``target``, wholly, into a volume that is empty."""
+        data = self._folder / name / _DATA
+        if any(data.iterdir()):
+            return
+        mark = data.with_name(_FILLING)
+        mark.touch()
+        sync_folder(mark.parent)
+        try:
+            if rootfs.fill(bundle, data, target):
+                syscalls.sync(self._folder)
+        except BaseException:
+            _empty(data)
+            raise
+        finally:
+            mark.unlink(missing_ok=True)
+
+    def sweep(self, used: Collection[str]) -> None:
+        """What an engine left that was killed; ``used`` are those that containers have."""
+        for path in self._folder.iterdir():
+            if path.name[0] == ".":
+                rootfs.remove(path)
+            elif (path / _FILLING).exists():
+                if path.name not in used:  # else another's files are among the copies
+                    _empty(path / _DATA)
+                (path / _FILLING).unlink()
 
     def size(self, volume: Volume) -> int:
         """Bytes of its files. A folder of the host's is not the volume's own: 0."""
@@ -128,9 +174,19 @@ class Volumes:
 
     def remove(self, volume: Volume) -> None:
         """With all that is in it, but for a folder of the host's that it stood for. Idempotent."""
-        with self._lock:
-            rootfs.remove(volume.folder)
+        gone = self._aside()
+        with self._lock, contextlib.suppress(FileNotFoundError):
+            volume.folder.rename(gone)
+            sync_folder(self._folder)
+        rootfs.remove(gone)
         self._events.publish("volume", "destroy", volume.name, {"driver": DRIVER})
+
+
+def _empty(data: Path) -> None:
+    """A folder of the host's that a volume stands for is not the engine's to empty."""
+    if not data.is_symlink():
+        rootfs.remove(data)
+        data.mkdir()
 
 
 def _bytes(path: Path) -> int:
@@ -160,6 +216,8 @@ def _device(name: str, options: Mapping[str, str]) -> str:
 
 def _read(folder: Path) -> Volume | None:
     """None for what is no volume, or not yet or no longer a whole one."""
+    if folder.name[0] == ".":
+        return None
     try:
         created = (folder / _DATA).lstat().st_ctime
     except OSError:

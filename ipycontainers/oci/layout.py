@@ -39,6 +39,7 @@ from . import descriptor as kinds
 from .blob import PIECE, Readable, counted, decompressed, verified
 from .descriptor import Descriptor, Digest
 from .image import Image, Layer
+from .names import sync_folder
 from .origins import NAME, origins, without_origins
 from .reference import Reference
 from .unfinished import Unfinished
@@ -358,6 +359,7 @@ class Layout:
     def _write_index(self, entries: Iterable[Descriptor]) -> None:
         manifests = [entry.to_json() for entry in entries]
         index = {"schemaVersion": 2, "mediaType": kinds.INDEX, "manifests": manifests}
+        sync_folder(self.path / "blobs/sha256")  # first what it names
         self._replace(self.path / "index.json", index)
 
     def _replace(self, path: Path, document: object) -> None:
@@ -367,6 +369,7 @@ class Layout:
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
+        sync_folder(path.parent)
 
 
 def parse_json(text: bytes, what: str) -> object:

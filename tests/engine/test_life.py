@@ -139,8 +139,9 @@ def test_a_container_that_was_never_told_of_is_removed(own: embedded.Engine) -> 
     own.kill9()
     half = own.data / "containers" / ("0" * 64)
     half.mkdir()
-    (half / "state.json").write_text('{"id": ')
-    for path in (half, half / "state.json"):
+    written = half / "state.json.unnamed-1-2-3"  # it gets its name when all of it is on the disk
+    written.write_text('{"id": ')
+    for path in (half, written):
         os.chown(path, own.data.stat().st_uid, own.data.stat().st_gid)
     own.start()
     assert not half.exists()

@@ -93,7 +93,11 @@ async def info(engine: Engine, request: Request) -> Answer:
 
 def _warnings(engine: Engine) -> list[str]:
     lacking = (key for key, name in LIMITS.items() if name not in engine.groups.controllers)
-    return [f"WARNING: {LACKS[key]}" for key in lacking]
+    unreadable = (
+        f"WARNING: container {folder.name} cannot be read ({why}) and is kept in {folder}"
+        for folder, why in engine.unreadable.items()
+    )
+    return [*unreadable, *(f"WARNING: {LACKS[key]}" for key in lacking)]
 
 
 def _machine() -> wire.Json:

@@ -1,0 +1,406 @@
+"""kill -9 of the engine at any point of any verb: the next engine finds all or nothing of it.
+
+A sample of the points, by the seed in IPYCONTAINERS_CRASH_SEED; all of them with
+IPYCONTAINERS_CRASHES=all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import embedded
+import images as recipes
+import pytest
+import requests
+from docker import errors as docker_errors
+from embedded import Engine
+from engine import crashes
+from engine.conftest import LAUNCHERS
+from engine.test_adoption import gone
+from layers import Made, file, image_archive, tar
+from support import require, wait_for
+
+IMAGE = "ipycontainers-test/busybox"
+NAME = "subject"
+SAMPLE = 1  # points of each verb, on one of the launchers, where not all are asked for
+EVERYTHING = os.environ.get("IPYCONTAINERS_CRASHES") == "all"
+SEED = os.environ.get("IPYCONTAINERS_CRASH_SEED", "1")
+# docker-py leaves the sockets of exec_run to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@dataclass(frozen=True)
+class Verb:
+    """``check(docker, engine, confirmed)`` asserts, and leaves nothing behind."""
+
+    before: Callable[[Any], None]
+    do: Callable[[Any], object]
+    check: Callable[[Any, Engine, bool], None]
+
+
+def make(docker: Any, script: str = "sleep 60", **more: Any) -> str:
+    made = docker.api.create_container(IMAGE, ["sh", "-c", script], name=NAME, **more)
+    return str(made["Id"])
+
+
+def begin(docker: Any, script: str = "sleep 60", **more: Any) -> None:
+    make(docker, script, **more)
+    docker.api.start(NAME)
+
+
+def with_volume(docker: Any, **more: Any) -> dict[str, Any]:
+    return {"volumes": ["/etc"], "host_config": docker.api.create_host_config(**more)}
+
+
+def status(docker: Any, name: str = NAME) -> str:
+    """Docker's word, or "absent"."""
+    try:
+        return str(docker.api.inspect_container(name)["State"]["Status"])
+    except docker_errors.NotFound:
+        return "absent"
+
+
+def check_life(docker: Any, name: str = NAME) -> None:
+    """It can be started where it does not run, exec'd into, stopped, waited for, removed."""
+    if status(docker, name) != "running":
+        docker.api.start(name)
+    container = docker.containers.get(name)
+    assert container.exec_run("echo on").output == b"on\n"
+    container.kill()
+    assert container.wait()["StatusCode"] == 137
+    container.remove(v=True)
+    assert volumes(docker) == []
+
+
+def volumes(docker: Any) -> list[str]:
+    return [volume["Name"] for volume in docker.api.volumes()["Volumes"] or ()]
+
+
+# --- what is found -----------------------------------------------------------------------------
+
+
+def check_created(docker: Any, engine: Engine, confirmed: bool) -> None:
+    assert status(docker) == "created" or (not confirmed and status(docker) == "absent")
+    if status(docker) == "absent":
+        assert volumes(docker) == []
+        make(docker)  # the name is not held
+    check_life(docker)
+
+
+def check_started(docker: Any, engine: Engine, confirmed: bool) -> None:
+    assert status(docker) == "running" or (not confirmed and status(docker) == "created")
+    check_life(docker)
+
+
+def check_ended(docker: Any, engine: Engine, confirmed: bool) -> None:
+    """A program that ends by itself, whoever saw that."""
+    container = docker.containers.get(NAME)
+    if status(docker) == "created":
+        assert not confirmed
+        container.start()
+    assert container.wait()["StatusCode"] == 7
+    assert status(docker) == "exited"
+    assert container.logs() == b"out\n"
+    container.remove()
+
+
+def check_refused(docker: Any, engine: Engine, confirmed: bool) -> None:
+    state = docker.api.inspect_container(NAME)["State"]
+    assert state["Status"] == "created"
+    assert state["ExitCode"] in ((127,) if confirmed else (0, 127))
+    docker.api.remove_container(NAME)
+
+
+def check_killed(docker: Any, engine: Engine, confirmed: bool) -> None:
+    container = docker.containers.get(NAME)
+    if not confirmed:
+        with contextlib.suppress(docker_errors.APIError):  # it may have got the signal
+            container.kill()
+    assert container.wait()["StatusCode"] == 137
+    container.remove()
+
+
+def check_removed(docker: Any, engine: Engine, confirmed: bool) -> None:
+    if confirmed:
+        assert status(docker) == "absent"
+    if status(docker) == "absent":
+        assert volumes(docker) == []
+        make(docker)
+    check_life(docker)
+
+
+def check_gone_by_itself(docker: Any, engine: Engine, confirmed: bool) -> None:
+    if status(docker) == "created":
+        docker.api.start(NAME)
+    assert wait_for(lambda: status(docker) == "absent")
+    assert wait_for(lambda: volumes(docker) == [])
+
+
+def check_renamed(docker: Any, engine: Engine, confirmed: bool) -> None:
+    names = {container.name for container in docker.containers.list(all=True)} - {"witness"}
+    assert names in ([{"other"}] if confirmed else [{"other"}, {NAME}])
+    check_life(docker, names.pop())
+
+
+def check_copied(docker: Any, engine: Engine, confirmed: bool) -> None:
+    docker.api.start(NAME)
+    found = docker.containers.get(NAME).exec_run("cat /tmp/file").output
+    assert found == b"content" or not confirmed
+    check_life(docker)
+
+
+def check_executed(docker: Any, engine: Engine, confirmed: bool) -> None:
+    check_life(docker)
+
+
+def check_loaded(docker: Any, engine: Engine, confirmed: bool) -> None:
+    names = tags(docker) - {f"{IMAGE}:latest"}
+    assert names in ([{"loaded:1"}] if confirmed else [{"loaded:1"}, set()])
+    if names:
+        assert docker.containers.run("loaded:1", ["cat", "/file"], remove=True) == b"content"
+        docker.images.remove("loaded:1")
+
+
+def tags(docker: Any) -> set[str]:
+    return {tag for image in docker.api.images() for tag in image["RepoTags"] or ()} - {
+        "<none>:<none>"
+    }
+
+
+def check_tagged(docker: Any, engine: Engine, confirmed: bool) -> None:
+    names = tags(docker)
+    both = {f"{IMAGE}:latest", "tagged:1"}
+    assert names in ([both] if confirmed else [both, {f"{IMAGE}:latest"}])
+    if "tagged:1" in names:
+        docker.images.remove("tagged:1")
+
+
+def check_untagged(docker: Any, engine: Engine, confirmed: bool) -> None:
+    names = tags(docker)
+    both = {f"{IMAGE}:latest", "tagged:1"}
+    assert names in ([{f"{IMAGE}:latest"}] if confirmed else [both, {f"{IMAGE}:latest"}])
+    if "tagged:1" in names:
+        docker.images.remove("tagged:1")
+
+
+def check_image_gone(docker: Any, engine: Engine, confirmed: bool) -> None:
+    if "loaded:1" in tags(docker):
+        assert not confirmed
+        assert docker.containers.run("loaded:1", ["cat", "/file"], remove=True) == b"content"
+        docker.images.remove("loaded:1")
+
+
+def check_volume_made(docker: Any, engine: Engine, confirmed: bool) -> None:
+    assert volumes(docker) in ([["vol"]] if confirmed else [["vol"], []])
+    docker.volumes.create("vol")
+    docker.api.remove_volume("vol")
+
+
+def check_volume_gone(docker: Any, engine: Engine, confirmed: bool) -> None:
+    assert volumes(docker) in ([[]] if confirmed else [["vol"], []])
+    docker.volumes.create("vol")
+    docker.api.remove_volume("vol")
+
+
+# --- archives ----------------------------------------------------------------------------------
+
+CONTENT = tar(file("tmp/file", b"content"))
+
+
+def small_image() -> bytes:
+    """loaded:1, of two layers: busybox as cat, and a file."""
+    program = shutil.which("busybox")
+    assert program
+    programs = tar(file("bin/cat", Path(program).read_bytes(), mode=0o755))
+    made = Made([programs, tar(file("file", b"content"))])
+    return image_archive(made, ["loaded:1"])
+
+
+def nothing(_: Any) -> None:
+    pass
+
+
+def refused(docker: Any) -> None:
+    with pytest.raises(docker_errors.APIError, match="absent"):
+        docker.api.start(NAME)
+
+
+VERBS = {
+    "create": Verb(nothing, make, check_created),
+    "create with a volume": Verb(
+        nothing, lambda docker: make(docker, **with_volume(docker)), check_created
+    ),
+    "start": Verb(make, lambda docker: docker.api.start(NAME), check_started),
+    "start of one that ends": Verb(
+        lambda docker: make(docker, "echo out; exit 7"),
+        lambda docker: (docker.api.start(NAME), docker.api.wait(NAME)),
+        check_ended,
+    ),
+    "start of what is not there": Verb(
+        lambda docker: docker.api.create_container(IMAGE, ["absent"], name=NAME),
+        refused,
+        check_refused,
+    ),
+    "rename": Verb(begin, lambda docker: docker.api.rename(NAME, "other"), check_renamed),
+    "kill": Verb(begin, lambda docker: docker.api.kill(NAME), check_killed),
+    "remove": Verb(
+        lambda docker: make(docker, **with_volume(docker)),
+        lambda docker: docker.api.remove_container(NAME, v=True),
+        check_removed,
+    ),
+    "remove while it runs": Verb(
+        lambda docker: begin(docker, **with_volume(docker)),
+        lambda docker: docker.api.remove_container(NAME, v=True, force=True),
+        check_removed,
+    ),
+    "automatic removal": Verb(
+        lambda docker: make(docker, "exit 3", **with_volume(docker, auto_remove=True)),
+        lambda docker: (docker.api.start(NAME), wait_for(lambda: status(docker) == "absent")),
+        check_gone_by_itself,
+    ),
+    "exec": Verb(
+        begin, lambda docker: docker.containers.get(NAME).exec_run("true"), check_executed
+    ),
+    "copy into": Verb(
+        make,
+        lambda docker: docker.api.put_archive(NAME, "/", CONTENT),
+        check_copied,
+    ),
+    "load": Verb(nothing, lambda docker: docker.images.load(small_image()), check_loaded),
+    "tag": Verb(nothing, lambda docker: docker.api.tag(IMAGE, "tagged", "1"), check_tagged),
+    "untag": Verb(
+        lambda docker: docker.api.tag(IMAGE, "tagged", "1"),
+        lambda docker: docker.images.remove("tagged:1"),
+        check_untagged,
+    ),
+    "remove an image": Verb(
+        lambda docker: docker.images.load(small_image()),
+        lambda docker: docker.images.remove("loaded:1"),
+        check_image_gone,
+    ),
+    "volume create": Verb(nothing, lambda docker: docker.volumes.create("vol"), check_volume_made),
+    "volume remove": Verb(
+        lambda docker: docker.volumes.create("vol"),
+        lambda docker: docker.api.remove_volume("vol"),
+        check_volume_gone,
+    ),
+}
+
+
+# --- the test ----------------------------------------------------------------------------------
+
+
+class Crashing:
+    """An engine for all verbs, and another after a failure."""
+
+    def __init__(self, launcher: str) -> None:
+        self.launcher = launcher
+        self._stack = contextlib.ExitStack()
+        self._engine: Engine | None = None
+
+    @contextlib.contextmanager
+    def engine(self) -> Iterator[Engine]:
+        if self._engine is None:
+            self._engine = self._stack.enter_context(embedded.running(self.launcher))
+            recipes.ensure(self._engine.client, "busybox")
+            begin_witness(self._engine)
+        try:
+            yield self._engine
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._stack.close()
+        self._engine = None
+
+
+@pytest.fixture(scope="module")
+def crashing(request: pytest.FixtureRequest) -> Iterator[Crashing]:
+    require(os.getuid() == 0, "user", "needs root, to trace another user's process")
+    require(shutil.which("strace"), "strace", "no strace here: apt-get install strace")
+    if request.param == "ptrace":
+        require(shutil.which("proot"), "proot", "PRoot is not installed: apt-get install proot")
+    with contextlib.closing(Crashing(request.param)) as made:
+        yield made
+
+
+def begin_witness(engine: Engine) -> None:
+    """A container that runs through it all."""
+    engine.client.containers.run(IMAGE, ["sleep", "600"], name="witness", detach=True)
+
+
+def chosen() -> list[tuple[str, str]]:
+    """Launchers and verbs; in a sample each verb once."""
+    if EVERYTHING:
+        return [(launcher, name) for launcher in LAUNCHERS for name in VERBS]
+    return sorted((random.Random(f"{name}{SEED}").choice(LAUNCHERS), name) for name in VERBS)
+
+
+@pytest.mark.parametrize(("crashing", "name"), chosen(), indirect=["crashing"])
+def test_killed_anywhere_a_verb_has_happened_or_not(crashing: Crashing, name: str) -> None:
+    with crashing.engine() as engine:
+        points = count(engine, VERBS[name])
+        assert points > 1
+        sample = list(range(1, points + 1))
+        if not EVERYTHING:
+            sample = random.Random(f"{SEED}{name}").sample(sample, min(SAMPLE, points))
+        for point in sample:
+            with telling(f"{name}, killed at call {point} of {points}"):
+                crash(engine, VERBS[name], point)
+        witness = engine.client.containers.get("witness")
+        assert witness.status == "running"
+        assert witness.exec_run("echo here").output == b"here\n"
+
+
+@contextlib.contextmanager
+def telling(where: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise AssertionError(where) from error
+
+
+def count(engine: Engine, verb: Verb) -> int:
+    """How many calls there are to be killed at; the verb is done and undone, and what it has
+    answered would be so after a loss of power too."""
+    docker = engine.client
+    verb.before(docker)
+    with crashes.traced(engine) as out:
+        verb.do(docker)
+        text = out.read_text()
+    verb.check(docker, engine, True)
+    crashes.check_data(engine, docker)
+    told = crashes.told_too_early(text, engine.data)
+    assert told == [], told
+    return crashes.most_calls(text)
+
+
+def crash(engine: Engine, verb: Verb, point: int) -> None:
+    docker = engine.client
+    verb.before(docker)
+    confirmed = False
+    with (
+        crashes.killed(engine, point),
+        contextlib.suppress(requests.exceptions.RequestException, docker_errors.DockerException),
+    ):
+        verb.do(docker)
+        confirmed = True
+    assert engine.process
+    if engine.process.poll() is None:
+        engine.kill9()
+    docker.close()
+    engine.start()
+    docker = engine.client
+    crashes.check_data(engine, docker)
+    verb.check(docker, engine, confirmed)
+    assert gone(engine, NAME)
+    crashes.check_data(engine, docker)
+    docker.close()
