@@ -132,5 +132,5 @@ def tar_listing(content: bytes) -> dict[str, tuple[Any, ...]]:
             name = entry.name.removeprefix("./").strip("/")
             data = archive.extractfile(entry).read() if entry.isreg() else b""  # type: ignore[union-attr]
             owner = (entry.uid, entry.gid)
-            found[name] = (entry.type, entry.mode, owner, entry.linkname, data)
+            found[name] = (entry.type, entry.mode & 0o7777, owner, entry.linkname, data)
     return found

@@ -30,6 +30,7 @@ from .endpoints import (
     streams,
     system,
     transfers,
+    usage,
     volumes,
 )
 from .engine import Engine
@@ -70,6 +71,7 @@ ROUTES = (
     Route("GET", "/version", system.version),
     Route("GET", "/info", system.info),
     Route("GET", "/events", system.events),
+    Route("GET", "/system/df", usage.df),
     Route("GET", "/networks", system.networks),
     Route("POST", "/swarm/leave", system.swarm_leave),
     Route("GET", "/volumes", volumes.listed),
@@ -88,7 +90,9 @@ ROUTES = (
     Route("POST", "/auth", registries.login),
     Route("GET", "/distribution/{*}/json", registries.distribution),
     Route("GET", "/images/{*}/json", images.inspected),
+    Route("GET", "/images/{*}/history", images.history),
     Route("POST", "/images/{*}/tag", images.tag),
+    Route("POST", "/images/prune", images.prune),
     Route("DELETE", "/images/{*}", images.remove),
     Route("POST", "/containers/create", containers.create),
     Route("GET", "/containers/json", containers.listed),

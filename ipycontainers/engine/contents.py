@@ -17,8 +17,8 @@ from ipycontainers.oci.delta import Difference
 from ipycontainers.oci.pack import END, Packing
 from ipycontainers.oci.view import Part, View
 
-from . import files
-from .changes import OWN
+from . import changes, files, usage
+from .changes import DELETED, OWN
 from .container import Bundle
 from .ownership import Owners
 from .record import Record
@@ -42,6 +42,16 @@ def layer(record: Record, image_root: Path) -> Iterator[bytes]:
     difference = Difference(packing, copied=bundle.root is not None, own=frozenset(own))
     with _written(bundle) as here:
         yield from difference.pieces(here, before)
+
+
+def written(record: Record, image_root: Path) -> int:
+    """The bytes of the files that the container has written."""
+    bundle = files.bundle(record)
+    if not bundle.root:
+        return usage.of_folder(bundle.directory / "upper")
+    own = [mount.target for mount in bundle.spec.mounts]
+    found = changes.of_copy(bundle.root, image_root, own)
+    return usage.of_paths(bundle.root, [path for path, kind in found.items() if kind != DELETED])
 
 
 def _below(bundle: Bundle) -> tuple[Part, ...]:

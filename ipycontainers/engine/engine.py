@@ -40,6 +40,7 @@ from .record import MountPoint, Record
 from .registry.transfers import Transfers
 from .running import Running
 from .unpacking import Unpacking
+from .usage import Sizes
 from .volumes import Volumes
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Engine:
         self.data = data
         self.layout = layout
         self.launcher = launcher
+        self.sizes = Sizes(data, layout)
         self.events = Events()
         self.execs = Execs(self.events)
         self.unpacking = Unpacking()

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from ipycontainers.errors import Invalid, NotFound
+from ipycontainers.errors import Conflict, EngineError, Invalid, NotFound
 from ipycontainers.oci import Image, Reference, assembly
 from ipycontainers.oci.blob import buffered, decompressed, drain, reading
 from ipycontainers.oci.descriptor import Descriptor
@@ -52,14 +52,6 @@ def tell(engine: Engine, action: str, image: Image, name: str = "") -> None:
     engine.events.publish("image", action, str(image.id), attributes)
 
 
-def find(engine: Engine, name: str) -> Image:
-    """NotFound, in dockerd's words, also for what can be no name."""
-    try:
-        return engine.image_of(name)
-    except Invalid as error:
-        raise NotFound(f"no such image: {name}: {error.message}") from error
-
-
 # --- out -----------------------------------------------------------------------------------------
 
 
@@ -82,7 +74,8 @@ def archive(engine: Engine, names: Iterable[str]) -> Iterator[bytes]:
 
 def _meant(engine: Engine, name: str) -> list[tuple[Image, list[str]]]:
     last = name.rpartition("/")[2]
-    if ":" not in last and "@" not in last:
+    is_bare = ":" not in last and "@" not in last
+    if is_bare:
         try:
             familiar = Reference.parse(name).familiar_name
         except Invalid:
@@ -93,7 +86,12 @@ def _meant(engine: Engine, name: str) -> list[tuple[Image, list[str]]]:
         ]
         if meant := [(image, called) for image, called in found if called]:
             return meant
-    image = find(engine, name)
+    try:
+        image = engine.image_of(name)
+    except NotFound as error:
+        if is_bare:
+            raise NotFound(f"No such image: {name}") from error
+        raise
     names = engine.layout.names(image)
     try:
         called = [one for one in names if one == str(Reference.parse(name))]
@@ -105,8 +103,28 @@ def _meant(engine: Engine, name: str) -> list[tuple[Image, list[str]]]:
 # --- in ------------------------------------------------------------------------------------------
 
 
-def commit(engine: Engine, record: Record, wanted: Wanted) -> Image:
-    """A new image of the container's files and Config. NotFound, Invalid, Conflict."""
+def commit(engine: Engine, record: Record, wanted: Wanted, *, pause: bool = True) -> Image:
+    """A new image of the container's files and Config; with ``pause`` none of its processes
+    runs meanwhile. NotFound, Invalid, Conflict."""
+    with _paused(engine, record) if pause and record.is_running else nullcontext():
+        return _commit(engine, record, wanted)
+
+
+@contextmanager
+def _paused(engine: Engine, record: Record) -> Iterator[None]:
+    try:
+        engine.running.pause(record)
+    except Conflict:  # it is paused, or has just ended
+        yield
+        return
+    try:
+        yield
+    finally:
+        with suppress(EngineError):  # it was killed meanwhile
+            engine.running.unpause(record)
+
+
+def _commit(engine: Engine, record: Record, wanted: Wanted) -> Image:
     of_container = dict(record.config)
     config = instructions.apply(wanted.config, wanted.changes) if wanted.config else None
     config = merged(config or {}, of_container)
@@ -116,7 +134,7 @@ def commit(engine: Engine, record: Record, wanted: Wanted) -> Image:
         base = engine.layout.resolve(record.image)
         root = rootfs.image_root(engine.data, record.image)
         layer = assembly.put_layer(engine.layout, contents.layer(record, root))
-        told = {"container": record.id, "container_config": of_container}
+        told = {"container": record.id, "container_config": of_container, "parent": str(base.id)}
         created_by = " ".join(of_container.get("Cmd") or ())
         image = _keep(engine, base, layer, wanted, {**told, "config": config}, created_by)
     if wanted.name:
@@ -143,11 +161,11 @@ def import_(engine: Engine, source: IO[bytes], wanted: Wanted) -> Image:
     return image
 
 
-def _imported(engine: Engine, source: IO[bytes]) -> Descriptor:
+def _imported(engine: Engine, source: IO[bytes]) -> Descriptor | None:
     with reading("the archive"), closing(decompressed(buffered(source))) as plain:
         stored = engine.layout.put(plain, media_type="application/vnd.oci.image.layer.v1.tar")
         if stored.size == 0:
-            raise Invalid("the archive is empty")
+            return None  # an image without files, as dockerd makes of nothing
         with engine.layout.open_blob(stored.digest) as tar:
             for _ in entries(tar, "the archive"):
                 pass

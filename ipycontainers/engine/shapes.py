@@ -1,4 +1,4 @@
-"""The JSON objects of the API: version, image, container, exec, as dockerd 20.10 gives them.
+"""The JSON objects of the API: version, container, exec, as dockerd 20.10 gives them.
 
     container(record)     the answer of GET /containers/ID/json
     config(given, image)  a container's Config, completed from its image
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .container import environment as container_environment
-from .wire import API_VERSION, OLDEST_API, ZERO_TIME, Json, seconds_of, time_text
+from .wire import API_VERSION, OLDEST_API, Json, time_text
 
 # --- the engine ----------------------------------------------------------------------------------
 
@@ -45,9 +45,7 @@ def architecture(machine: str) -> str:
     )
 
 
-# --- images --------------------------------------------------------------------------------------
-
-_CONFIG: Json = {
+CONFIG: Json = {
     "Hostname": "",
     "Domainname": "",
     "User": "",
@@ -66,61 +64,6 @@ _CONFIG: Json = {
     "OnBuild": None,
     "Labels": None,
 }
-
-
-def image(
-    raw: Mapping[str, Any],
-    image_id: str,
-    names: Sequence[str],
-    size: int,
-    origins: Sequence[str] = (),
-) -> Json:
-    """``raw`` is the image's configuration as it was read."""
-    config = {**_CONFIG, **(raw.get("config") or {})}
-    return {
-        "Id": image_id,
-        "RepoTags": list(names),
-        "RepoDigests": list(origins),
-        "Parent": "",
-        "Comment": raw.get("comment", ""),
-        "Created": raw.get("created") or ZERO_TIME,
-        "Container": raw.get("container", ""),
-        "ContainerConfig": {**_CONFIG, **(raw.get("container_config") or {})},
-        "DockerVersion": raw.get("docker_version", ""),
-        "Author": raw.get("author", ""),
-        "Config": config,
-        "Architecture": raw.get("architecture", ""),
-        "Os": raw.get("os", "linux"),
-        **({"Variant": raw["variant"]} if raw.get("variant") else {}),
-        "Size": size,
-        "VirtualSize": size,
-        "GraphDriver": {"Data": None, "Name": "ipycontainers"},
-        "RootFS": {"Type": "layers", "Layers": list((raw.get("rootfs") or {}).get("diff_ids", ()))},
-        "Metadata": {"LastTagTime": ZERO_TIME},
-    }
-
-
-def image_summary(
-    raw: Mapping[str, Any],
-    image_id: str,
-    names: Sequence[str],
-    size: int,
-    origins: Sequence[str] = (),
-) -> Json:
-    """An image without any name has Docker's two names for that."""
-    is_nameless = not names and not origins
-    return {
-        "Containers": -1,
-        "Created": seconds_of(raw.get("created") or ZERO_TIME),
-        "Id": image_id,
-        "Labels": (raw.get("config") or {}).get("Labels"),
-        "ParentId": "",
-        "RepoDigests": ["<none>@<none>"] if is_nameless else list(origins) or None,
-        "RepoTags": ["<none>:<none>"] if is_nameless else list(names) or None,
-        "SharedSize": -1,
-        "Size": size,
-        "VirtualSize": size,
-    }
 
 
 # --- containers ----------------------------------------------------------------------------------
@@ -199,8 +142,8 @@ def config(given: Mapping[str, Any], of_image: Mapping[str, Any], hostname: str)
     Who gives an entrypoint takes none of the image's command; variables, volumes and
     labels are merged, the user's win.
     """
-    asked = {key: given[key] for key in (*_CONFIG, "StopSignal", "Healthcheck") if key in given}
-    merged: Json = {**_CONFIG, **{key: value for key, value in asked.items() if value is not None}}
+    asked = {key: given[key] for key in (*CONFIG, "StopSignal", "Healthcheck") if key in given}
+    merged: Json = {**CONFIG, **{key: value for key, value in asked.items() if value is not None}}
     if not merged["Entrypoint"]:
         merged["Entrypoint"] = of_image.get("Entrypoint") if given.get("Entrypoint") is None else []
         merged["Cmd"] = merged["Cmd"] or of_image.get("Cmd")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import signal
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -31,6 +32,7 @@ RAW = "application/vnd.docker.raw-stream"
 ZERO_TIME = "0001-01-01T00:00:00Z"  # Go's zero time: it has not happened
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 GO_FOLDER, GO_LINK, GO_PIPE, GO_SOCKET, GO_DEVICE = 1 << 31, 1 << 27, 1 << 25, 1 << 24, 1 << 26
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):?(\d\d))?")
 GO_SETUID, GO_SETGID, GO_CHAR, GO_STICKY = 1 << 23, 1 << 22, 1 << 21, 1 << 20
 
 
@@ -125,12 +127,44 @@ def seconds_of(text: str) -> int:
     >>> seconds_of("2025-01-01T00:00:00Z"), seconds_of(ZERO_TIME)
     (1735689600, -62135596800)
     """
-    whole = text.partition(".")[0].removesuffix("Z")
+    return moment_of(text)[0]
+
+
+def moment_of(text: str) -> tuple[int, int]:
+    """The same, and the nanoseconds of that second.
+
+    >>> moment_of("2025-01-01T02:00:00.25+02:00")
+    (1735689600, 250000000)
+    """
+    match = _TIME.fullmatch(text)
+    if not match:
+        return 0, 0
     try:
-        moment = datetime.strptime(whole[:19], "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007  # next line
-        return int(moment.replace(tzinfo=timezone.utc).timestamp())
+        moment = datetime.strptime(match[1], "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007  # next line
     except ValueError:
-        return 0
+        return 0, 0
+    seconds = int(moment.replace(tzinfo=timezone.utc).timestamp())
+    if match[3]:
+        ahead = 3600 * int(match[4]) + 60 * int(match[5])
+        seconds -= ahead if match[3] == "+" else -ahead
+    return seconds, int((match[2] or "").ljust(9, "0")[:9])
+
+
+def moment_text(text: str, now: float) -> float:
+    """Seconds since 1970 of a filter ``until``: a number, a time, or how long ago. Raises Invalid.
+
+    >>> moment_text("1h30m", 10_000)
+    4600.0
+    """
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    parts = re.findall(r"(\d+(?:\.\d+)?)(h|m|s)", text)
+    if parts and "".join(number + unit for number, unit in parts) == text:
+        return now - sum(float(number) * {"h": 3600, "m": 60, "s": 1}[u] for number, u in parts)
+    whole = text if "T" in text else f"{text}T00:00:00"
+    if not _TIME.fullmatch(whole):
+        raise Invalid(f"failed to parse value as time or duration: {text!r}")
+    return float(seconds_of(whole))
 
 
 def signal_number(text: str) -> int:

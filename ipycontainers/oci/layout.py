@@ -40,7 +40,7 @@ from .blob import PIECE, Readable, counted, decompressed, verified
 from .descriptor import Descriptor, Digest
 from .image import Image, Layer
 from .names import sync_folder
-from .origins import NAME, origins, without_origins
+from .origins import NAME, TAGGED, now, origins, tagged, without_origins
 from .reference import Reference
 from .unfinished import Unfinished
 
@@ -201,7 +201,7 @@ class Layout:
 
     def _name(self, reference: Reference, manifest: Descriptor) -> Image:
         image = self.whole(manifest)
-        named = replace(image.manifest, annotations={NAME: reference.full})
+        named = replace(image.manifest, annotations={NAME: reference.full, TAGGED: now()})
         with self._locked():
             kept = self._without(reference)
             unnamed = [e for e in kept if e.annotations or e.digest != manifest.digest]
@@ -248,6 +248,10 @@ class Layout:
     def origins(self, image: Image) -> tuple[str, ...]:
         """What registries call one image: names with digests, as docker prints them."""
         return origins(self._entries(), image.manifest.digest)
+
+    def tagged(self, image: Image) -> str:
+        """When it was given a name last, RFC 3339; "" where that is not known."""
+        return tagged(self._entries(), image.manifest.digest)
 
     def resolve(self, name: str) -> Image:
         """The image of a name, an id, or the beginning of an id that only one image has.

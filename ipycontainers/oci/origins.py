@@ -5,6 +5,7 @@ Knows: entries of an index. Does not know: files, what has to be locked.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,12 +13,25 @@ from .descriptor import Descriptor, Digest
 from .reference import Reference
 
 NAME = "org.opencontainers.image.ref.name"
+TAGGED = "org.ipycontainers.tagged"  # when the image was given that name, RFC 3339
 
 
 def origins(entries: Sequence[Descriptor], manifest: Digest) -> tuple[str, ...]:
     """Of one image, as docker prints them."""
     names = [entry.annotations.get(NAME, "") for entry in entries if entry.digest == manifest]
     return tuple(str(Reference.parse(name)) for name in names if "@" in name)
+
+
+def tagged(entries: Sequence[Descriptor], manifest: Digest) -> str:
+    """When the image was given a name last; "" where that is not known."""
+    times = [entry.annotations.get(TAGGED, "") for entry in entries if entry.digest == manifest]
+    return max(times, default="")
+
+
+def now() -> str:
+    """RFC 3339, of one width, so that later ones are greater."""
+    whole, nanoseconds = divmod(time.time_ns(), 10**9)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{nanoseconds:09}Z"
 
 
 def without_origins(

@@ -16,6 +16,8 @@ import images as recipes
 import pytest
 from embedded import Engine
 from engine.containers import Containers
+from engine.sides import Side
+from layers import Made, file, folder, image_archive, tar
 from support import require
 
 LAUNCHERS = ("bubblewrap", "ptrace")
@@ -101,3 +103,43 @@ def docker(own: Engine) -> Iterator[Any]:
 def _shared(folder: str, launcher: str) -> Containers:
     Path(folder).chmod(0o755)
     return Containers(Path(folder), launcher)
+
+
+@pytest.fixture
+def clean(docker: Any) -> Iterator[Any]:
+    """docker-py; images that the test made are gone after it."""
+    before = {image.id for image in docker.images.list(all=True)}
+    yield docker
+    for container in docker.containers.list(all=True):
+        container.remove(force=True)
+    for image in docker.images.list(all=True):
+        if image.id not in before:
+            docker.images.remove(image.id, force=True)
+
+
+@pytest.fixture
+def sides(clean: Any, engine: Any) -> Iterator[tuple[Side, Side]]:
+    """dockerd and our engine, each with the images ipyc-side:1 and ipyc-side:2, which are one."""
+    made = Made(
+        [tar(folder("d"), file("d/a", bytes(1000))), tar(file("b", b"12"))],
+        config={
+            "created": "2024-05-01T10:00:00.5Z",
+            "author": "ada",
+            "config": {"Cmd": ["sh"], "Labels": {"ipyc-side": "1"}, "Env": ["A=1"]},
+            "history": [
+                {"created": "2024-05-01T09:00:00Z", "created_by": "first", "comment": "c"},
+                {"created_by": "nothing", "empty_layer": True},
+                {"created_by": "second"},
+            ],
+        },
+    )
+    both = Side(engine.docker), Side(clean)
+    for side in both:
+        side.docker.images.load(image_archive(made, ["ipyc-side:1", "ipyc-side:2"]))
+        side.mask(made.id, "ID")
+    yield both
+    for side in both:
+        for container in side.docker.containers.list(all=True, filters={"label": "ipyc-side"}):
+            container.remove(force=True)
+        for image in side.docker.images.list(all=True, filters={"label": "ipyc-side"}):
+            side.docker.images.remove(image.id, force=True)

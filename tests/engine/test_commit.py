@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tarfile
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from layers import tar_listing
+from engine.sides import BUSYBOX, Side, same
+from layers import file, folder, tar, tar_listing
 
-BUSYBOX = "ipycontainers-test/busybox"
 CHANGES = """
 echo new >/new; echo changed >>/etc/group; rm /bin/yes; mkdir -p /d/e; echo f >/d/e/f
 ln /new /new2; ln -s new /link; mkfifo /fifo; chmod 4755 /d/e/f; chmod 700 /root
@@ -19,18 +19,6 @@ rm -rf /var; mkdir /var; echo v >/var/v; touch /gone; rm /gone
 """
 
 CHANGED = "bin bin/.wh.yes d d/e d/e/f etc etc/group fifo link new new2 root var var/v"
-
-
-@pytest.fixture
-def clean(docker: Any) -> Iterator[Any]:
-    """docker-py; images that the test made are gone after it."""
-    before = {image.id for image in docker.images.list(all=True)}
-    yield docker
-    for container in docker.containers.list(all=True):
-        container.remove(force=True)
-    for image in docker.images.list(all=True):
-        if image.id not in before:
-            docker.images.remove(image.id, force=True)
 
 
 def ran(docker: Any, script: str, image: str = BUSYBOX, **more: Any) -> Any:
@@ -58,3 +46,138 @@ def test_a_commit_has_what_the_container_changed(clean: Any) -> None:
     assert layer["root"][1] == 0o700
     out = clean.containers.run("ipyc-commit:1", "cat /new2 /d/e/f", remove=True)
     assert out == b"new\nf\n"
+
+
+def test_a_container_pauses_while_it_is_committed(clean: Any) -> None:
+    script = "i=0; while :; do i=$((i+1)); echo $i >/one; echo $i >/two; done"
+    container = clean.containers.run(BUSYBOX, ["sh", "-c", script], detach=True)
+    heard = clean.events(decode=True, filters={"container": container.id})
+    container.commit("ipyc-pause", "1")
+    assert [next(heard)["Action"] for _ in range(3)] == ["pause", "commit", "unpause"]
+    container.commit("ipyc-pause", "2", pause=False)
+    assert next(heard)["Action"] == "commit"
+    heard.close()
+    container.reload()
+    assert container.status == "running"
+
+
+def test_the_files_of_one_that_runs_are_those_of_now(clean: Any) -> None:
+    script = "echo 1 >/one; rm /bin/yes; echo ready; sleep 100"
+    container = clean.containers.run(BUSYBOX, ["sh", "-c", script], detach=True)
+    assert next(container.logs(stream=True)) == b"ready\n"
+    listing = tar_listing(b"".join(container.export()))
+    assert listing["one"][4] == b"1\n"
+    assert "bin/busybox" in listing
+    assert "bin/yes" not in listing
+    container.commit("ipyc-now", "1")
+    assert set(last_layer(clean, "ipyc-now:1")) == {"one", "bin", "bin/.wh.yes"}
+
+
+# --- as dockerd ----------------------------------------------------------------------------------
+
+CONFIG = ["ENV B=2 C=$A", "EXPOSE 80 90-91/udp", 'LABEL x="y z"', "WORKDIR /w", "WORKDIR v"]
+WORDS = [
+    *("USER ada:staff", 'VOLUME ["/v", "/u"]', "ONBUILD RUN true"),
+    *('ENTRYPOINT ["a", "b"]', "CMD c d", "HEALTHCHECK --interval=1m30s --retries=2 CMD x"),
+]
+
+
+def masked(told: Any) -> Any:
+    """Without what is another at each commit, and by whom it was made."""
+    left_out = ("Created", "DockerVersion", "GraphDriver", "Metadata", "RootFS", "Id")
+    return {key: value for key, value in told.items() if key not in left_out}
+
+
+@pytest.mark.parametrize("changes", [[], CONFIG, WORDS, ["ENV A='$A' B=\"x $A\" C=\\$A"]])
+def test_a_commit_says_what_dockerds_says(sides: tuple[Side, Side], changes: list[str]) -> None:
+    told = []
+    for side in sides:
+        made = side.docker.containers.create(
+            "ipyc-side:1", ["echo", "hi there"], environment={"A": "1"}, labels={"l": "m"}
+        )
+        side.mask(made.id, "CONTAINER")
+        side.mask(made.image.id, "ID")
+        query = {"container": made.id, "repo": "ipyc-side/new", "tag": "1"}
+        words = {"comment": "why", "author": "me", "changes": changes}
+        status, answer = side.ask("POST", "/commit", {}, **query, **words)
+        assert status == 201
+        side.mask(answer["Id"], "NEW")
+        inspected = side.ask("GET", "/images/ipyc-side/new:1/json")[1]
+        history = side.ask("GET", "/images/ipyc-side/new:1/history")[1]
+        for step in history:
+            step["Tags"] = sorted(step["Tags"] or ())
+        history[0].pop("Created")
+        told.append((masked(inspected), history))
+    theirs, ours = told
+    assert ours[0] == theirs[0]
+    assert ours[1] == theirs[1]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"changes": ["RUN x"]},
+        {"changes": ["FOO x"]},
+        {"repo": "Bad"},
+        {"container": "ipyc-no-such"},
+    ],
+    ids=json.dumps,
+)
+def test_a_commit_that_cannot_be_is_refused(sides: tuple[Side, Side], query: Any) -> None:
+    for side in sides:
+        side.docker.containers.create("ipyc-side:1", "x", name="ipyc-refused")
+    asked = {"container": "ipyc-refused", **query}
+    assert same(sides, "POST", "/commit", {}, **asked)[0] in (400, 404, 500)
+
+
+def test_a_commit_without_a_change_has_no_layer(clean: Any) -> None:
+    container = clean.containers.create(BUSYBOX, "true")
+    image = container.commit()
+    base = clean.images.get(BUSYBOX)
+    assert image.attrs["RootFS"] == base.attrs["RootFS"]
+    assert image.attrs["Parent"] == base.id
+    assert image.history()[0]["Size"] == 0
+
+
+def test_a_change_of_the_stop_signal_is_taken(clean: Any) -> None:
+    """dockerd 20.10 takes it in Dockerfiles only, and others do here too."""
+    container = clean.containers.create(BUSYBOX, "true")
+    image = container.commit(changes=["STOPSIGNAL SIGUSR1"])
+    assert image.attrs["Config"]["StopSignal"] == "SIGUSR1"
+
+
+def test_an_import_is_an_image_of_one_layer(sides: tuple[Side, Side]) -> None:
+    content = tar(file("etc/shadow", b"x", mode=0o640, gid=42), folder("d", mode=0o1777))
+    told = []
+    for side in sides:
+        for body, tag in ((content, "1"), (gzip.compress(content), "2")):
+            query = {"fromSrc": "-", "repo": "ipyc-side/import", "tag": tag, "message": "why"}
+            changes = ["CMD echo hi", "LABEL ipyc-side=1"]
+            url = side.api._url("/images/create")
+            answer = side.api.post(url, params={**query, "changes": changes}, data=body)
+            assert answer.status_code == 200
+            assert json.loads(answer.text)["status"].startswith("sha256:")
+        inspected = side.ask("GET", "/images/ipyc-side/import:2/json")[1]
+        history = side.ask("GET", "/images/ipyc-side/import:2/history")[1]
+        root = inspected["RootFS"]
+        told.append((masked(inspected), root, history[0]["Comment"], history[0]["Size"]))
+    assert told[0] == told[1]
+
+
+def test_what_is_no_archive_is_not_imported(sides: tuple[Side, Side]) -> None:
+    for content in (b"junk junk", gzip.compress(b"junk" * 500)):
+        for side in sides:
+            url = side.api._url("/images/create")
+            answer = side.api.post(url, params={"fromSrc": "-", "repo": "ipyc-no"}, data=content)
+            assert answer.status_code in (400, 500), (content, side)
+            assert answer.json()["message"]
+
+
+def test_an_export_has_everything_as_dockerds(sides: tuple[Side, Side]) -> None:
+    told = []
+    for side in sides:
+        made = side.docker.containers.create("ipyc-side:1", "x")
+        made.put_archive("/d", tar(file("mine", b"1", uid=7, gid=8, mode=0o4750)))
+        listing = tar_listing(b"".join(made.export()))
+        told.append({name: listing[name] for name in ("b", "d", "d/a", "d/mine")})
+    assert told[0] == told[1]

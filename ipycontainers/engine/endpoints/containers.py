@@ -17,6 +17,8 @@ from ipycontainers.engine.record import Record
 from ipycontainers.engine.server import Answer, Reply, Request
 from ipycontainers.errors import Conflict, Invalid, NotFound
 
+from .sizes import sized
+
 STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 GRACE = 10  # seconds that stop gives a program, as docker's
 
@@ -63,7 +65,11 @@ async def listed(engine: Engine, request: Request) -> Answer:
     ]
     now = time.time()
     chosen = found[:limit] if limit > 0 else found
-    return Reply(200, [shapes.container_summary(record.describe(), now) for record in chosen])
+    told = [shapes.container_summary(record.describe(), now) for record in chosen]
+    if request.flag("size"):
+        sizes = [await asyncio.to_thread(sized, engine, record) for record in chosen]
+        told = [{**shape, **size} for shape, size in zip(told, sizes, strict=True)]
+    return Reply(200, told)
 
 
 def _passes(engine: Engine, record: Record, wanted: dict[str, list[str]]) -> bool:
@@ -87,7 +93,9 @@ def _passes(engine: Engine, record: Record, wanted: dict[str, list[str]]) -> boo
 
 
 async def inspected(engine: Engine, request: Request, name: str) -> Answer:
-    return Reply(200, shapes.container(engine.find(name).describe()))
+    record = engine.find(name)
+    size = await asyncio.to_thread(sized, engine, record) if request.flag("size") else {}
+    return Reply(200, {**shapes.container(record.describe()), **size})
 
 
 async def start(engine: Engine, request: Request, name: str) -> Answer:

@@ -1,65 +1,122 @@
-"""Images: list, inspect, load, tag, remove.
+"""Images: list, inspect, history, tag, remove, prune.
 
-Knows: dockerd's rules for names. Does not know: what is in an image.
+Knows: dockerd's rules for names, its filters. Does not know: what is in an image.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
+import re
+import time
+from collections.abc import Callable, Sequence
 
-from ipycontainers.engine import shapes, wire
+from ipycontainers.engine import deletion, image_shapes, images, wire
 from ipycontainers.engine.engine import Engine
+from ipycontainers.engine.image_shapes import Shown
+from ipycontainers.engine.rootfs import image_root
 from ipycontainers.engine.server import Answer, Reply, Request
-from ipycontainers.errors import Conflict, Invalid, NotFound
+from ipycontainers.errors import EngineError, Invalid, NotFound
 from ipycontainers.oci import Image, Reference
+
+from .containers import filters_of
+
+Filters = dict[str, list[str]]
+_TRUE, _FALSE = ("1", "true"), ("0", "false")
 
 
 async def listed(engine: Engine, request: Request) -> Answer:
-    wanted = _filters(request)
+    wanted = filters_of(request, ("label", "reference", "dangling", "before", "since"))
     if name := request.query.get("filter"):
         wanted.setdefault("reference", []).append(name)
-    found = await asyncio.to_thread(engine.layout.images)
-    return Reply(
-        200,
-        [
-            shapes.image_summary(
-                dict(image.config.raw),
-                str(image.id),
-                names,
-                image.size,
-                engine.layout.origins(image),
-            )
-            for names, image in found
-            if _passes(names, image, wanted)
-        ],
+    return Reply(200, await asyncio.to_thread(_list, engine, wanted, request.flag("all")))
+
+
+def _list(engine: Engine, wanted: Filters, everything: bool) -> list[wire.Json]:
+    between = _between(engine, wanted)
+    dangling = truth(wanted, "dangling")
+    found = engine.layout.images()
+    parents = {image.config.raw.get("parent") for _, image in found}
+    kept = []
+    for names, image in found:
+        shown = show(engine, image, names)
+        if not (between(image) and wire.has_labels(image.config.labels, wanted.get("label", ()))):
+            continue
+        if not names and not shown.digests:
+            between_steps = str(image.id) in parents and not everything
+            if dangling is False or wanted.get("reference") or between_steps:
+                continue
+        elif dangling and names:
+            continue
+        if patterns := wanted.get("reference"):
+            shown = _selected(shown, patterns)
+            if not shown.names and not shown.digests:
+                continue
+        kept.append(shown)
+    kept.sort(key=lambda shown: -shown.created)
+    return [image_shapes.summary(shown) for shown in kept]
+
+
+def show(engine: Engine, image: Image, names: Sequence[str]) -> Shown:
+    return Shown(
+        dict(image.config.raw),
+        str(image.id),
+        names,
+        engine.layout.origins(image),
+        engine.sizes.of(image),
+        engine.layout.tagged(image),
     )
 
 
-def _filters(request: Request) -> dict[str, list[str]]:
-    try:
-        wanted = wire.filters(request.query.get("filters", ""))
-    except ValueError as error:
-        raise Invalid(f"invalid filter: {error}") from error
-    for name in wanted:
-        if name not in ("label", "reference", "dangling"):
-            raise Invalid(f"Invalid filter '{name}'")
-    return wanted
-
-
-def _passes(names: Sequence[str], image: Image, wanted: dict[str, list[str]]) -> bool:
-    if not wire.has_labels(image.config.labels, wanted.get("label", ())):
-        return False
-    if wanted.get("dangling") and wire.flag(wanted["dangling"][0]) == bool(names):
-        return False
-    patterns = wanted.get("reference")
-    return not patterns or any(_is_like(name, pattern) for name in names for pattern in patterns)
+def _selected(shown: Shown, patterns: Sequence[str]) -> Shown:
+    """With the names alone that one of the patterns is like."""
+    names, digests = (
+        [name for name in names if any(_is_like(name, pattern) for pattern in patterns)]
+        for names in (shown.names, shown.digests)
+    )
+    return Shown(shown.raw, shown.id, names, digests, shown.sizes)
 
 
 def _is_like(name: str, pattern: str) -> bool:
-    """``pattern`` is a name with or without a tag, and may have the shell's wildcards."""
-    return fnmatchcase(name, pattern) or fnmatchcase(name.rpartition(":")[0], pattern)
+    """``pattern`` is a name with or without a tag, and may have wildcards, as Go's path.Match:
+    none of them is for a slash."""
+    parts = re.findall(r"\*|\?|\[[^]]*\]|\\.|.", pattern)
+    known = {"*": "[^/]*", "?": "[^/]"}
+    text = "".join(
+        known.get(part) or (part if part[0] in "[\\" and len(part) > 1 else re.escape(part))
+        for part in parts
+    )
+    try:
+        compiled = re.compile(text)
+    except re.error as error:
+        raise Invalid(f"syntax error in pattern: {pattern}") from error
+    bare = Reference.parse(name).familiar_name
+    return bool(compiled.fullmatch(name) or compiled.fullmatch(bare))
+
+
+def _between(engine: Engine, wanted: Filters) -> Callable[[Image], bool]:
+    """Whether an image is older and newer than those of the filters. NotFound for these."""
+    before, since = (
+        [moment(engine.image_of(name)) for name in wanted.get(key, ())]
+        for key in ("before", "since")
+    )
+    return lambda image: (
+        all(moment(image) < other for other in before)
+        and all(moment(image) > other for other in since)
+    )
+
+
+def moment(image: Image) -> tuple[int, int]:
+    return wire.moment_of(image.config.created or wire.ZERO_TIME)
+
+
+def truth(wanted: Filters, name: str) -> bool | None:
+    """The value of a filter that is true or false; None without it."""
+    values = wanted.get(name)
+    if not values:
+        return None
+    if len(values) > 1 or values[0].lower() not in (*_TRUE, *_FALSE):
+        raise Invalid(f"Invalid filter '{name}=[{' '.join(values)}]'")
+    return values[0].lower() in _TRUE
 
 
 async def inspected(engine: Engine, request: Request, name: str) -> Answer:
@@ -71,70 +128,65 @@ def _inspect(engine: Engine, name: str) -> wire.Json:
         image = engine.image_of(name)
     except (NotFound, Invalid) as error:
         raise NotFound(f"no such image: {name}: {error.message}") from error
-    names = engine.layout.names(image)
-    origins = engine.layout.origins(image)
-    return shapes.image(dict(image.config.raw), str(image.id), names, image.size, origins)
+    root = image_root(engine.data, str(image.id))
+    store = {"Root": str(root)} if engine.launcher.needs_copy else {}
+    return image_shapes.inspected(show(engine, image, engine.layout.names(image)), store)
+
+
+async def history(engine: Engine, request: Request, name: str) -> Answer:
+    return Reply(200, await asyncio.to_thread(_history, engine, name))
+
+
+def _history(engine: Engine, name: str) -> list[wire.Json]:
+    image = engine.image_of(name)
+    known = {str(other.id): (str(other.id), names) for names, other in engine.layout.images()}
+    by_id = {str(other.id): other for _, other in engine.layout.images()}
+    parents: list[tuple[str, Sequence[str]]] = []
+    parent = str(image.config.raw.get("parent", ""))
+    while parent in known and len(parents) < len(by_id):
+        parents.append(known[parent])
+        parent = str(by_id[parent].config.raw.get("parent", ""))
+    return image_shapes.history(show(engine, image, engine.layout.names(image)), parents)
 
 
 async def tag(engine: Engine, request: Request, name: str) -> Answer:
+    """Its name is judged before the image is looked for, and answered with dockerd's 500."""
     repository, word = request.query.get("repo", ""), request.query.get("tag", "")
 
     def work() -> None:
         image = engine.image_of(name)
-        engine.layout.tag(f"{repository}:{word}" if word else repository, image.manifest)
-        engine.events.publish("image", "tag", str(image.id), {"name": repository})
+        try:
+            reference = images.named(repository, word) or Reference.parse("")
+        except Invalid as error:
+            raise EngineError(error.message) from error
+        engine.layout.tag(reference, image.manifest)
+        images.tell(engine, "tag", image, str(reference))
 
     await asyncio.to_thread(work)
     return Reply(201)
 
 
 async def remove(engine: Engine, request: Request, name: str) -> Answer:
-    return Reply(200, await asyncio.to_thread(_remove, engine, name, request.flag("force")))
+    force, keep = request.flag("force"), request.flag("noprune")
+    told = await asyncio.to_thread(deletion.remove, engine, name, force=force, prune=not keep)
+    return Reply(200, told)
 
 
-def _remove(engine: Engine, name: str, force: bool) -> list[dict[str, str]]:
-    image = engine.image_of(name)
-    names = engine.layout.names(image)
-    by_id = _is_id(name, image)
-    if not by_id and len(names) > 1:
-        engine.layout.untag(name)
-        return _told(engine, image, [str(Reference.parse(name))], deleted=False)
-    if by_id and len(names) > 1 and not force:
-        raise Conflict(
-            f"conflict: unable to delete {image.id.hex[:12]} (must be forced) - "
-            "image is referenced in multiple repositories"
+async def prune(engine: Engine, request: Request) -> Answer:
+    wanted = filters_of(request, ("dangling", "label", "label!", "until"))
+    dangling = truth(wanted, "dangling")
+    latest = [wire.moment_text(text, time.time()) for text in wanted.get("until", ())]
+
+    def is_wanted(image: Image) -> bool:
+        labels = image.config.labels
+        unwanted = wanted.get("label!")
+        return (
+            all(moment(image)[0] <= until for until in latest)
+            and wire.has_labels(labels, wanted.get("label", ()))
+            and not (unwanted and wire.has_labels(labels, unwanted))
         )
-    _check_unused(engine, image, name, force)
-    engine.layout.remove(image)
-    engine.layout.gc()
-    engine.tidy()
-    return _told(engine, image, names, deleted=True)
 
-
-def _is_id(name: str, image: Image) -> bool:
-    plain = name.removeprefix("sha256:")
-    if not image.id.hex.startswith(plain):
-        return False
-    return name.startswith("sha256:") or len(plain) >= 12
-
-
-def _check_unused(engine: Engine, image: Image, name: str, force: bool) -> None:
-    for record in engine.containers():
-        if record.image == str(image.id) and (record.is_up or not force):
-            how = "cannot be forced" if record.is_up else "must force"
-            raise Conflict(
-                f'conflict: unable to remove repository reference "{name}" ({how}) - '
-                f"container {record.id[:12]} is using its referenced image {image.id.hex[:12]}"
-            )
-
-
-def _told(
-    engine: Engine, image: Image, names: Sequence[str], *, deleted: bool
-) -> list[dict[str, str]]:
-    for name in names:
-        engine.events.publish("image", "untag", str(image.id), {"name": name})
-    told = [{"Untagged": name} for name in names]
-    if deleted:
-        engine.events.publish("image", "delete", str(image.id), {"name": str(image.id)})
-        told.append({"Deleted": str(image.id)})
-    return told
+    told, freed = await asyncio.to_thread(
+        deletion.prune, engine, dangling=dangling is not False, wanted=is_wanted
+    )
+    return Reply(200, {"ImagesDeleted": told or None, "SpaceReclaimed": freed})

@@ -62,8 +62,9 @@ async def load(engine: Engine, request: Request) -> Answer:
         return _progress(wire.failed_line(error.message))
     except OSError as error:
         return _progress(wire.failed_line(f"the image cannot be kept: {error.strerror}"))
-    for name in names:
-        images.tell(engine, "load", engine.image_of(name), name)
+    loaded = [engine.image_of(name) for name in names]
+    for image in {str(image.id): image for image in loaded}.values():
+        images.tell(engine, "load", image)
     return _progress(*(wire.line({"stream": f"{_what(name)}: {name}\n"}) for name in names))
 
 
@@ -97,7 +98,8 @@ async def commit(engine: Engine, request: Request) -> Answer:
         changes=_changes(request),
         config=_config(_json(request)),
     )
-    image = await asyncio.to_thread(images.commit, engine, record, wanted)
+    pause = request.flag("pause", "1")
+    image = await asyncio.to_thread(images.commit, engine, record, wanted, pause=pause)
     return Reply(201, {"Id": str(image.id)})
 
 

@@ -1,0 +1,44 @@
+"""Our engine beside dockerd: the same request to both, and one answer, but for ids and times.
+
+Knows: docker-py. Does not know: which engine is whose.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+BUSYBOX = "ipycontainers-test/busybox"
+
+
+class Side:
+    """An engine that is asked beside another; what differs by nature is masked."""
+
+    def __init__(self, docker: Any) -> None:
+        self.docker = docker
+        self.api = docker.api
+        self._masks: dict[str, str] = {}
+
+    def mask(self, value: str, name: str) -> None:
+        self._masks[value.removeprefix("sha256:")] = name
+        self._masks[value.removeprefix("sha256:")[:12]] = f"{name}12"
+
+    def ask(self, method: str, path: str, body: Any = None, **query: Any) -> tuple[int, Any]:
+        """Status and JSON, with ids by the names that they were given."""
+        url = self.api._url(path)
+        more = {"json": body} if body is not None else {}
+        answer = self.api.request(method, url, params=query, timeout=30, **more)
+        text = answer.text
+        for value, name in sorted(self._masks.items(), key=lambda item: -len(item[0])):
+            text = text.replace(value, name)
+        try:
+            return answer.status_code, json.loads(text) if text.strip() else None
+        except ValueError:
+            return answer.status_code, text
+
+
+def same(sides: tuple[Side, Side], method: str, path: str, body: Any = None, **query: Any) -> Any:
+    """The answer of both, which must be one."""
+    theirs, ours = (side.ask(method, path, body, **query) for side in sides)
+    assert ours == theirs, (method, path)
+    return ours
