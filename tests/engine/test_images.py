@@ -10,7 +10,6 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-import pytest
 from engine.sides import BUSYBOX, Side, same
 from layers import Made, file, folder, image_archive, sha256, tar, tar_listing
 from support import require
@@ -97,38 +96,35 @@ def test_an_image_is_told_of_as_by_dockerd(sides: tuple[Side, Side]) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "filters",
-    [
-        {"reference": ["ipyc-side"]},
-        {"reference": ["ipyc-side:1"]},
-        {"reference": ["ipyc-s*:[2]"]},
-        {"reference": ["*/ipyc-side"]},
-        {"label": ["ipyc-side=1"], "dangling": ["true"]},
-        {"label": ["ipyc-side=1"], "dangling": ["x"]},
-        {"label": ["ipyc-side=2"]},
-        {"label": ["ipyc-side"], "before": ["ipyc-side:1"]},
-        {"label": ["ipyc-side"], "since": ["ipyc-side:1"]},
-        {"since": ["ipyc-no-such"]},
-        {"nosuch": ["1"]},
-    ],
-    ids=json.dumps,
-)
-def test_filters_choose_what_dockerd_chooses(
-    sides: tuple[Side, Side], filters: dict[str, list[str]]
-) -> None:
-    told = [side.ask("GET", "/images/json", filters=json.dumps(filters)) for side in sides]
-    for _, images in told:
-        for image in images if isinstance(images, list) else ():
-            image["RepoTags"].sort()
-    assert told[0] == told[1]
+FILTERS: list[dict[str, list[str]]] = [
+    {"reference": ["ipyc-side"]},
+    {"reference": ["ipyc-side:1"]},
+    {"reference": ["ipyc-s*:[2]"]},
+    {"reference": ["*/ipyc-side"]},
+    {"label": ["ipyc-side=1"], "dangling": ["true"]},
+    {"label": ["ipyc-side=1"], "dangling": ["x"]},
+    {"label": ["ipyc-side=2"]},
+    {"label": ["ipyc-side"], "before": ["ipyc-side:1"]},
+    {"label": ["ipyc-side"], "since": ["ipyc-side:1"]},
+    {"since": ["ipyc-no-such"]},
+    {"nosuch": ["1"]},
+]
+
+
+def test_filters_choose_what_dockerd_chooses(sides: tuple[Side, Side]) -> None:
+    for filters in FILTERS:
+        told = [side.ask("GET", "/images/json", filters=json.dumps(filters)) for side in sides]
+        for _, images in told:
+            for image in images if isinstance(images, list) else ():
+                image["RepoTags"].sort()
+        assert told[0] == told[1], filters
 
 
 def test_names_are_given_as_by_dockerd(sides: tuple[Side, Side]) -> None:
     assert same(sides, "POST", "/images/ipyc-side:1/tag", repo="ipyc-side/x", tag="y")[0] == 201
     assert same(sides, "POST", "/images/ipyc-side:1/tag", repo="Bad", tag="y")[0] == 500
     assert same(sides, "POST", "/images/ipyc-side:1/tag")[0] == 500
-    assert same(sides, "POST", "/images/ipyc-no/tag", repo="ipyc-side/x")[0] == 404
+    assert same(sides, "POST", "/images/ipyc-no-such/tag", repo="ipyc-side/x")[0] == 404
     assert same(sides, "DELETE", "/images/ipyc-side/x:y") == (
         200,
         [{"Untagged": "ipyc-side/x:y"}],
