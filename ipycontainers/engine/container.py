@@ -51,10 +51,11 @@ class Spec:
     """What is to run and how apart it is to be.
 
     ``user`` is ``docker run --user``'s: uid or name, then perhaps ``:`` and gid or name; empty
-    is root. ``home`` is that user's, for when ``env`` has no HOME. ``log`` says whether output
-    is kept in ``output.log``. ``network`` "default" is the host's for the time being. Each of
-    ``ulimits`` is resource, soft and hard, as for setrlimit; ``shared`` the namespaces that are
-    the host's, of ipc pid uts cgroup; ``hosts`` are ``NAME:ADDRESS``.
+    is root. ``home`` is that user's, for when ``env`` has no HOME. ``log`` is how large a file of
+    the log may get in bytes, 0 without end, and how many there may be; None keeps none.
+    ``network`` "default" is the host's for the time being. Each of ``ulimits`` is resource, soft
+    and hard, as for setrlimit; ``shared`` the namespaces that are the host's, of ipc pid uts
+    cgroup; ``hosts`` are ``NAME:ADDRESS``.
     """
 
     args: tuple[str, ...]
@@ -70,7 +71,7 @@ class Spec:
     stdin: bool = False
     stdin_once: bool = False
     init: bool = False
-    log: bool = True
+    log: tuple[int, int] | None = (0, 1)
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()
     seccomp: bool = True

@@ -20,7 +20,7 @@ from typing import Any
 
 from ipycontainers.errors import Invalid, NotFound, Unsupported
 
-from . import limits, wire
+from . import limits, logs, wire
 from .container import Mount, Network, Spec
 from .record import MountPoint
 
@@ -263,7 +263,7 @@ def spec(
         stdin=bool(config.get("OpenStdin")),
         stdin_once=bool(config.get("StdinOnce")),
         init=bool(host.get("Init")),
-        log=host["LogConfig"]["Type"] != "none",
+        log=logs.bounds(host["LogConfig"]),
         cap_add=tuple(host.get("CapAdd") or ()),
         cap_drop=tuple(host.get("CapDrop") or ()),
         seccomp=not any(re.fullmatch("seccomp[=:]unconfined", text) for text in security),

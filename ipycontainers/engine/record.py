@@ -23,11 +23,11 @@ from ipycontainers.errors import Conflict
 from ipycontainers.oci.names import sync_folder
 
 from .container import TRANSITIONS, Mount, State
+from .supervise.log import LOG
 
 logger = logging.getLogger(__name__)
 
 FILE = "state.json"
-LOG = "output.log"
 _UNNAMED = "unnamed-"  # of files that are not written to their end
 KILLED = 137  # 128 + SIGKILL, of what nobody saw the end of
 

@@ -23,6 +23,9 @@ from .syscalls import CAPABILITIES
 
 SMALLEST_MEMORY = 6 << 20
 RESTART_POLICIES = {"", "no", "always", "on-failure", "unless-stopped"}
+_KEPT = {"max-size", "max-file", "compress"}
+_TOLD = {"labels", "labels-regex", "env", "env-regex", "tag"}
+LOG_OPTIONS = {"json-file": _KEPT | _TOLD, "local": _KEPT, "none": _KEPT | _TOLD}
 PROFILES = re.compile(r"no-new-privileges([=:].*)?|(seccomp|apparmor|label)[=:].*|systempaths=.*")
 IPC_MODES = {"", "none", "private", "shareable", "host"}
 CPU_SET = re.compile(r"(\d+(-\d+)?(,\d+(-\d+)?)*)?")
@@ -66,6 +69,17 @@ def _of_host(config: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str
             yield f"invalid IP address in add-host: {json.dumps(address)}"
     yield from _of_modes(config, host)
     yield from _of_policy(host)
+    yield from _of_log(host.get("LogConfig") or {})
+
+
+def _of_log(log: Mapping[str, Any]) -> Iterator[str]:
+    driver, options = str(log.get("Type") or "json-file"), log.get("Config") or {}
+    if driver not in LOG_OPTIONS:
+        yield f'error looking up logging plugin {driver}: plugin "{driver}" not found'
+        return
+    for option in options:
+        if option not in LOG_OPTIONS[driver]:
+            yield f"unknown log opt '{option}' for {driver} log driver"
 
 
 def _of_policy(host: Mapping[str, Any]) -> Iterator[str]:

@@ -114,11 +114,14 @@ def time_text(seconds: float | None) -> str:
     >>> time_text(1.5)
     '1970-01-01T00:00:01.500000000Z'
     """
-    if not seconds:
-        return ZERO_TIME
-    whole, nanoseconds = divmod(round(seconds * 1e9), 10**9)
+    return time_text_of(round(seconds * 1e9)) if seconds else ZERO_TIME
+
+
+def time_text_of(nanoseconds: int) -> str:
+    """Of nanoseconds since 1970, which a number of seconds would round."""
+    whole, rest = divmod(nanoseconds, 10**9)
     moment = datetime.fromtimestamp(whole, timezone.utc)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds:09}Z"
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:09}Z"
 
 
 def seconds_of(text: str) -> int:
@@ -165,6 +168,39 @@ def moment_text(text: str, now: float) -> float:
     if not _TIME.fullmatch(whole):
         raise Invalid(f"failed to parse value as time or duration: {text!r}")
     return float(seconds_of(whole))
+
+
+def nanoseconds(text: str) -> int:
+    """Since 1970, of seconds with or without a fraction, or of a time of RFC 3339.
+
+    Raises ValueError.
+
+    >>> nanoseconds("1.000000001"), nanoseconds("1970-01-01T01:00:01.5+01:00")
+    (1000000001, 1500000000)
+    """
+    whole, _, fraction = text.partition(".")
+    if whole.removeprefix("-").isdigit() and (not fraction or fraction.isdigit()):
+        return int(whole) * 10**9 + int(f"{fraction:0<9}"[:9])
+    clock, zone = r"T\d\d:\d\d(?::\d\d)?", r"Z|[+-]\d\d:\d\d"
+    found = re.fullmatch(rf"(\d{{4}}-\d\d-\d\d)({clock})?(\.\d+)?({zone})?", text)
+    if not found:
+        raise ValueError(f"{text!r} is no time")
+    day, clock, fraction, zone = (part or "" for part in found.groups())
+    moment = datetime.fromisoformat(f"{day}{clock}{zone.replace('Z', '+00:00') if clock else ''}")
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return int(aware.timestamp()) * 10**9 + int(f"{fraction[1:]:0<9}"[:9])
+
+
+def byte_count(text: str) -> int:
+    """ "10m", "1.5 GB", "64KiB": each unit is 1024 of the one before. Raises ValueError.
+
+    >>> byte_count("1.5k"), byte_count("2GiB")
+    (1536, 2147483648)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:([kmgtp])?(?:i?b)?)", text.lower())
+    if not found:
+        raise ValueError(f"invalid size: '{text}'")
+    return int(float(found[1]) * 1024 ** " kmgtp".index(found[2] or " "))
 
 
 def signal_number(text: str) -> int:

@@ -67,7 +67,8 @@ def test_output_outlives_its_readers_in_the_log(containers: Containers) -> None:
     made = containers.make("sh", "-c", "echo one; echo two >&2")
     made.start()
     assert made.wait() == 0
-    found = list(records(made.directory / "output.log"))
+    with (made.directory / "output.log").open("rb") as file:
+        found = list(records(file))
     assert sorted((record.stream, record.data) for record in found) == [
         (1, b"one\n"),
         (2, b"two\n"),

@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ipycontainers.engine import logs as kept
@@ -20,7 +22,14 @@ from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.events import Queue
 from ipycontainers.engine.record import Record
 from ipycontainers.engine.server import Answer, Chunks, Hijack, Request
-from ipycontainers.errors import Conflict, EngineError, Invalid, NotFound, Unsupported
+from ipycontainers.errors import (
+    Conflict,
+    ContainerError,
+    EngineError,
+    Invalid,
+    NotFound,
+    Unsupported,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -272,31 +281,65 @@ async def logs(engine: Engine, request: Request, name: str) -> Answer:
     if not record.keeps_log:
         raise Unsupported("configured logging driver does not support reading")
     selection = kept.Selection.of(request.query, wanted, tty=record.tty)
-    return Chunks(_logs(record, selection, follow=request.flag("follow")), content_type="")
+    follows = request.flag("follow") and (record.is_up or record.status == "created")
+    if follows:
+        with contextlib.suppress(ContainerError):  # it has just ended
+            await asyncio.to_thread(engine.running.supervise, record)
+    elif not selection.until:  # a program that writes faster than it is read has an end too
+        selection = replace(selection, until=time.time_ns())
+    return Chunks(_logs(record, kept.Log(record.directory, selection), follows), content_type="")
 
 
-async def _logs(record: Record, selection: kept.Selection, *, follow: bool) -> AsyncIterator[bytes]:
-    """With ``follow`` the supervisor's stream says when there is more to read in the file."""
-    log = kept.Log(record.directory, selection)
-    if not (follow and (record.is_running or record.status == "created")):
-        for piece in log.new():
+async def _logs(record: Record, log: kept.Log, follows: bool) -> AsyncIterator[bytes]:
+    """The supervisor's stream says when there is more to read in the file.
+
+    It is read whether the client takes what it is sent or not: nobody shall wait for a client
+    that only looks at a log.
+    """
+    line: Line | None = None
+    if follows:
+        with contextlib.suppress(OSError):
+            asked = {"do": "attach", "stdin": False, "logs": False, "stream": True}
+            line = await Line.open(record, asked)
+    with contextlib.closing(log), Bell(line) as bell:
+        while await bell.rings():
+            for piece in log.new():
+                yield piece
+        for piece in log.new(is_over=True):
             yield piece
-        return
-    try:
-        line = await Line.open(
-            record, {"do": "attach", "stdin": False, "logs": False, "stream": True}
-        )
-    except OSError:
-        line = None
-    for piece in log.new():
-        yield piece
-    if line:
-        with line:
-            while await line.reader.read(PIECE):
-                for piece in log.new():
-                    yield piece
-        for piece in log.new():
-            yield piece
+
+
+class Bell:
+    """Tells that a program has written, and not what. A ``with`` block."""
+
+    def __init__(self, line: Line | None) -> None:
+        """Without a ``line`` nothing will be written any more."""
+        self._line = line
+        self._rung = asyncio.Event()
+        self._rung.set()  # for what was written before
+
+    def __enter__(self) -> Self:
+        self._task = asyncio.ensure_future(self._listen())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._task.cancel()
+        if self._line:
+            self._line.close()
+
+    async def rings(self) -> bool:
+        """Whether there may be more: returns when there is, and False at the end."""
+        await self._rung.wait()
+        self._rung.clear()
+        return not self._task.done()
+
+    async def _listen(self) -> None:
+        try:
+            with contextlib.suppress(ConnectionError):
+                while self._line and await self._line.reader.read(PIECE):
+                    self._rung.set()
+        finally:
+            self._rung.set()
 
 
 async def wait(engine: Engine, request: Request, name: str) -> Answer:

@@ -42,7 +42,7 @@ def rehearse(folder: str) -> None:
 def _play() -> None:
     words = ("/bin/sh", "-c", _PROGRAM)
     command = Command(words, dict(os.environ), "reported", descriptors={ARGUMENTS: b"-"})
-    session = {"tty": False, "stdin": False, "once": False, "log": True}
+    session = {"tty": False, "stdin": False, "once": False, "log": [0, 1]}
     with open(ORDERS, "wb") as file:
         told: Any = (tuple[object](command._replace(capabilities={})), session)
         file.write(marshal.dumps(told))

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from .client import Client
+from .log import Reader, Writer
 from .loop import GONE, READ, WRITE, Loop
-from .output import frame, record, records
+from .output import frame
 from .process import Streams
 
 _CHUNK = 65536
 _INPUT_FULL = 1 << 16
-_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 
 class Session:
@@ -29,14 +29,17 @@ class Session:
     that takes nothing makes the program wait: nothing is lost and nothing grows.
     """
 
-    def __init__(self, loop: Loop, *, tty: bool, stdin: bool, once: bool, log: str | None) -> None:
+    def __init__(
+        self, loop: Loop, *, tty: bool, stdin: bool, once: bool, log: tuple[int, int] | None
+    ) -> None:
+        """``log`` is the size of a file of it and how many there may be."""
         self.tty = tty
         self.clients: list[Client] = []
         self._loop = loop
         self._stdin_wanted = stdin
         self._once = once
-        self._path = log
-        self._log = os.open(log, _APPEND, 0o644) if log else -1
+        self._has_log = log is not None
+        self._log = Writer(*log) if log else None
         self._behind: dict[Client, Iterator[bytes]] = {}
         self._brief: set[Client] = set()  # of those behind: who wants only what was written
         self._input = bytearray()
@@ -82,9 +85,9 @@ class Session:
                 pass
             self._close_source(descriptor)
         self._close_stdin()
-        if self._log >= 0:
-            os.close(self._log)
-            self._log = -1
+        if self._log:
+            self._log.close()
+            self._log = None
         self.is_over = True
         for client in list(self.clients):
             if client not in self._behind:
@@ -103,8 +106,8 @@ class Session:
     def join(self, client: Client, *, stdin: bool, logs: bool, stream: bool) -> None:
         """Connect ``client``: first, with ``logs``, what was written so far, then what comes."""
         self.clients.append(client)
-        if logs and self._path:
-            self._behind[client] = self._replay(self._path)
+        if logs and self._has_log:
+            self._behind[client] = self._replay()
             self._brief |= set() if stream else {client}
         client.follow(self, stdin=stdin and stream and self._stdin_wanted)
         self.relieve(client)
@@ -149,9 +152,13 @@ class Session:
             self._input_ended = True
             self._write_input()
 
-    def _replay(self, path: str) -> Iterator[bytes]:
-        for entry in records(path):
-            yield frame(entry.stream, entry.data, raw=self.tty)
+    def _replay(self) -> Iterator[bytes]:
+        log = Reader(".")
+        try:
+            for entry in log.records():
+                yield frame(entry.stream, entry.data, raw=self.tty)
+        finally:
+            log.close()
 
     def _part(self, client: Client) -> None:
         self.clients.remove(client)
@@ -198,9 +205,8 @@ class Session:
         return True
 
     def _emit(self, stream: int, data: bytes) -> None:
-        if self._log >= 0:
-            with suppress(OSError):  # a full disk loses the log, not the program
-                os.write(self._log, record(stream, data))
+        if self._log:
+            self._log.write(stream, data)
         framed = frame(stream, data, raw=self.tty)
         for client in list(self.clients):
             if client not in self._behind:

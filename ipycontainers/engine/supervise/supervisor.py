@@ -27,7 +27,6 @@ from .failure import StartError
 from .folder import read, write
 from .freezer import Freezer
 from .loop import READ, Loop
-from .output import LOG
 from .session import Session
 
 _LINGER = 60.0  # seconds that a client may leave its output unread after the end
@@ -39,9 +38,8 @@ class Supervisor:
     def __init__(self) -> None:
         """In the container's directory, which is and stays the working directory."""
         _, streams = marshal.loads(read(ORDERS))
-        log = LOG if streams["log"] else None
         self._loop = Loop()
-        self._session = Session(self._loop, **{**streams, "log": log})
+        self._session = Session(self._loop, **streams)
         self._started: process.Started | None = None
         self._cgroup = ""
         self._began = 0.0
