@@ -68,15 +68,21 @@ class Running:
 
     # --- supervisors -----------------------------------------------------------------------
 
-    def supervise(self, record: Record) -> None:
-        """There is a supervisor when this returns; also before the start, for an attach."""
+    def supervise(self, record: Record) -> bool:
+        """There is a supervisor when this returns; also before the start, for an attach.
+
+        False: it has just ended, with its container, and ``ended`` is about to be called.
+        """
         with record.lock:
             if record.is_going:
                 raise NotFound(f"No such container: {record.id}")
             try:
                 supervise.connect(record.directory).close()
             except OSError:
+                if record.is_running:
+                    return False
                 self._nursery.spawn(record.directory)
+        return True
 
     def tell(self, record: Record, request: Mapping[str, Any]) -> dict[str, Any]:
         """The supervisor's answer, which is ``{"error": …}`` where there is none."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -23,7 +24,6 @@ from ipycontainers.engine.events import Queue
 from ipycontainers.engine.record import Record
 from ipycontainers.engine.server import Answer, Chunks, Hijack, Request
 from ipycontainers.errors import (
-    Conflict,
     ContainerError,
     EngineError,
     Invalid,
@@ -109,17 +109,20 @@ async def attach(engine: Engine, request: Request, name: str) -> Answer:
     stdin = wants["stdin"] and wants["stream"] and bool(record.config.get("OpenStdin"))
     if record.is_going:
         raise NotFound(f"No such container: {name}")
-    await asyncio.to_thread(engine.running.supervise, record)
+    streams = {wire.STDOUT: wants["stdout"], wire.STDERR: wants["stderr"]}
+    selected = {number for number, wanted in streams.items() if wanted}
+    there_is_one = await asyncio.to_thread(engine.running.supervise, record)
     asked = {"do": "attach", "stdin": stdin, "logs": wants["logs"], "stream": wants["stream"]}
     try:
-        line = await Line.open(record, asked)
-    except OSError as error:
-        raise Conflict(f"container {record.id} has just ended") from error
+        line = await Line.open(record, asked) if there_is_one else None
+    except OSError:
+        line = None
+    if line is None:
+        shown = selected if wants["logs"] and record.keeps_log else set[int]()
+        return Hijack(functools.partial(_tell_remains, engine, record, shown))
     if "error" in line.answer:
         line.close()
         raise EngineError(str(line.answer["error"]))
-    streams = {wire.STDOUT: wants["stdout"], wire.STDERR: wants["stderr"]}
-    selected = {number for number, wanted in streams.items() if wanted}
     relay = Relay(
         line,
         stdin=stdin,
@@ -130,6 +133,22 @@ async def attach(engine: Engine, request: Request, name: str) -> Answer:
         settled=(lambda: _settled(engine, record)) if wants["stream"] else None,
     )
     return Hijack(relay.serve)
+
+
+async def _tell_remains(
+    engine: Engine,
+    record: Record,
+    shown: set[int],
+    _: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> None:
+    """Of a container that ended just before: its log, and the end."""
+    selection = kept.Selection(frozenset(shown), tty=record.tty)
+    with contextlib.closing(kept.Log(record.directory, selection)) as log:
+        for piece in log.new(is_over=True) if shown else ():
+            writer.write(piece)
+            await writer.drain()
+    await _settled(engine, record)
 
 
 async def _settled(engine: Engine, record: Record) -> None:
