@@ -17,6 +17,7 @@ from typing import Any
 
 import embedded
 
+from . import pulls
 from .figure import Absent, Figure, Gap, Row, Side, medians
 from .memory import beside_dockerd, beside_ours, of_dockerd, of_engine
 
@@ -43,6 +44,21 @@ def rows(docker: Any, images: Mapping[str, str], runs: int) -> Iterator[Row]:
         yield from _starts(docker, found, images, runs)
         yield from _logs(docker, found["bubblewrap"], images, runs)
         yield from _memory(docker, found["bubblewrap"], images)
+        yield from _pulls(docker, found, runs)
+
+
+def _pulls(docker: Any, found: Mapping[str, embedded.Engine | Absent], runs: int) -> Iterator[Row]:
+    with contextlib.ExitStack() as stack:
+        try:
+            name = stack.enter_context(pulls.stocked())
+        except Absent as why:
+            name, found = "", dict.fromkeys(found, why)
+        rows = _beside(docker, found, lambda client: pulls.side(client, name), max(5, runs // 2))
+        for launcher, ours, theirs in rows:
+            what = f"pull of 100 MB in 5 layers from a local registry, {LAUNCHERS[launcher]}"
+            yield _row(what, ours, theirs, 1.0)
+        if name:
+            docker.api.remove_image(name, force=True)
 
 
 def _entered(

@@ -13,6 +13,7 @@ Knows: the registry's HTTP API. Does not know: engines, pytest.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import io
 import json
@@ -71,8 +72,19 @@ class Registry:
             time.sleep(0.05)
         raise AssertionError("the registry did not start")
 
-    def push(self, name: str, layers: Sequence[bytes], tag: str = "latest", **more: object) -> None:
-        """Store an image, oldest layer first; ``more`` goes into its configuration."""
+    def push(
+        self,
+        name: str,
+        layers: Sequence[bytes],
+        tag: str = "latest",
+        *,
+        compress: bool = False,
+        **more: object,
+    ) -> None:
+        """Store an image, oldest layer first; ``more`` goes into its configuration.
+
+        ``compress`` is by gzip.
+        """
         machine = os.uname().machine
         image = {
             **more,
@@ -85,10 +97,15 @@ class Registry:
             "schemaVersion": 2,
             "mediaType": MANIFEST,
             "config": self._put(name, config, CONFIG),
-            "layers": [self._put(name, layer, LAYER) for layer in layers],
+            "layers": [self._put_layer(name, layer, compress) for layer in layers],
         }
         address = f"http://127.0.0.1:{self.port}/v2/{name}/manifests/{tag}"
         self._ask("PUT", address, json.dumps(manifest).encode(), MANIFEST)
+
+    def _put_layer(self, name: str, layer: bytes, compress: bool) -> dict[str, object]:
+        if compress:
+            return self._put(name, gzip.compress(layer, mtime=0), f"{LAYER}.gzip")
+        return self._put(name, layer, LAYER)
 
     def _put(self, name: str, blob: bytes, kind: str) -> dict[str, object]:
         uploads = f"http://127.0.0.1:{self.port}/v2/{name}/blobs/uploads/"

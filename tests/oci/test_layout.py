@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import threading
@@ -13,6 +14,7 @@ from layers import Made, file, tar
 
 from ipycontainers.errors import IntegrityError, Invalid, NotFound
 from ipycontainers.oci import Digest, Image, Layout, Reference
+from ipycontainers.oci.blob import buffered, decompressed, reading
 
 
 @pytest.fixture
@@ -299,3 +301,35 @@ def test_an_origin_can_be_taken_away(layout: Layout) -> None:
     layout.note_origin(AT, image.manifest)
     layout.untag(str(AT))
     assert (layout.images(), layout.origins(image)) == ([((), image)], ())
+
+
+# --- compression ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("packed", "expected"),
+    [
+        (gzip.compress(b"a" * 3_000_000), b"a" * 3_000_000),
+        (gzip.compress(b"one") + gzip.compress(b"") + gzip.compress(b"two"), b"onetwo"),
+        (gzip.compress(b"padded") + b"\0" * 300_000, b"padded"),
+        (gzip.compress(b""), b""),
+    ],
+    ids=["large", "members", "padded", "empty"],
+)
+def test_gzip_is_read_to_its_end(packed: bytes, expected: bytes) -> None:
+    assert decompressed(buffered(io.BytesIO(packed))).read() == expected
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        gzip.compress(b"cut" * 100_000)[:-9],
+        gzip.compress(b"cut" * 100_000)[:100],
+        gzip.compress(b"sum")[:-8] + b"\0" * 8,
+        gzip.compress(b"more") + b"no gzip",
+    ],
+    ids=["end", "middle", "checksum", "behind"],
+)
+def test_broken_gzip_is_told(broken: bytes) -> None:
+    with pytest.raises(Invalid), reading("it"):
+        decompressed(buffered(io.BytesIO(broken))).read()
