@@ -25,6 +25,7 @@ from .endpoints import (
     containers,
     executions,
     images,
+    networks,
     registries,
     statistics,
     streams,
@@ -65,6 +66,7 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.escape(path).replace(r"\{\*\}", "(.+)").replace(r"\{\}", "([^/]+)"))
 
 
+OF_A_SWARM = ("swarm", "nodes", "services", "tasks", "secrets", "configs")
 ROUTES = (
     Route("GET", "/_ping", system.ping),
     Route("HEAD", "/_ping", system.ping),
@@ -72,8 +74,10 @@ ROUTES = (
     Route("GET", "/info", system.info),
     Route("GET", "/events", system.events),
     Route("GET", "/system/df", usage.df),
-    Route("GET", "/networks", system.networks),
-    Route("POST", "/swarm/leave", system.swarm_leave),
+    Route("GET", "/networks", networks.listed),
+    Route("GET", "/networks/{}", networks.inspected),
+    Route("POST", "/swarm/leave", networks.swarm_leave),
+    *(Route("GET", f"/{kind}", networks.no_swarm) for kind in OF_A_SWARM),
     Route("GET", "/volumes", volumes.listed),
     Route("POST", "/volumes/create", volumes.create),
     Route("POST", "/volumes/prune", volumes.prune),

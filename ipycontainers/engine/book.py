@@ -65,7 +65,11 @@ class Book:
         """The old name. Raises Conflict, Invalid."""
         if not name:
             raise Invalid("Neither old nor new names may be empty")
-        name = creation.check_name(name)
+        try:
+            name = creation.check_name(name)
+        except Invalid as error:
+            said = error.message.replace(f"({name})", f"(/{name.removeprefix('/')})")
+            raise Invalid(f"Error when allocating new name: {said}") from error
         with record.lock, self.lock:
             owners, old = self._owners(), record.name
             if name == old:

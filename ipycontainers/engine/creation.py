@@ -198,7 +198,7 @@ def _of_bind(text: str, volumes: Path) -> MountPoint:
         raise Invalid(f"invalid mode: {', '.join(sorted(unknown))}")
     read_only = "ro" in mode.split(",")
     if not source.startswith("/"):
-        return volume(source, target, volumes, read_only=read_only, mode=mode)
+        return volume(source, target, volumes, read_only=read_only, mode=mode or "z")
     return MountPoint(Mount("bind", target, source, read_only), mode=mode)
 
 
@@ -206,14 +206,14 @@ def _of_mount(given: Mapping[str, Any], volumes: Path) -> MountPoint:
     kind, source = given.get("Type"), str(given.get("Source") or "")
     target, read_only = _target(str(given.get("Target") or "")), bool(given.get("ReadOnly"))
     if kind == "volume":
-        empty = "nocopy" if (given.get("VolumeOptions") or {}).get("NoCopy") else ""
+        empty = "nocopy" if (given.get("VolumeOptions") or {}).get("NoCopy") else "z"
         return volume(source, target, volumes, read_only=read_only, mode=empty)
     if kind == "tmpfs":
         options = given.get("TmpfsOptions") or {}
         size, mode = int(options.get("SizeBytes") or 0), int(options.get("Mode") or 0o1777)
         return MountPoint(Mount("tmpfs", target, size=size, mode=mode, read_only=read_only))
     if kind != "bind":
-        raise Invalid(f"mount type unknown: {kind!r}")
+        raise Invalid(f'invalid mount config for type "{kind}": mount type unknown')
     if not Path(source).exists():
         raise Invalid(
             f'invalid mount config for type "bind": bind source path does not exist: {source}'

@@ -27,9 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ipycontainers.errors import EngineError, Invalid, NotFound
+from ipycontainers.errors import EngineError, Invalid, NotFound, UnsafeLayer
 from ipycontainers.oci import unpack
-from ipycontainers.oci.inside import Inside
+from ipycontainers.oci.inside import MOST_LINKS, Inside
 from ipycontainers.oci.pack import END, Packing
 from ipycontainers.oci.view import Spot, View
 
@@ -113,11 +113,30 @@ def _missing(record: Record, path: str) -> NotFound:
 
 
 def look(record: Record, path: str) -> Status:
-    """Of a link itself, unless the path ends with a slash or a dot. Raises NotFound."""
-    with _entry(record, path) as (folder, name, _):
+    """Of a link itself, unless the path ends with a slash or a dot. Raises NotFound.
+
+    ``target`` is where the link leads in the container, as dockerd says it.
+    """
+    with _entry(record, path) as (folder, name, real):
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
         target = os.readlink(name, dir_fd=folder) if stat.S_ISLNK(found.st_mode) else ""
+    if target:
+        target = _end_of(record, posixpath.join("/", posixpath.dirname(real), target))
     return Status(_shown(path), found.st_size, found.st_mode, found.st_mtime, target)
+
+
+def _end_of(record: Record, path: str) -> str:
+    """The path that the last link leads to; where nothing is, or a circle, the path itself."""
+    for _ in range(MOST_LINKS):
+        try:
+            with _entry(record, path) as (folder, name, real):
+                target = os.readlink(name, dir_fd=folder)
+        except OSError:  # no link any more
+            return posixpath.join("/", real)
+        except (NotFound, UnsafeLayer):
+            return posixpath.normpath(path)
+        path = posixpath.join("/", posixpath.dirname(real), target)
+    return posixpath.normpath(path)
 
 
 def _shown(path: str) -> str:

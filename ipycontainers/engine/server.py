@@ -274,7 +274,7 @@ class _Exchange(HTTPMessageDelegate):
     def _send_reply(self, reply: Reply) -> None:
         body, headers = reply.body, dict(reply.headers)
         if body is not None and not isinstance(body, bytes):
-            body = json.dumps(body).encode() + b"\n"
+            body = json.dumps(body, separators=(",", ":")).encode() + b"\n"
             headers.setdefault("Content-Type", "application/json")
         if reply.status not in (204, 304):
             headers.setdefault("Content-Length", str(len(body or b"")))

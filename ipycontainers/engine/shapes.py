@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .container import environment as container_environment
+from . import network_shapes
 from .wire import API_VERSION, OLDEST_API, Json, time_text
 
 # --- the engine ----------------------------------------------------------------------------------
@@ -119,21 +119,7 @@ HOST_CONFIG: Json = {
     "Ulimits": None,
     **dict.fromkeys(("CpuCount", "CpuPercent", "IOMaximumIOps", "IOMaximumBandwidth"), 0),
 }
-_NO_NETWORK: Json = {
-    "IPAMConfig": None,
-    "Links": None,
-    "Aliases": None,
-    "NetworkID": "",
-    "EndpointID": "",
-    "Gateway": "",
-    "IPAddress": "",
-    "IPPrefixLen": 0,
-    "IPv6Gateway": "",
-    "GlobalIPv6Address": "",
-    "GlobalIPv6PrefixLen": 0,
-    "MacAddress": "",
-    "DriverOpts": None,
-}
+_IF_GIVEN = ("StopSignal", "StopTimeout", "Healthcheck", "ExposedPorts", "MacAddress", "Shell")
 
 
 def config(given: Mapping[str, Any], of_image: Mapping[str, Any], hostname: str) -> Json:
@@ -142,12 +128,16 @@ def config(given: Mapping[str, Any], of_image: Mapping[str, Any], hostname: str)
     Who gives an entrypoint takes none of the image's command; variables, volumes and
     labels are merged, the user's win.
     """
-    asked = {key: given[key] for key in (*CONFIG, "StopSignal", "Healthcheck") if key in given}
-    merged: Json = {**CONFIG, **{key: value for key, value in asked.items() if value is not None}}
+    asked = {key: given[key] for key in (*CONFIG, *_IF_GIVEN) if given.get(key)}
+    merged: Json = {**CONFIG, **asked}
     if not merged["Entrypoint"]:
         merged["Entrypoint"] = of_image.get("Entrypoint") if given.get("Entrypoint") is None else []
         merged["Cmd"] = merged["Cmd"] or of_image.get("Cmd")
+    if merged["Entrypoint"] == [""]:  # how a client asks for none
+        merged["Entrypoint"] = None
     merged["Env"] = environment(of_image.get("Env") or (), merged["Env"] or ()) or None
+    if ports := {**(of_image.get("ExposedPorts") or {}), **(merged.get("ExposedPorts") or {})}:
+        merged["ExposedPorts"] = ports
     for key in ("User", "WorkingDir", "StopSignal"):
         if value := merged.get(key) or of_image.get(key):
             merged[key] = value
@@ -159,13 +149,14 @@ def config(given: Mapping[str, Any], of_image: Mapping[str, Any], hostname: str)
 
 
 def environment(of_image: Sequence[str], given: Sequence[str]) -> list[str]:
-    """The image's variables and then the user's; a bare name takes the image's away.
+    """The user's variables and then the image's others; a bare name takes the image's away, and
+    is shown.
 
-    >>> environment(["A=1", "B=2"], ["A=3", "B", "C=4"])
-    ['A=3', 'C=4']
+    >>> environment(["A=1", "B=2", "D=5"], ["A=3", "B", "C=4"])
+    ['A=3', 'B', 'C=4', 'D=5']
     """
-    values = container_environment((*of_image, *given))
-    return [f"{name}={value}" for name, value in values.items()]
+    names = {word.partition("=")[0] for word in given}
+    return [*given, *(word for word in of_image if word.partition("=")[0] not in names)]
 
 
 def container(record: Mapping[str, Any]) -> Json:
@@ -181,7 +172,7 @@ def container(record: Mapping[str, Any]) -> Json:
         "ResolvConfPath": "",
         "HostnamePath": "",
         "HostsPath": "",
-        "LogPath": record["log"],
+        "LogPath": record["log"] if record["started"] else "",
         "Name": f"/{record['name']}",
         "RestartCount": record["restarts"],
         "Driver": "ipycontainers",
@@ -194,7 +185,7 @@ def container(record: Mapping[str, Any]) -> Json:
         "GraphDriver": {"Data": None, "Name": "ipycontainers"},
         "Mounts": [mount_point(mount) for mount in record["mounts"]],
         "Config": record["config"],
-        "NetworkSettings": {"Ports": {}, "Networks": _networks(record), "IPAddress": ""},
+        "NetworkSettings": network_shapes.settings(record),
     }
 
 
@@ -213,11 +204,6 @@ def _state(record: Mapping[str, Any]) -> Json:
         "StartedAt": time_text(record["started"]),
         "FinishedAt": time_text(record["finished"]),
     }
-
-
-def _networks(record: Mapping[str, Any]) -> Json:
-    mode = record["host_config"]["NetworkMode"]
-    return {"bridge" if mode == "default" else mode: dict(_NO_NETWORK)}
 
 
 def mount_point(point: Mapping[str, Any]) -> Json:
@@ -249,7 +235,7 @@ def container_summary(record: Mapping[str, Any], now: float) -> Json:
         "State": record["status"],
         "Status": _status(record, now),
         "HostConfig": {"NetworkMode": record["host_config"]["NetworkMode"]},
-        "NetworkSettings": {"Networks": _networks(record)},
+        "NetworkSettings": {"Networks": network_shapes.endpoints(record)},
         "Mounts": [mount_point(mount) for mount in record["mounts"]],
     }
 

@@ -22,6 +22,7 @@ from .limits import NANO, RESOURCES
 from .syscalls import CAPABILITIES
 
 SMALLEST_MEMORY = 6 << 20
+LOG_DRIVERS = {"", "json-file", "local", "none"}
 RESTART_POLICIES = {"", "no", "always", "on-failure", "unless-stopped"}
 _KEPT = {"max-size", "max-file", "compress"}
 _TOLD = {"labels", "labels-regex", "env", "env-regex", "tag"}
@@ -67,6 +68,10 @@ def _of_host(config: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str
             yield f"bad format for add-host: {json.dumps(host_line)}"
         elif not _is_address(address := host_line.partition(":")[2]):
             yield f"invalid IP address in add-host: {json.dumps(address)}"
+    driver = str((host.get("LogConfig") or {}).get("Type") or "")
+    if driver not in LOG_DRIVERS:
+        said = json.dumps(driver)
+        yield f"error looking up logging plugin {driver}: plugin {said} not found"
     yield from _of_modes(config, host)
     yield from _of_policy(host)
     yield from _of_log(host.get("LogConfig") or {})

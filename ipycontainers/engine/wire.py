@@ -280,8 +280,9 @@ def path_status(name: str, size: int, mode: int, modified: float, target: str) -
 
 
 def event(kind: str, action: str, subject: str, attributes: Mapping[str, str], now: float) -> Json:
-    """``kind`` is container or image; the top level repeats it for older clients."""
-    old = {"status": action, "id": subject}
+    """``kind`` is container, image or volume; the top level repeats the first two's for older
+    clients."""
+    old = {"status": action, "id": subject} if kind in ("container", "image") else {}
     if kind == "container":
         old["from"] = attributes.get("image", "")
     return {

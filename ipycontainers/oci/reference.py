@@ -54,8 +54,7 @@ class Reference:
         if colon and not _TAG.fullmatch(tag):
             raise _invalid(text, "")
         if not _DOMAIN.fullmatch(domain) or not _PATH.fullmatch(path) or _ID.fullmatch(named):
-            lower = path.lower()
-            upper = lower != path and _PATH.fullmatch(lower)
+            upper = path.lower() != path
             raise _invalid(text, "repository name must be lowercase" if upper else "")
         if len(domain) + 1 + len(path) > _LONGEST:
             raise _invalid(text, f"repository name must not have more than {_LONGEST} characters")

@@ -6,11 +6,14 @@ Knows: Docker's header for a path. Does not know: where a root is; ``files`` doe
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 
 from ipycontainers.engine import files, rootfs, wire
 from ipycontainers.engine.engine import Engine
+from ipycontainers.engine.record import Record
 from ipycontainers.engine.server import Answer, Chunks, Reply, Request
-from ipycontainers.errors import Invalid
+from ipycontainers.errors import Invalid, NotFound
 
 from .transfers import streamed
 
@@ -30,12 +33,23 @@ def _path(request: Request) -> str:
     return path
 
 
+@contextlib.contextmanager
+def _said(record: Record, name: str) -> Iterator[None]:
+    """dockerd calls the container as the request did."""
+    try:
+        yield
+    except NotFound as error:
+        raise NotFound(error.message.replace(record.id, name)) from error
+
+
 async def status(engine: Engine, request: Request, name: str) -> Answer:
     return Reply(200, None, await _status(engine, request, name))
 
 
 async def _status(engine: Engine, request: Request, name: str) -> dict[str, str]:
-    found = await asyncio.to_thread(files.look, engine.find(name), _path(request))
+    record = engine.find(name)
+    with _said(record, name):
+        found = await asyncio.to_thread(files.look, record, _path(request))
     shown = wire.path_status(found.name, found.size, found.mode, found.modified, found.target)
     return {STATUS: shown}
 
@@ -51,5 +65,8 @@ async def put(engine: Engine, request: Request, name: str) -> Answer:
     assert request.file
     record, strict = engine.find(name), request.flag("noOverwriteDirNonDir")
     root = rootfs.image_root(engine.data, record.image)
-    await asyncio.to_thread(files.put, record, _path(request), request.file, root, strict=strict)
+    with _said(record, name):
+        await asyncio.to_thread(
+            files.put, record, _path(request), request.file, root, strict=strict
+        )
     return Reply(200, b"")

@@ -108,7 +108,11 @@ async def kill(engine: Engine, request: Request, name: str) -> Answer:
         record = engine.find(name)
     except NotFound as error:
         raise NotFound(f"Cannot kill container: {name}: {error.message}") from error
-    await asyncio.to_thread(engine.running.kill, record, request.query.get("signal") or "KILL")
+    try:
+        await asyncio.to_thread(engine.running.kill, record, request.query.get("signal") or "KILL")
+    except Conflict as error:  # which calls the container as the request did
+        message = error.message.replace(f"container: {record.id}", f"container: {name}", 1)
+        raise Conflict(message) from error
     return Reply(204)
 
 

@@ -109,6 +109,6 @@ async def _tell_not_executed(
 
 
 def _failed(engine: Engine, made: Exec, answer: Mapping[str, Any]) -> str:
-    """Notes how it ended; the message."""
-    engine.execs.failed(made, int(answer.get("code") or NOT_EXECUTABLE))
+    """Notes how it ended, with one code whatever the reason, as dockerd; the message."""
+    engine.execs.failed(made, NOT_EXECUTABLE)
     return f"{NOT_EXECUTED if answer.get('code') else ''}{answer['error']}"

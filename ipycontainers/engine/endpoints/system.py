@@ -1,4 +1,4 @@
-"""The engine itself: ping, version, info, events; and the three networks that it has.
+"""The engine itself: ping, version, info, events.
 
 Knows: what dockerd tells of itself. Does not know: containers, but for their number.
 """
@@ -46,6 +46,15 @@ LACKS = {  # in dockerd's words
     "CPUSet": "No cpuset support",
     "PidsLimit": "No pids limit support",
 }
+UNSAID = {  # what clients may look for, of an engine that has nothing of it
+    **dict.fromkeys(("BridgeNfIptables", "BridgeNfIp6tables", "Debug", "KernelMemory"), False),
+    **dict.fromkeys(("KernelMemoryTCP", "LiveRestoreEnabled", "OomKillDisable"), False),
+    **dict.fromkeys(("HttpProxy", "HttpsProxy", "NoProxy", "InitBinary", "Isolation"), ""),
+    **{key: {"ID": "", "Expected": ""} for key in ("ContainerdCommit", "InitCommit", "RuncCommit")},
+    **dict.fromkeys(("NEventsListener", "NFd", "NGoroutines"), 0),
+    "GenericResources": None,
+    "OSVersion": "",
+}
 PLUGINS = {"Volume": ["local"], "Network": ["host", "null"], "Log": ["json-file", "none"]}
 
 
@@ -70,6 +79,7 @@ async def info(engine: Engine, request: Request) -> Answer:
             ],
             "Plugins": PLUGINS,
             **{key: name in engine.groups.controllers for key, name in LIMITS.items()},
+            **UNSAID,
             "IPv4Forwarding": True,
             "SystemTime": wire.time_text(time.time()),
             "LoggingDriver": "json-file",
@@ -158,21 +168,3 @@ async def _follow(
         async for event in queue.until(until):
             if event not in old and happenings.matches(event, wanted):
                 yield wire.line(event)
-
-
-NETWORKS = (("bridge", "bridge"), ("host", "host"), ("none", "null"))
-
-
-async def networks(engine: Engine, request: Request) -> Answer:
-    made = {"Scope": "local", "EnableIPv6": False, "Internal": False, "Containers": {}}
-    return Reply(
-        200,
-        [
-            {**made, "Name": name, "Id": name.encode().hex().ljust(64, "0"), "Driver": driver}
-            for name, driver in NETWORKS
-        ],
-    )
-
-
-async def swarm_leave(engine: Engine, request: Request) -> Answer:
-    return Reply(503, {"message": "This node is not part of a swarm"})

@@ -1,0 +1,84 @@
+"""docker-py's calls are answered on our engine as on dockerd, where a user would look.
+
+Each call is made once on each engine (``calls``), its answer stripped of what is of a moment
+(``compare``), and what differs is mended or stands in ALLOWED with its reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+import docker
+import embedded
+import pytest
+from contract import calls
+from contract.allowed import ALLOWED
+from contract.bench import Bench
+from contract.compare import differences, plain
+from support import require
+
+LAUNCHERS = ("bubblewrap", "ptrace")
+Answers = dict[str, Any]
+
+
+def _answers(client: Any) -> Answers:
+    found = {}
+    with Bench(client) as bench:
+        for name, call in {**calls.ANSWERS, **calls.ERRORS}.items():
+            found[name] = plain(_answer(bench, call))
+    return found
+
+
+def _answer(bench: Bench, call: calls.Call) -> Any:
+    """What it gives, or how it fails."""
+    try:
+        return call(bench)
+    except docker.errors.APIError as error:
+        return {"status": error.response.status_code, "message": error.explanation}
+    except Exception as error:  # noqa: BLE001  # compared with what dockerd's answer led to
+        return {"raised": type(error).__name__, "text": str(error)}
+
+
+@pytest.fixture(scope="module")
+def dockerd() -> Answers:
+    client = docker.DockerClient(base_url="unix:///var/run/docker.sock", version="1.41")
+    with contextlib.closing(client):
+        try:
+            client.ping()
+        except Exception as error:  # noqa: BLE001  # requests' and docker's own
+            require(False, "docker", f"no dockerd: {error}")
+        return _answers(client)
+
+
+@pytest.fixture(scope="module")
+def ours() -> Iterator[dict[str, Answers]]:
+    """By launcher, each asked when it is first needed."""
+    return _Asked()
+
+
+class _Asked(dict[str, Answers]):
+    def __missing__(self, launcher: str) -> Answers:
+        with embedded.running(launcher) as engine:
+            self[launcher] = _answers(engine.client)
+        return self[launcher]
+
+
+@pytest.mark.launcher
+@pytest.mark.parametrize("name", calls.names())
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_it_is_answered_as_dockerd_does(
+    launcher: str, name: str, dockerd: Answers, ours: dict[str, Answers]
+) -> None:
+    found = differences(dockerd[name], ours[launcher][name])
+    assert [line for line in found if not _allowed(launcher, name, line)] == []
+
+
+def _allowed(launcher: str, name: str, line: str) -> bool:
+    path = line.partition(": ")[0]
+    return any(
+        fnmatchcase(name, one.call) and fnmatchcase(path, one.path) and launcher in one.launchers
+        for one in ALLOWED
+    )
