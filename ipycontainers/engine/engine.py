@@ -183,10 +183,12 @@ class Engine:
             if self.unreadable or not alone:
                 return  # nobody can tell which layers they need, or an image that comes
             try:
-                bundles = [files.bundle(record) for record in self._book.records()]
+                records = list(self._book.records())
+                bundles = [files.bundle(record) for record in records]
             except OSError:
                 return  # one is being made, from layers that nobody names yet
-            aside = rootfs.sweep(self.data, self.layout, bundles)
+            used = [record.image for record in records]
+            aside = rootfs.sweep(self.data, self.layout, bundles, used)
         for path in aside:
             rootfs.remove(path)
 

@@ -1,6 +1,7 @@
 """The files of containers on disk: layers unpacked once, roots copied, and all of it removed.
 
     DATA/layers/HEX12/            a layer for overlayfs, shared, never written to
+    DATA/layers/stack-HEX12/      all layers of an image that has too many for one mount
     DATA/layers/init/             the oldest layer of all: mount points that images may lack
     DATA/roots/HEX12/             an image merged, to be copied for launchers without overlay
     DATA/*/HEX12.json             whose the files of that layer or root are, see ``ownership``
@@ -18,12 +19,10 @@ Knows: the layout's images, overlayfs's folders. Does not know: processes, Docke
 from __future__ import annotations
 
 import errno
-import fcntl
+import hashlib
 import os
-import posixpath
 import secrets
 import shutil
-import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -36,14 +35,18 @@ from ipycontainers.errors import EngineError, Invalid
 from ipycontainers.oci import Image, Layer, Layout, unpack
 from ipycontainers.oci.blob import drain, reading
 from ipycontainers.oci.inside import Inside
+from ipycontainers.oci.record import Unpacked
+from ipycontainers.oci.view import View
 
 from . import etc, ownership, syscalls, users
 from .container import Bundle, Mount, Spec
+from .copying import Copying, stack
 from .launch import Launcher
+from .overlay import escaped
 from .tree import Tree
 
-_FICLONE = 0x40049409  # ioctl_ficlonerange(2)
-_LONGEST_OPTIONS = 3500  # mount(2) takes one page, the container's own folders among it
+_LONGEST_OPTIONS = 3800  # mount(2) takes one page, of which some words are the launcher's
+_PREFIX = len("/oldroot:")  # that bubblewrap puts in front of each path
 
 
 def prepare(
@@ -64,7 +67,9 @@ def prepare(
     layers = tuple(_layer(layout, layer, data) for layer in image.layers)
     layers = (_init(data), *layers)
     root = None
-    if launcher.needs_copy or len(":".join(map(str, layers))) > _LONGEST_OPTIONS:
+    if not launcher.needs_copy and not _fits(layers, directory):
+        layers = (layers[0], _stacked(image, layers[1:]))
+    if launcher.needs_copy:
         root = directory / "root"
         copy(_merged(layout, image, data), root)
         layers = ()
@@ -84,6 +89,12 @@ def prepare(
         else:
             (directory / "binds" / str(number)).symlink_to(mount.source)
     return settle(Bundle(id, directory, spec, layers, root))
+
+
+def _fits(layers: tuple[Path, ...], directory: Path) -> bool:
+    """Whether these are few enough for the options of one mount."""
+    paths = [str(layer) for layer in layers] + 2 * [f"{directory}/upper"]
+    return sum(len(escaped(path)) + _PREFIX for path in paths) <= _LONGEST_OPTIONS
 
 
 def generated(directory: Path) -> tuple[Mount, ...]:
@@ -128,7 +139,7 @@ def fill(bundle: Bundle, volume: Path, target: str) -> bool:
     folder = tree.find(source)
     if not (folder and folder.is_dir()):
         return False
-    _Copying().merged(tree, source, volume)
+    Copying().merged(tree, source, volume)
     shutil.copystat(folder, volume)
     return True
 
@@ -160,13 +171,17 @@ def verify_layer(
         drain(stream)
 
 
-def sweep(data: Path, layout: Layout, bundles: Iterable[Bundle]) -> list[Path]:
+def sweep(
+    data: Path, layout: Layout, bundles: Iterable[Bundle], used: Iterable[str] = ()
+) -> list[Path]:
     """Puts aside what neither an image nor a container needs, and what a killed engine was
-    making; the folders to be removed. Nothing may be prepared meanwhile."""
+    making; the folders to be removed. Nothing may be prepared meanwhile. ``used`` are the ids of
+    images that containers were made from: a copy is compared with its image's root."""
     images = [image for _, image in layout.images()]
     needed = {_short(str(layer.diff_id)) for image in images for layer in image.layers}
     needed |= {layer.name for bundle in bundles for layer in bundle.layers} | {"init"}
-    roots = {_short(str(image.id)) for image in images}
+    needed |= {_stack_name(image) for image in images}
+    roots = {_short(str(image.id)) for image in images} | set(map(_short, used))
     aside = []
     for kind, kept in (("layers", needed), ("roots", roots)):
         for path in (data / kind).glob("*") if (data / kind).is_dir() else ():
@@ -206,7 +221,7 @@ def remove(directory: Path) -> None:
 
 def copy(source: Path, target: Path) -> None:
     """A tree, by reflinks where the file system has them; names of one file stay one file."""
-    _Copying().folder(source, target)
+    Copying().folder(source, target)
 
 
 # --- shared -----------------------------------------------------------------------------------
@@ -260,6 +275,26 @@ def _merged(
     for layer in image.layers if verify and not made else ():
         verify_layer(layout, layer, partial(passed, layer) if passed else None)
     return place
+
+
+def _stack_name(image: Image) -> str:
+    diff_ids = " ".join(str(layer.diff_id) for layer in image.layers)
+    return f"stack-{hashlib.sha256(diff_ids.encode()).hexdigest()[:12]}"
+
+
+def _stacked(image: Image, layers: tuple[Path, ...]) -> Path:
+    """All layers of an image as one, of hard links: bubblewrap resolves links, so that no short
+    names help it, and its options grow with each layer and with the path of the data."""
+
+    def make(folder: Path) -> None:
+        newest_first = tuple(reversed(layers))
+        owners = ownership.Owners(newest_first)
+        found = ((path, owners(path)) for path in owners.paths)
+        ownership.keep(place, Unpacked({path: owner for path, owner in found if owner}))
+        stack(View(tuple(map(str, newest_first))), folder)
+
+    place = layers[0].with_name(_stack_name(image))
+    return _once(place, make)
 
 
 def _init(data: Path) -> Path:
@@ -328,55 +363,3 @@ def _open_up(directory: Path) -> None:
             with suppress(FileNotFoundError):
                 if not path.is_symlink():
                     path.chmod(0o700)
-
-
-class _Copying:
-    def __init__(self) -> None:
-        self._seen: dict[tuple[int, int], Path] = {}
-        self._can_clone = True
-
-    def folder(self, source: Path, target: Path) -> None:
-        target.mkdir(mode=0o700)
-        for entry in os.scandir(source):
-            self._entry(Path(entry.path), target / entry.name)
-        shutil.copystat(source, target, follow_symlinks=False)
-
-    def merged(self, tree: Tree, source: str, target: Path) -> None:
-        """A folder of several layers into one that is there."""
-        for name in sorted(tree.names(source)):
-            path = posixpath.join(source, name)
-            found = tree.find(path)
-            assert found
-            if found.is_dir() and not found.is_symlink():
-                (target / name).mkdir(mode=0o700)
-                self.merged(tree, path, target / name)
-                shutil.copystat(found, target / name)
-            else:
-                self._entry(found, target / name)
-
-    def _entry(self, source: Path, target: Path) -> None:
-        found = source.lstat()
-        if stat.S_ISDIR(found.st_mode):
-            self.folder(source, target)
-        elif stat.S_ISLNK(found.st_mode):
-            target.symlink_to(source.readlink())
-        elif stat.S_ISREG(found.st_mode):
-            key = (found.st_dev, found.st_ino)
-            if found.st_nlink > 1 and key in self._seen:
-                os.link(self._seen[key], target)
-                return
-            self._seen[key] = target
-            self._file(source, target)
-        elif stat.S_ISFIFO(found.st_mode):
-            os.mkfifo(target, stat.S_IMODE(found.st_mode))
-
-    def _file(self, source: Path, target: Path) -> None:
-        with source.open("rb") as old, target.open("xb") as new:
-            if self._can_clone:
-                try:
-                    fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
-                except OSError:
-                    self._can_clone = False
-            if not self._can_clone:
-                shutil.copyfileobj(old, new, 1 << 20)
-        shutil.copystat(source, target)

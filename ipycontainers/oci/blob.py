@@ -25,6 +25,7 @@ from typing import IO, Protocol, cast
 from ipycontainers.errors import IntegrityError, Invalid, Unsupported
 
 from .descriptor import Digest
+from .room import refuse_more
 
 PIECE = 1 << 20
 _MEMBER = zlib.MAX_WBITS | 16
@@ -127,6 +128,18 @@ def counted(source: Readable, passed: Callable[[int], object]) -> io.BufferedRea
     What it raises ends the reading.
     """
     return io.BufferedReader(_Counted(source, passed), PIECE)
+
+
+def bounded(source: Readable, stored: int) -> io.BufferedReader:
+    """The same bytes; Invalid for more than ``stored`` bytes may unpack to (``room``)."""
+    total = 0
+
+    def passed(count: int) -> None:
+        nonlocal total
+        total += count
+        refuse_more(total, stored)
+
+    return counted(source, passed)
 
 
 def drain(source: Readable) -> None:

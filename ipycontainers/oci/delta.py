@@ -39,7 +39,7 @@ class Difference:
     ) -> None:
         self._packing, self._copied, self._own = packing, copied, own
         self._above = {p for path in own for p in _parents(path)}
-        self._waiting: list[tuple[Spot, str]] = []
+        self._waiting: list[tuple[Spot, str, os.stat_result]] = []
 
     def pieces(self, here: int, before: View) -> Iterator[bytes]:
         """The tar, with its end. ``here`` is the container's folder."""
@@ -84,24 +84,20 @@ class Difference:
         *,
         everything: bool,
     ) -> Iterator[bytes]:
-        self._waiting.append((spot, path))
+        self._waiting.append((spot, path, found))
         is_new = old is None and path not in self._above
         if is_new or (old is not None and old.stat().st_mode != found.st_mode):
             yield from self._write_waiting()
-        handle = spot.open(os.O_DIRECTORY)
-        try:
-            with before.folder(spot.name) as below:
-                everything = everything or is_opaque(handle)
-                yield from self._folder(handle, below, path, everything=everything)
-        finally:
-            os.close(handle)
+        with spot.folder() as handle, before.folder(spot.name) as below:
+            everything = everything or is_opaque(handle)
+            yield from self._folder(handle, below, path, everything=everything)
         if self._waiting and self._waiting[-1][1] == path:
             self._waiting.pop()
 
     def _write_waiting(self) -> Iterator[bytes]:
         waiting, self._waiting = self._waiting, []
-        for spot, path in waiting:
-            yield from self._packing.entry(spot, path, path)
+        for spot, path, found in waiting:
+            yield from self._packing.entry(spot, path, path, found)
 
     def _differs(self, spot: Spot, found: os.stat_result, old: Spot) -> bool:
         was = old.stat()

@@ -36,12 +36,13 @@ from pathlib import Path
 from ipycontainers.errors import IntegrityError, Invalid, NotFound
 
 from . import descriptor as kinds
-from .blob import PIECE, Readable, counted, decompressed, verified
+from .blob import PIECE, Readable, bounded, counted, decompressed, verified
 from .descriptor import Descriptor, Digest
 from .image import Image, Layer
 from .names import sync_folder
 from .origins import NAME, TAGGED, now, origins, tagged, without_origins
 from .reference import Reference
+from .room import Room
 from .unfinished import Unfinished
 
 LARGEST_DOCUMENT = 4 << 20  # bytes of a manifest or config, as registries limit manifests
@@ -87,15 +88,15 @@ class Layout:
     ) -> Descriptor:
         """Store content. Returning means: it is stored at this digest, whoever put it there.
 
-        IntegrityError when it is not ``expected``; then nothing became visible.
-        Reads ``source`` to its end a piece at a time.
+        IntegrityError when it is not ``expected``, EngineError when it would fill the disk;
+        then nothing became visible. Reads ``source`` to its end a piece at a time.
         """
         stream = io.BytesIO(source) if isinstance(source, bytes) else source
         with self.hold():
             handle, name = tempfile.mkstemp(dir=self.path / "tmp")
             try:
                 with os.fdopen(handle, "wb") as file:
-                    digest, size = _copy(stream, file)
+                    digest, size = _copy(stream, file, Room(self.path))
                     if expected is not None and digest != expected:
                         raise IntegrityError(f"content that should be {expected} is {digest}")
                     if not self.has(digest):
@@ -141,10 +142,11 @@ class Layout:
 
         ``passed`` hears of each piece of the stored bytes.
         """
-        stored = self.open_blob(layer.descriptor.digest, layer.descriptor.size)
+        size = layer.descriptor.size
+        stored = self.open_blob(layer.descriptor.digest, size)
         stored = counted(stored, passed) if passed else stored
         try:
-            return verified(decompressed(stored), layer.diff_id)
+            return verified(bounded(decompressed(stored), size), layer.diff_id)
         except BaseException:
             stored.close()
             raise
@@ -385,10 +387,11 @@ def parse_json(text: bytes, what: str) -> object:
     return parsed
 
 
-def _copy(source: Readable, target: io.BufferedWriter) -> tuple[Digest, int]:
+def _copy(source: Readable, target: io.BufferedWriter, room: Room) -> tuple[Digest, int]:
     digest, size = hashlib.sha256(), 0
     while piece := source.read(PIECE):
         digest.update(piece)
         size += len(piece)
+        room.take(len(piece))
         target.write(piece)
     return Digest(digest.hexdigest()), size

@@ -12,7 +12,6 @@ Knows: tar. Does not know: containers, what is to be packed.
 
 from __future__ import annotations
 
-import errno
 import os
 import posixpath
 import stat
@@ -22,10 +21,10 @@ from contextlib import suppress
 
 from .blob import PIECE
 from .record import XATTR, Owner, readable
+from .sparse import Extents, extents
 from .view import OVERLAY, Spot, View
 
 _BLOCK = 512
-_LEAST_HOLE = 1 << 16  # bytes; smaller ones cost more as entries of a map
 END = bytes(2 * _BLOCK)
 
 
@@ -56,9 +55,11 @@ class Packing:
                     with view.folder(name) as below:
                         yield from self.tree(below, inner, called)
 
-    def entry(self, spot: Spot, path: str, shown: str) -> Iterator[bytes]:
+    def entry(
+        self, spot: Spot, path: str, shown: str, found: os.stat_result | None = None
+    ) -> Iterator[bytes]:
         """What is at ``spot``; of a folder only itself. Nothing for sockets and devices."""
-        found = spot.stat()
+        found = found or spot.stat()
         entry = self._described(found, path, shown)
         if stat.S_ISREG(found.st_mode):
             yield from self._file(spot, found, entry)
@@ -104,12 +105,12 @@ class Packing:
             self._seen[key] = entry.name
             _add_attributes(entry, handle)
             entry.size = now.st_size
-            extents = _extents(handle, now) if self._sparse else None
-            if extents is None:
+            pieces = extents(handle) if self._sparse else None
+            if pieces is None:
                 yield header(entry)
                 yield from _content(handle, [(0, now.st_size)])
             else:
-                yield from _sparse(handle, entry, extents)
+                yield from _sparse(handle, entry, [*pieces, (now.st_size, 0)])
         finally:
             os.close(handle)
 
@@ -133,10 +134,10 @@ def _add_attributes(entry: tarfile.TarInfo, handle: int) -> None:
                 _set(entry, XATTR + name, value)
 
 
-def _content(handle: int, extents: list[tuple[int, int]]) -> Iterator[bytes]:
+def _content(handle: int, pieces: Extents) -> Iterator[bytes]:
     """As many bytes as were announced, padded: a file may shrink while it is read."""
     total = 0
-    for offset, size in extents:
+    for offset, size in pieces:
         end, at = offset + size, offset
         while at < end:
             piece = os.pread(handle, min(PIECE, end - at), at)
@@ -147,27 +148,9 @@ def _content(handle: int, extents: list[tuple[int, int]]) -> Iterator[bytes]:
     yield bytes(-total % _BLOCK)
 
 
-def _extents(handle: int, found: os.stat_result) -> list[tuple[int, int]] | None:
-    """Where a file has data; None unless holes are worth it."""
-    size = found.st_size
-    if size - found.st_blocks * 512 < _LEAST_HOLE:
-        return None
-    extents, at = [], 0
-    while at < size:
-        try:
-            start = os.lseek(handle, at, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno != errno.ENXIO:  # ENXIO: only a hole is left
-                return None
-            break
-        at = min(os.lseek(handle, start, os.SEEK_HOLE), size)
-        extents.append((start, at - start))
-    return [*extents, (size, 0)]
-
-
-def _sparse(handle: int, entry: tarfile.TarInfo, extents: list[tuple[int, int]]) -> Iterator[bytes]:
+def _sparse(handle: int, entry: tarfile.TarInfo, pieces: Extents) -> Iterator[bytes]:
     """GNU's format 1.0: https://www.gnu.org/software/tar/manual/html_node/PAX-1.html"""
-    numbers = [len(extents), *(number for extent in extents for number in extent)]
+    numbers = [len(pieces), *(number for piece in pieces for number in piece)]
     places = "".join(f"{number}\n" for number in numbers).encode()
     places += bytes(-len(places) % _BLOCK)
     entry.pax_headers = {
@@ -177,9 +160,8 @@ def _sparse(handle: int, entry: tarfile.TarInfo, extents: list[tuple[int, int]])
         "GNU.sparse.name": entry.name,
         "GNU.sparse.realsize": str(entry.size),
     }
-    above, name = posixpath.split(entry.name)
-    entry.name = posixpath.join(above, "GNUSparseFile.0", name)
-    entry.size = len(places) + sum(size for _, size in extents)
+    entry.name = "GNUSparseFile.0/file"  # never shown, and never too long for a header
+    entry.size = len(places) + sum(size for _, size in pieces)
     yield header(entry)
     yield places
-    yield from _content(handle, extents)
+    yield from _content(handle, pieces)

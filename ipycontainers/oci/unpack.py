@@ -6,10 +6,11 @@
     layer(stream, folder, overlay=False)    .wh.NAME removes NAME from what is there already
     root(layout, image, folder)             every layer so, oldest first
 
-Works without root. What a user cannot give a file is recorded instead: owners, the
-bits setuid and setgid (never set on disk), and the modes of what its owner could not
-read back (0000 becomes 0400, for folders 0700). Device nodes are left out and listed;
-extended attributes are dropped. Hostile layers are expected: every path is walked
+Works without root. What a user cannot give a file is recorded instead (``record``): owners,
+the bits setuid and setgid (never set on disk), the modes of what its owner could not read
+back (0000 becomes 0400, for folders 0700), and extended attributes such as
+security.capability; those in user. are set where the file system has them. Device nodes are
+left out and listed. Sparse files stay sparse. Hostile layers are expected: every path is walked
 inside the folder (``Inside``), files are only ever new, never written through.
 
 https://github.com/opencontainers/image-spec/blob/main/layer.md
@@ -28,7 +29,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ipycontainers.errors import Invalid, UnsafeLayer, Unsupported
 
@@ -37,13 +38,19 @@ from .entries import entries
 from .image import Image, Layer
 from .inside import Inside
 from .layout import Layout
-from .record import Owner, Unpacked, readable
+from .record import XATTR, Owner, Unpacked, readable
+from .room import Room
+from .sparse import checked
 
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
+MOST_ENTRIES = 2_000_000  # of one layer; a whole Debian has 300,000 files
+LARGEST_RECORD = 64 << 20  # bytes that a layer may say of owners
+_OF_AN_OWNER, _OF_AN_ENTRY = 64, 4096  # bytes, about: in memory, and on the disk
 # What a layer can bring about; other errors (no space, no permission) are the machine's.
 _OF_THE_LAYER = {
     errno.EEXIST: "is there in another form",
+    errno.EFBIG: "is larger than a file can be",
     errno.EISDIR: "is a folder",
     errno.EILSEQ: "has a name that cannot be",
     errno.EINVAL: "has a name that cannot be",
@@ -77,7 +84,8 @@ def layer(
     record = record if record is not None else Unpacked()
     tar = decompressed(buffered(stream))
     with closing(Inside(folder)) as inside, reading("the layer"):
-        unpacking = _Layer(inside, record, overlay, strict, every)
+        room = Room(folder)
+        unpacking = _Layer(inside, record, room, overlay=overlay, strict=strict, every=every)
         for entry, content in entries(tar, "the layer"):
             with _blaming(entry.name):
                 unpacking.add(entry, content)
@@ -110,15 +118,27 @@ class _Layer:
     """One layer on its way into a folder."""
 
     def __init__(
-        self, inside: Inside, record: Unpacked, overlay: bool, strict: bool, every: bool
+        self,
+        inside: Inside,
+        record: Unpacked,
+        room: Room,
+        *,
+        overlay: bool,
+        strict: bool,
+        every: bool,
     ) -> None:
         self._inside, self._record, self._overlay = inside, record, overlay
         self._strict, self._every = strict, every
+        self._room, self._told, self._count = room, 0, 0
         self._own: set[str] = set()  # real paths from this layer, which its whiteouts spare
         self._folders: dict[str, tuple[int, float]] = {}  # mode and time that they get at last
         self._hidden: list[tuple[str, str]] = []  # for overlay: folder and name, made at last
 
     def add(self, entry: tarfile.TarInfo, content: IO[bytes] | None) -> None:
+        self._count += 1
+        if self._count > MOST_ENTRIES:
+            raise Invalid(f"a layer of more than {MOST_ENTRIES:,} entries")
+        self._room.take(_OF_AN_ENTRY)
         _refuse_climbing(entry.name, entry.name)
         if entry.islnk():
             _refuse_climbing(entry.linkname, entry.name)
@@ -190,7 +210,8 @@ class _Layer:
         if content:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             with os.fdopen(os.open(name, flags, 0o600, dir_fd=folder), "wb") as file:
-                shutil.copyfileobj(content, file, PIECE)
+                self._write(entry, content, file)
+                self._set_attributes(entry, file.fileno())
                 os.fchmod(file.fileno(), _readable(entry))
             self._record.size += entry.size
         elif entry.issym():
@@ -200,6 +221,32 @@ class _Layer:
             os.chmod(name, _readable(entry), dir_fd=folder)
         os.utime(name, (entry.mtime, entry.mtime), dir_fd=folder, follow_symlinks=False)
         return True
+
+    def _write(self, entry: tarfile.TarInfo, content: IO[bytes], file: IO[bytes]) -> None:
+        if not entry.issparse():
+            self._room.take(entry.size)
+            shutil.copyfileobj(content, file, PIECE)
+            return
+        sparse: Any = entry.sparse
+        pieces = checked(sparse, entry.size)
+        self._room.take(sum(size for _, size in pieces))
+        raw: Any = content.raw  # type: ignore[attr-defined]  # the buffer above it cannot seek
+        for offset, size in pieces:
+            raw.seek(offset)
+            file.seek(offset)
+            left = size
+            while left and (piece := raw.read(min(PIECE, left))):
+                file.write(piece)
+                left -= len(piece)
+        file.truncate(entry.size)
+
+    def _set_attributes(self, entry: tarfile.TarInfo, handle: int) -> None:
+        """What the user may set; the rest is left for the record."""
+        for name, value in attributes(entry).items():
+            if name.startswith("user."):
+                with suppress(OSError):
+                    os.setxattr(handle, name, value)
+                    del entry.pax_headers[XATTR + name]  # type: ignore[attr-defined, unused-ignore]
 
     def _make_folder(self, folder: int, name: str, real: str) -> None:
         there = _mode(folder, name)
@@ -290,14 +337,27 @@ class _Layer:
     def _own_up(self, entry: tarfile.TarInfo, real: str) -> None:
         mode = stat.S_IMODE(entry.mode)
         changed = mode != _readable(entry) and not entry.issym()
-        if entry.uid or entry.gid or changed or self._every:
-            self._record.owners[real] = Owner(entry.uid, entry.gid, mode)
+        kept = attributes(entry)
+        if entry.uid or entry.gid or changed or kept or self._every:
+            self._told += len(real) + sum(map(len, kept.values())) + _OF_AN_OWNER
+            if self._told > LARGEST_RECORD:
+                raise Invalid("a layer that says too much of owners and attributes")
+            self._record.owners[real] = Owner(entry.uid, entry.gid, mode, kept)
         else:
             self._record.owners.pop(real, None)
 
 
 def _readable(entry: tarfile.TarInfo) -> int:
     return readable(stat.S_IMODE(entry.mode), entry.isdir())
+
+
+def attributes(entry: tarfile.TarInfo) -> dict[str, bytes]:
+    """The extended attributes of an entry, but for overlayfs's own: a layer must not steer it."""
+    return {
+        key.removeprefix(XATTR): value.encode("utf-8", "surrogateescape")
+        for key, value in entry.pax_headers.items()
+        if key.startswith(XATTR) and ".overlay." not in key
+    }
 
 
 def _mode(folder: int, name: str) -> int | None:

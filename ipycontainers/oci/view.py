@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ Part = int | str
 """A folder: a descriptor, or a path that nobody changes."""
 OVERLAY = "user.overlay."  # overlayfs's own attributes, of mounts with userxattr
 _OPAQUE = "user.overlay.opaque"
+_LOOKED_INTO = stat.S_IRUSR | stat.S_IXUSR
 
 
 class Spot(NamedTuple):
@@ -51,15 +52,31 @@ class Spot(NamedTuple):
         try:
             return os.open(path, wanted, dir_fd=folder)
         except PermissionError:
-            held = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-        try:
-            there = f"/proc/self/fd/{held}"
-            mode = stat.S_IMODE(os.fstat(held).st_mode)
-            Path(there).chmod(mode | 0o500)
-            try:
+            with self._opened_up() as there:
                 return os.open(there, wanted & ~os.O_NOFOLLOW)
+
+    @contextmanager
+    def folder(self) -> Iterator[int]:
+        """The descriptor of this folder, which its owner may look into for that time."""
+        with ExitStack() as opened:
+            if self.stat().st_mode & _LOOKED_INTO != _LOOKED_INTO and os.geteuid() != 0:
+                opened.enter_context(self._opened_up())
+            handle = self.open(os.O_DIRECTORY)
+            opened.callback(os.close, handle)
+            yield handle
+
+    @contextmanager
+    def _opened_up(self) -> Iterator[str]:
+        path, folder = self._at
+        held = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        there = Path(f"/proc/self/fd/{held}")
+        mode = stat.S_IMODE(os.fstat(held).st_mode)
+        try:
+            there.chmod(mode | _LOOKED_INTO)
+            try:
+                yield str(there)
             finally:
-                Path(there).chmod(mode)
+                there.chmod(mode)
         finally:
             os.close(held)
 
@@ -86,26 +103,22 @@ class View:
     def folder(self, name: str) -> Iterator[View]:
         """The folder of that name in this one; empty where there is none."""
         inner: list[Part] = []
-        opened: list[int] = []
-        try:
+        with ExitStack() as opened:
             for part in self.parts:
+                spot = Spot(part, name)
                 try:
-                    found = Spot(part, name).stat()
+                    found = spot.stat()
                 except FileNotFoundError:
                     continue
                 if not stat.S_ISDIR(found.st_mode):
                     break
                 if isinstance(part, int):
-                    opened.append(Spot(part, name).open(os.O_DIRECTORY))
-                    inner.append(opened[-1])
+                    inner.append(opened.enter_context(spot.folder()))
                 else:
                     inner.append(f"{part}/{name}")
                 if is_opaque(inner[-1]):
                     break
             yield View(tuple(inner))
-        finally:
-            for handle in opened:
-                os.close(handle)
 
 
 def is_whiteout(found: os.stat_result) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
 import shutil
 import stat
@@ -15,10 +16,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from layers import Entry, Made, file, folder, hard_link, link, special, tar
+from layers import Entry, Made, file, folder, hard_link, image_archive, link, special, tar
 
-from ipycontainers.errors import ContainerError, IntegrityError, Invalid, UnsafeLayer
-from ipycontainers.oci import Layout, unpack
+from ipycontainers.errors import ContainerError, EngineError, IntegrityError, Invalid, UnsafeLayer
+from ipycontainers.oci import Layout, archive, room, unpack
 from ipycontainers.oci.record import Owner, Unpacked
 
 
@@ -63,6 +64,109 @@ def assert_host_unchanged(root: Path) -> None:
     escaped = "A PATH OF THE HOST WAS CHANGED: THIS IS AN ESCAPE"
     assert sorted(path.name for path in root.parent.iterdir()) == ["file", "root"], escaped
     assert (root.parent / "file").read_text() == "of the host", escaped
+
+
+# --- what a user cannot keep, and holes --------------------------------------------------------
+
+
+def test_attributes_are_set_or_recorded(root: Path) -> None:
+    headers = {
+        "SCHILY.xattr.user.mine": "1",
+        "SCHILY.xattr.security.capability": "\1\0\udcff",
+        "SCHILY.xattr.user.overlay.opaque": "y",
+    }
+    record = add(root, file("su", b"x", mode=0o4755, uid=1000, pax_headers=headers))
+    assert os.listxattr(root / "su") == ["user.mine"]
+    expected = Owner(1000, 0, 0o4755, {"security.capability": b"\1\0\xff"})
+    assert record.owners == {"su": expected}
+    assert Unpacked.of(json.loads(json.dumps(record.to_json()))) == record
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--format=gnu", "--sparse-version=0.0", "--sparse-version=0.1", "--sparse-version=1.0"],
+)
+def test_sparse_files_stay_sparse(root: Path, words: str) -> None:
+    source = root.parent / "file"
+    with source.open("wb") as made:
+        for number in range(40):  # more than fit into one header
+            made.seek(number << 20)
+            made.write(b"%d" % number)
+        made.truncate(64 << 20)
+    options = [words] if words.startswith("--format") else ["--format=posix", words]
+    content = subprocess.run(
+        ["tar", "-c", "-S", *options, "-C", root.parent, "file"], capture_output=True, check=True
+    ).stdout
+    assert len(content) < 1 << 20
+    unpack.layer(io.BytesIO(content), root, overlay=False)
+    assert subprocess.run(["cmp", source, root / "file"], check=False).returncode == 0
+    assert (root / "file").stat().st_blocks * 512 < 2 << 20
+
+
+@pytest.mark.parametrize(
+    "places",
+    [b"1\n9\n", b"2\n5\n1\n3\n1\n", b"1\n0\n9999\n", b"1\n-1\n1\n", b"99999999\n", b"x" * 512],
+)
+def test_a_map_of_holes_that_is_none(root: Path, places: bytes) -> None:
+    headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "10"}
+    content = places.ljust(512, b"\0") + b"data"
+    with pytest.raises(Invalid):
+        add(root, file("file", content, pax_headers=headers))
+
+
+# --- bombs ---------------------------------------------------------------------------------------
+
+
+class Disk:
+    """What statvfs says of a disk that has so many bytes free."""
+
+    f_frsize, f_blocks, f_files, f_favail = 1, 10 << 30, 0, 0
+
+    def __init__(self, free: int) -> None:
+        self.f_bavail = free
+
+
+def test_what_would_fill_the_disk_is_refused_before(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda _: Disk((205 << 20) + 100_000))
+    add(root, file("small", bytes(50_000)))
+    entry, _ = file("large")
+    entry.size = 10 << 30
+    with pytest.raises(EngineError, match="no space left on device"):
+        unpack.layer(io.BytesIO(entry.tobuf() + bytes(1024)), root, overlay=False)
+    assert not (root / "large").exists() or not (root / "large").stat().st_size
+    monkeypatch.setattr(os, "statvfs", lambda _: Disk(204 << 20))
+    with pytest.raises(EngineError, match="no space left on device"):
+        add(root, file("small"))
+
+
+def test_ten_gigabytes_of_nothing_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten megabytes of gzip; the limit is lowered, since reading four gigabytes takes a while."""
+    monkeypatch.setattr(room, "UNSUSPECTED", 32 << 20)
+    entry, _ = file("bomb")
+    entry.size = 10 << 30
+    zeros = gzip.compress(bytes(16 << 20))
+    layer = gzip.compress(entry.tobuf()) + zeros * (entry.size >> 24)
+    made = Made([layer])
+    made.config["rootfs"] = {"type": "layers", "diff_ids": ["sha256:" + 64 * "0"]}
+    layout = Layout.open(tmp_path / "oci")
+    with pytest.raises(Invalid, match="unpacks to more than"):
+        archive.load(io.BytesIO(image_archive(made, ["bomb:1"])), layout)
+    assert layout.images() == []
+    assert list((layout.path / "blobs/sha256").iterdir()) == []
+
+
+def test_too_many_entries_are_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpack, "MOST_ENTRIES", 100)
+    with pytest.raises(Invalid, match="more than 100 entries"):
+        add(root, *(file("same") for _ in range(101)))
+    monkeypatch.setattr(unpack, "LARGEST_RECORD", 10_000)
+    headers = {"SCHILY.xattr.trusted.x": "y" * 1000}
+    with pytest.raises(Invalid, match="too much of owners"):
+        add(root, *(file(f"f{number}", pax_headers=headers) for number in range(20)))
 
 
 # --- sanitise scoping -----------------------------------------------------------------------
