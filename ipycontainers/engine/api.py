@@ -22,6 +22,7 @@ from ipycontainers import errors
 from . import wire
 from .endpoints import (
     archives,
+    choice,
     containers,
     executions,
     images,
@@ -99,8 +100,8 @@ ROUTES = (
     Route("POST", "/images/prune", images.prune),
     Route("DELETE", "/images/{*}", images.remove),
     Route("POST", "/containers/create", containers.create),
-    Route("GET", "/containers/json", containers.listed),
-    Route("POST", "/containers/prune", containers.prune),
+    Route("GET", "/containers/json", choice.listed),
+    Route("POST", "/containers/prune", choice.prune),
     Route("GET", "/containers/{}/json", containers.inspected),
     Route("POST", "/containers/{}/start", containers.start),
     Route("POST", "/containers/{}/kill", containers.kill),

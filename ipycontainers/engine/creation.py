@@ -354,8 +354,6 @@ def warnings(
 
 def _ignored(config: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str]:
     yield from (option for key, option in IGNORED.items() if host.get(key))
-    if (config.get("Healthcheck") or {}).get("Test") not in (None, [], ["NONE"]):
-        yield "--health-cmd"
     if config.get("MacAddress"):
         yield "--mac-address"
 

@@ -29,7 +29,7 @@ from ipycontainers.errors import Conflict, ContainerError, Invalid, NotFound
 from ipycontainers.oci.image import Image
 from ipycontainers.oci.layout import Layout
 
-from . import cgroup, changes, creation, files, limits, rootfs, shapes, supervise, validity, wire
+from . import cgroup, changes, creation, files, limits, rootfs, shapes, supervise, validity
 from .book import Book
 from .events import Events
 from .execs import Execs
@@ -213,15 +213,12 @@ class Engine:
         with contextlib.suppress(Conflict, NotFound):
             self.remove(record, force=False, volumes=True)
 
-    def prune(self, labels: list[str]) -> list[str]:
-        """Removes what does not run; the ids."""
-        gone = []
-        for record in self.containers():
-            if not record.is_up and wire.has_labels(record.labels, labels):
-                with contextlib.suppress(Conflict):
-                    self.remove(record, force=False, volumes=False)
-                    gone.append(record.id)
-        return gone
+    def prune(self, record: Record) -> bool:
+        """Whether it was removed: it may have been started meanwhile."""
+        with contextlib.suppress(Conflict):
+            self.remove(record, force=False, volumes=False)
+            return True
+        return False
 
     # --- what it has, and is called --------------------------------------------------------
 

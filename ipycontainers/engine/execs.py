@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
+import time
 from typing import Any
 
 from ipycontainers.errors import Conflict, Invalid, NotFound, Unsupported
@@ -39,8 +40,29 @@ class Execs:
             raise Invalid("No exec command specified")
         made = Exec(secrets.token_hex(32), record, command, body)
         with self._lock:
+            for old in [it for it in record.execs.values() if it.is_forgotten]:
+                self._remove(old)
             self._known[made.id] = record.execs[made.id] = made
+        self._publish(made, f"exec_create: {' '.join(command)}")
         return made
+
+    def drop(self, made: Exec) -> None:
+        """Nobody will ask for it any more."""
+        with self._lock:
+            self._remove(made)
+
+    def _remove(self, made: Exec) -> None:
+        self._known.pop(made.id, None)
+        made.container.execs.pop(made.id, None)
+        (made.container.directory / "execs" / f"{made.id}.json").unlink(missing_ok=True)
+
+    def _publish(self, made: Exec, action: str, **more: str) -> None:
+        told = {**made.container.attributes, "execID": made.id, **more}
+        self._events.publish("container", action, made.container.id, told)
+
+    def detached(self, made: Exec) -> None:
+        """Its client has left it, by the keys for that."""
+        self._publish(made, "exec_detach")
 
     def find(self, exec_id: str) -> Exec:
         with self._lock:
@@ -71,12 +93,11 @@ class Execs:
 
     def started(self, made: Exec, pid: int) -> None:
         made.pid = pid
-        told = {**made.container.attributes, "execID": made.id}
-        self._events.publish("container", "exec_start", made.container.id, told)
+        self._publish(made, f"exec_start: {' '.join(made.command)}")
 
     def failed(self, made: Exec, code: int) -> None:
         """It could not be started."""
-        made.exit_code = code
+        made.exit_code, made.ended = code, time.time()
 
     def refresh(self, made: Exec) -> None:
         """Reads how it ended, if it has; 137 where the container ended before it."""
@@ -89,8 +110,8 @@ class Execs:
             if made.container.is_running:
                 return
             made.exit_code = KILLED
-        told = {**made.container.attributes, "execID": made.id, "exitCode": str(made.exit_code)}
-        self._events.publish("container", "exec_die", made.container.id, told)
+        made.ended = time.time()
+        self._publish(made, "exec_die", exitCode=str(made.exit_code))
 
     def forget(self, record: Record) -> None:
         with self._lock:

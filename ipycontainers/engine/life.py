@@ -28,6 +28,7 @@ from .api import HEADERS, Api
 from .endpoints.streams import watch
 from .engine import Engine
 from .kills import Kills
+from .monitor import monitor
 from .record import Record
 from .server import Server
 from .supervise import Nursery
@@ -130,12 +131,20 @@ class _Service:
         logger.info("left")
 
     def _watch(self, record: Record) -> None:
-        task = asyncio.get_running_loop().create_task(watch(self._engine, record))
+        task = asyncio.get_running_loop().create_task(self._attend(record))
         self._watches.add(task)
         task.add_done_callback(self._watches.discard)
         if record.cgroup:
             self._kills.watch(record)
             task.add_done_callback(lambda _: self._kills.forget(record))
+
+    async def _attend(self, record: Record) -> None:
+        checking = asyncio.ensure_future(monitor(self._engine, record))
+        try:
+            await watch(self._engine, record)
+        finally:
+            checking.cancel()
+            await asyncio.gather(checking, return_exceptions=True)
 
     def _lost_one(self, record: Record) -> None:
         loop, engine = asyncio.get_running_loop(), self._engine

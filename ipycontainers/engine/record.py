@@ -23,12 +23,15 @@ from ipycontainers.errors import Conflict
 from ipycontainers.oci.names import sync_folder
 
 from .container import TRANSITIONS, Mount, State
+from .health import Health
 from .supervise.log import LOG
 
 logger = logging.getLogger(__name__)
 
 FILE = "state.json"
 _UNNAMED = "unnamed-"  # of files that are not written to their end
+_PASSING = ("claimed", "waited", "health")  # which no record on the disk has
+REMEMBERED = 300.0  # seconds after its end that an exec can be asked for, as with dockerd
 KILLED = 137  # 128 + SIGKILL, of what nobody saw the end of
 
 
@@ -76,6 +79,7 @@ class Record:
     execs: dict[str, Exec] = field(default_factory=dict, repr=False)
     claimed: bool = False  # somebody is removing it, and may still be ending it
     waited: float = 0  # seconds, before the latest restart
+    health: Health | None = None
 
     @property
     def is_running(self) -> bool:
@@ -163,10 +167,11 @@ class Record:
         """Plain data, which ``shapes`` turns into Docker's JSON."""
         live = [key for key, exec_ in self.execs.items() if exec_.exit_code is None]
         log = str(self.directory / LOG) if self.keeps_log else ""
-        return {**self._plain(), "execs": live, "log": log}
+        health = asdict(self.health) if self.health else None
+        return {**self._plain(), "execs": live, "log": log, "health": health}
 
     def _plain(self) -> dict[str, Any]:
-        left_out = ("lock", "writing", "execs", "directory", "mounts", "claimed", "waited")
+        left_out = ("lock", "writing", "execs", "directory", "mounts", *_PASSING)
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         plain = {name: value for name, value in plain.items() if name not in left_out}
         return {**plain, "mounts": [asdict(mount) for mount in self.mounts]}
@@ -199,6 +204,7 @@ class Record:
         leaves = tuple(plain.pop("leaves", ()))
         known = {name: plain[name] for name in plain if name in cls.__dataclass_fields__}
         made = cls(**known, mounts=mounts, leaves=leaves, directory=directory)
+        made.health = Health.load(directory)
         if made.status not in TRANSITIONS or made.id != directory.name:
             raise ValueError(f"{directory / FILE} is of {made.id}, which is {made.status}")
         return made
@@ -215,6 +221,12 @@ class Exec:
     pid: int = 0
     exit_code: int | None = None
     started: bool = False
+    ended: float = 0
+
+    @property
+    def is_forgotten(self) -> bool:
+        """It ended long ago, and who wanted to know how has asked."""
+        return bool(self.ended) and time.time() - self.ended > REMEMBERED
 
     def describe(self) -> dict[str, Any]:
         asked = self.asked

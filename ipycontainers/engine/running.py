@@ -22,6 +22,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
@@ -32,6 +33,7 @@ from . import restarts, supervise, wire
 from .events import Events
 from .folders import Folders
 from .groups import Groups
+from .health import Check, Health
 from .record import KILLED, Record
 
 logger = logging.getLogger(__name__)
@@ -152,6 +154,8 @@ class Running:
         except OSError as error:
             self.tell(record, {"do": "kill", "signal": SIGKILL})
             raise EngineError(f"the start cannot be kept: {error.strerror}") from error
+        if Check.of(record.config):
+            record.health = Health(record.started, log=record.health.log if record.health else ())
 
     def _told_of_start(self, record: Record) -> None:
         self.publish(record, "start")
@@ -261,6 +265,8 @@ class Running:
                 record.learn("exited", **after)
             else:
                 record.learn("restarting", **after, restarts=record.restarts + 1)
+            if record.health:  # as dockerd says it of what runs no more
+                record.health = replace(record.health, status="unhealthy")
         if killed and not was_told:
             self.publish(record, "oom")
         self.publish(record, "die", exitCode=str(code))

@@ -141,11 +141,18 @@ def config(given: Mapping[str, Any], of_image: Mapping[str, Any], hostname: str)
     for key in ("User", "WorkingDir", "StopSignal"):
         if value := merged.get(key) or of_image.get(key):
             merged[key] = value
+    checked = {**(of_image.get("Healthcheck") or {}), **_given(merged.get("Healthcheck"))}
+    merged |= {"Healthcheck": checked} if checked else {}
     merged["Labels"] = {**(of_image.get("Labels") or {}), **(merged["Labels"] or {})}
     merged["Volumes"] = {**(of_image.get("Volumes") or {}), **(merged["Volumes"] or {})} or None
     merged["Hostname"] = merged["Hostname"] or hostname
     merged["Entrypoint"] = merged["Entrypoint"] or None
     return merged
+
+
+def _given(check: Mapping[str, Any] | None) -> Json:
+    """What of a health check takes the place of the image's: what is not empty."""
+    return {key: value for key, value in (check or {}).items() if value}
 
 
 def environment(of_image: Sequence[str], given: Sequence[str]) -> list[str]:
@@ -203,6 +210,23 @@ def _state(record: Mapping[str, Any]) -> Json:
         "Error": record["error"],
         "StartedAt": time_text(record["started"]),
         "FinishedAt": time_text(record["finished"]),
+        **({"Health": _health(record["health"])} if record["health"] else {}),
+    }
+
+
+def _health(health: Mapping[str, Any]) -> Json:
+    return {
+        "Status": health["status"],
+        "FailingStreak": health["streak"],
+        "Log": [
+            {
+                "Start": time_text(result["start"]),
+                "End": time_text(result["end"]),
+                "ExitCode": result["exit_code"],
+                "Output": result["output"],
+            }
+            for result in health["log"]
+        ],
     }
 
 
@@ -250,11 +274,17 @@ def _status(record: Mapping[str, Any], now: float) -> str:
     if record["status"] == "restarting":
         return f"Restarting ({record['exit_code']}) {_ago(now - record['finished'])} ago"
     if record["status"] in ("running", "paused"):
-        paused = " (Paused)" if record["status"] == "paused" else ""
-        return f"Up {_ago(now - record['started'])}{paused}"
+        return f"Up {_ago(now - record['started'])}{_condition(record)}"
     if record["status"] == "exited":
         return f"Exited ({record['exit_code']}) {_ago(now - record['finished'])} ago"
     return str(record["status"]).capitalize()
+
+
+def _condition(record: Mapping[str, Any]) -> str:
+    if record["status"] == "paused":
+        return " (Paused)"
+    status = record["health"]["status"] if record["health"] else ""
+    return f" (health: {status})" if status == "starting" else f" ({status})" if status else ""
 
 
 def _ago(seconds: float) -> str:

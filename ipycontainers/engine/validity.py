@@ -22,7 +22,7 @@ from .limits import NANO, RESOURCES
 from .syscalls import CAPABILITIES
 
 SMALLEST_MEMORY = 6 << 20
-LOG_DRIVERS = {"", "json-file", "local", "none"}
+SHORTEST = 10**6  # nanoseconds, of a health check
 RESTART_POLICIES = {"", "no", "always", "on-failure", "unless-stopped"}
 _KEPT = {"max-size", "max-file", "compress"}
 _TOLD = {"labels", "labels-regex", "env", "env-regex", "tag"}
@@ -52,6 +52,18 @@ def _of_config(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"invalid environment variable: {line}"
     if config.get("StopSignal"):
         wire.signal_number(str(config["StopSignal"]))
+    yield from _of_health_check(config)
+
+
+def _of_health_check(config: Mapping[str, Any]) -> Iterator[str]:
+    check = config.get("Healthcheck") or {}
+    for key in ("Interval", "Timeout", "StartPeriod"):
+        nanoseconds = _whole_number(check, key)
+        if nanoseconds and nanoseconds < SHORTEST:
+            yield f"{key} in Healthcheck cannot be less than 1ms"
+    if _whole_number(check, "Retries") < 0:
+        yield "Retries in Healthcheck cannot be negative"
+    _words(check, "Test")
 
 
 def _of_host(config: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str]:
@@ -68,10 +80,6 @@ def _of_host(config: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str
             yield f"bad format for add-host: {json.dumps(host_line)}"
         elif not _is_address(address := host_line.partition(":")[2]):
             yield f"invalid IP address in add-host: {json.dumps(address)}"
-    driver = str((host.get("LogConfig") or {}).get("Type") or "")
-    if driver not in LOG_DRIVERS:
-        said = json.dumps(driver)
-        yield f"error looking up logging plugin {driver}: plugin {said} not found"
     yield from _of_modes(config, host)
     yield from _of_policy(host)
     yield from _of_log(host.get("LogConfig") or {})

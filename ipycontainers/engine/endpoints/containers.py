@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
 
 from ipycontainers.engine import shapes, wire
 from ipycontainers.engine.engine import Engine
@@ -19,7 +18,6 @@ from ipycontainers.errors import Conflict, Invalid, NotFound
 
 from .sizes import sized
 
-STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 GRACE = 10  # seconds that stop gives a program, as docker's
 
 
@@ -48,48 +46,6 @@ async def create(engine: Engine, request: Request) -> Answer:
     body, name = _json(request), request.query.get("name", "")
     record, warnings = await asyncio.to_thread(engine.create, body, name)
     return Reply(201, {"Id": record.id, "Warnings": warnings})
-
-
-async def listed(engine: Engine, request: Request) -> Answer:
-    known = ("label", "status", "name", "id", "ancestor", "exited", "before", "since")
-    wanted = filters_of(request, known)
-    for value in wanted.get("status", ()):
-        if value not in STATUSES:
-            raise Invalid(f"Invalid filter 'status={value}'")
-    limit = int(request.query.get("limit") or -1)
-    everything = request.flag("all") or "status" in wanted or "exited" in wanted or limit > 0
-    found = [
-        record
-        for record in engine.containers()
-        if (everything or record.is_up) and _passes(engine, record, wanted)
-    ]
-    now = time.time()
-    chosen = found[:limit] if limit > 0 else found
-    told = [shapes.container_summary(record.describe(), now) for record in chosen]
-    if request.flag("size"):
-        sizes = [await asyncio.to_thread(sized, engine, record) for record in chosen]
-        told = [{**shape, **size} for shape, size in zip(told, sizes, strict=True)]
-    return Reply(200, told)
-
-
-def _passes(engine: Engine, record: Record, wanted: dict[str, list[str]]) -> bool:
-    own: dict[str, Callable[[str], bool]] = {
-        "status": lambda value: record.status == value,
-        "name": lambda value: value.removeprefix("/") in record.name,
-        "id": record.id.startswith,
-        "ancestor": lambda value: (
-            value in (record.config["Image"], record.image)
-            or record.image.removeprefix("sha256:").startswith(value)
-        ),
-        "exited": lambda value: record.status == "exited" and str(record.exit_code) == value,
-        "before": lambda value: record.created < engine.find(value).created,
-        "since": lambda value: record.created > engine.find(value).created,
-    }
-    if not wire.has_labels(record.labels, wanted.get("label", ())):
-        return False
-    return all(
-        any(own[name](value) for value in values) for name, values in wanted.items() if name in own
-    )
 
 
 async def inspected(engine: Engine, request: Request, name: str) -> Answer:
@@ -180,12 +136,6 @@ async def update(engine: Engine, request: Request, name: str) -> Answer:
     record = engine.find(name)
     warnings = await asyncio.to_thread(engine.update, record, _json(request))
     return Reply(200, {"Warnings": warnings or None})
-
-
-async def prune(engine: Engine, request: Request) -> Answer:
-    wanted = filters_of(request, ("label", "until"))
-    gone = await asyncio.to_thread(engine.prune, wanted.get("label", []))
-    return Reply(200, {"ContainersDeleted": gone or None, "SpaceReclaimed": 0})
 
 
 async def resize(engine: Engine, request: Request, name: str) -> Answer:

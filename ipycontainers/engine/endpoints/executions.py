@@ -11,12 +11,13 @@ from typing import Any
 
 from ipycontainers.engine import wire
 from ipycontainers.engine.engine import Engine
+from ipycontainers.engine.line import Line
 from ipycontainers.engine.record import Exec
 from ipycontainers.engine.server import Answer, Hijack, Reply, Request
 from ipycontainers.engine.supervise.failure import NOT_EXECUTABLE, StartError
 from ipycontainers.errors import Conflict, Invalid
 
-from .streams import Line, Relay, Shape, framed, only, raw, unframed
+from .streams import Relay, Shape, framed, only, raw, unframed
 
 NOT_EXECUTED = "OCI runtime exec failed: exec failed: unable to start container process: "
 

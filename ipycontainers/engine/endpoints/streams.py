@@ -11,16 +11,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ipycontainers.engine import logs as kept
-from ipycontainers.engine import supervise, wire
+from ipycontainers.engine import wire
 from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.events import Queue
+from ipycontainers.engine.line import Line
 from ipycontainers.engine.record import Record
 from ipycontainers.engine.server import Answer, Chunks, Hijack, Request
 from ipycontainers.errors import (
@@ -39,53 +39,6 @@ PIECE = 1 << 16
 SETTLING = 15.0  # seconds, at most, in which the engine learns of an end after the output
 DETACH = b"\x10\x11"  # ctrl-p, ctrl-q
 CONDITIONS = ("", "not-running", "next-exit", "removed")
-
-
-class Line:
-    """A connection to a supervisor, of which the first answer has come."""
-
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Mapping[str, Any]
-    ) -> None:
-        self.reader = reader
-        self.writer = writer
-        self.answer = answer
-
-    @classmethod
-    async def open(cls, record: Record, request: Mapping[str, Any]) -> Line:
-        """Raises OSError where there is no supervisor, or it left before it answered."""
-        line = await cls.ask(record, request)
-        try:
-            await line.answered()
-        except BaseException:
-            line.close()
-            raise
-        return line
-
-    @classmethod
-    async def ask(cls, record: Record, request: Mapping[str, Any]) -> Line:
-        """Without the answer. Raises OSError where there is no supervisor."""
-        sock = supervise.connect(record.directory)
-        sock.setblocking(False)
-        reader, writer = await asyncio.open_unix_connection(sock=sock)
-        writer.write(json.dumps(request).encode() + b"\n")
-        return cls(reader, writer, {})
-
-    async def answered(self) -> None:
-        """``answer`` has come. Raises OSError where the supervisor left before."""
-        answer = await self.reader.readline()
-        if not answer.endswith(b"\n"):
-            raise ConnectionResetError("the supervisor left")
-        self.answer = json.loads(answer)
-
-    def close(self) -> None:
-        self.writer.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 async def watch(engine: Engine, record: Record) -> None:
