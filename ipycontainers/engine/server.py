@@ -213,6 +213,8 @@ class _Exchange(HTTPMessageDelegate):
                     self._file.close()
 
     def finish(self) -> None:
+        # tornado itself tells of a client that leaves only while its request is read.
+        self._connection.set_close_callback(self.on_connection_close)
         self._task = asyncio.get_running_loop().create_task(self._answer())
 
     def on_connection_close(self) -> None:

@@ -21,6 +21,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from ipycontainers.errors import Invalid
@@ -86,7 +87,7 @@ class Credentials:
             return cls()
         plain = text.strip().rstrip("=").translate(str.maketrans("-_", "+/"))
         try:
-            parsed = json.loads(base64.b64decode(plain + "=" * (-len(plain) % 4)) or b"{}")
+            parsed = json.loads(base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True))
         except (ValueError, RecursionError) as error:
             raise Invalid(f"invalid X-Registry-Auth header: {error}") from error
         if not isinstance(parsed, dict):
@@ -117,17 +118,22 @@ def stored(domain: str, environ: Mapping[str, str] = os.environ) -> Credentials:
 
 
 def _find(config: Mapping[str, object], key: str, environ: Mapping[str, str]) -> Credentials:
-    helpers = config.get("credHelpers") or {}
-    assert isinstance(helpers, dict)
+    helpers = _object(config, "credHelpers")
     helper = helpers.get(key) or helpers.get(_host(key)) or config.get("credsStore")
     if helper and (found := _ask(str(helper), key, environ)):
         return found
-    entries = config.get("auths") or {}
-    assert isinstance(entries, dict)
+    entries = _object(config, "auths")
     for name, entry in sorted(entries.items(), key=lambda pair: pair[0] != key):
         if name == key or _host(name) == _host(key):
             return Credentials.of(entry)
     return Credentials()
+
+
+def _object(config: Mapping[str, object], key: str) -> Mapping[str, Any]:
+    value = config.get(key) or {}
+    if not isinstance(value, dict):
+        raise Invalid(f"{key} is no object")
+    return value
 
 
 def _host(key: str) -> str:

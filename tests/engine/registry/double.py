@@ -190,3 +190,17 @@ def lines(client: Any, name: str, **more: str) -> tuple[int, list[dict[str, Any]
     query = {"fromImage": repository, "tag": tag or "latest", **more}
     answer = client._post(client._url("/images/create"), params=query)
     return answer.status_code, [json.loads(line) for line in answer.text.splitlines() if line]
+
+
+class Pulling:
+    """A pull whose lines are read as they come; ``close`` hangs up."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        repository, _, tag = name.rpartition(":")
+        query = {"fromImage": repository, "tag": tag}
+        url = client._url("/images/create")
+        self._answer = client._post(url, params=query, stream=True)
+        self.lines = (json.loads(line) for line in self._answer.iter_lines() if line)
+
+    def close(self) -> None:
+        self._answer.close()

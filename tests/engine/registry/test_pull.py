@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+import gzip
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,18 +13,6 @@ from engine.registry.double import Double, lines
 from images import RECIPES
 from layers import Made, file, sha256, tar
 from registry import Registry, noise
-
-
-@pytest.fixture
-def double() -> Iterator[Double]:
-    with contextlib.closing(Double()) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with contextlib.closing(Registry(tmp_path_factory.mktemp("registry"))) as made:
-        yield made
 
 
 def address(registry: Registry) -> str:
@@ -108,3 +97,30 @@ def test_a_registry_that_nobody_runs(docker: Any) -> None:
         500,
         'Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused',
     )
+
+
+def manifest_of(made: Made, **changed: Any) -> bytes:
+    """Its manifest, of which the only layer is described otherwise."""
+    document = json.loads(made.manifest_blob)
+    document["layers"][0].update(changed)
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, bytes], ids=["gzip", "plain"])
+def test_a_layer_that_the_config_knows_otherwise(
+    docker: Any, double: Double, packed: Callable[[bytes], bytes]
+) -> None:
+    """A diff id is of the tar, and verified although the blob's own digest is right."""
+    good, evil = tar(file("a", b"good")), tar(file("a", b"evil"))
+    for _ in range(2):  # also where the good one is unpacked already
+        made = Made([good])
+        blob = packed(evil)
+        double.add("test/x", made)
+        double.blobs[sha256(blob)] = blob
+        content = manifest_of(made, digest=sha256(blob), size=len(blob))
+        double.add_manifest("test/evil", content, "", "latest")
+        told = lines(docker.api, f"{double.address}/test/evil")[1]
+        assert sha256(good) in told[-1]["error"]
+        assert not docker.api.images(f"{double.address}/test/evil")
+        docker.images.pull(f"{double.address}/test/x", tag="latest")
+    docker.images.remove(f"{double.address}/test/x")

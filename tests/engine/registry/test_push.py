@@ -17,12 +17,6 @@ from registry import Registry, noise
 from support import require
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with contextlib.closing(Registry(tmp_path_factory.mktemp("registry"))) as made:
-        yield made
-
-
 @pytest.fixture
 def dockerd() -> Iterator[Any]:
     client = docker_py.from_env()

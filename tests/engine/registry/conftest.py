@@ -1,0 +1,22 @@
+"""Registries: a double that can do wrong, and Debian's real one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+from engine.registry.double import Double
+from registry import Registry
+
+
+@pytest.fixture
+def double() -> Iterator[Double]:
+    with contextlib.closing(Double()) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    with contextlib.closing(Registry(tmp_path_factory.mktemp("registry"))) as made:
+        yield made
