@@ -95,7 +95,11 @@ class Engine:
         try:
             self.layout.gc()
             self.tidy()
-        except (ContainerError, OSError) as error:  # a broken image is told of when it is used
+        except (
+            ContainerError,
+            OSError,
+            ValueError,
+        ) as error:  # a broken image is told of when it is used
             logger.warning("cannot tidy up: %s", error)
         return running
 

@@ -1,7 +1,7 @@
 """An engine that is killed at the N-th system call of a verb, and what the next one finds.
 
-    with Traced(engine, when=3): …      SIGKILL instead of the third call in CALLS of a thread
-    calls = traced(engine, verb)        how many calls a verb makes, and which
+    with killed(engine, when=3): …      SIGKILL instead of the third call in CALLS of a thread
+    with traced(engine) as out: …       the calls that are made, for points(out)
 
 strace attaches to the engine and injects the signal on the way into the call, so what came
 before has happened and the call itself has not.
@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import re
 import signal
 import subprocess
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from typing import Any
 from embedded import Engine
 from support import wait_for
 
+FEW = 3
 # What changes names or makes things last, and what is said to supervisors and clients.
 CALLS = (
     "rename,renameat,renameat2,fsync,fdatasync,syncfs,unlink,unlinkat,rmdir,mkdir,mkdirat,"
@@ -68,10 +69,18 @@ def killed(engine: Engine, when: int) -> Iterator[None]:
         yield
 
 
-def most_calls(out: str) -> int:
-    """Of the thread that made most: strace counts for each thread by itself."""
-    calls = [line for line in out.splitlines() if re.match(r"\d+ +[a-z0-9_]+\(", line)]
-    return max(Counter(line.split(" ", 1)[0] for line in calls).values(), default=0)
+def points(out: str) -> list[int]:
+    """Numbers of calls to be killed at, of the thread that makes most: strace counts for each by
+    itself. Of many of one kind in a row, as where a tree is copied, the first and last few."""
+    threads: dict[str, list[str]] = {}
+    for line in out.splitlines():
+        if found := re.match(r"(\d+) +([a-z0-9_]+)\(", line):
+            threads.setdefault(found[1], []).append(found[2])
+    chosen, number = [], 0
+    for _, run in itertools.groupby(max(threads.values(), key=len)):
+        numbers = [number := number + 1 for _ in run]
+        chosen += numbers if len(numbers) <= 2 * FEW else numbers[:FEW] + numbers[-FEW:]
+    return chosen
 
 
 def told_too_early(out: str, data: Path) -> list[str]:
@@ -79,13 +88,13 @@ def told_too_early(out: str, data: Path) -> list[str]:
 
     A file has to be synced before it is renamed, and the folder of what was made, renamed
     or removed for good before the answer; syncfs does for all. Names with a dot are on their
-    way out.
+    way out, and what is left of a broken pull is fetched again.
     """
     wrong, synced, names = [], set[str](), dict[str, str]()
     for line in out.splitlines():
         call, paths = _call(line)
         inside = [path for path in paths if path.startswith(f"{data}/")]
-        kept = [path for path in inside if "/." not in path.removeprefix(str(data))]
+        kept = [path for path in inside if not re.search(UNTOLD, path.removeprefix(str(data)))]
         if call in ("fsync", "fdatasync"):
             synced.update(inside)
             names = {path: by for path, by in names.items() if str(Path(path).parent) not in inside}
@@ -104,6 +113,7 @@ def told_too_early(out: str, data: Path) -> list[str]:
 
 
 ALL = "*"
+UNTOLD = "/[.]|^/oci/pending/"
 
 
 def _call(line: str) -> tuple[str, list[str]]:
@@ -149,6 +159,8 @@ def broken_content(data: Path) -> list[str]:
         manifest = json.loads(take(entry["digest"]) or b'{"config": {}, "layers": []}')
         for part in (manifest["config"], *manifest["layers"]):
             take(part["digest"]) if part else None
+    for pull in (data / "oci/pending").glob("*"):  # to go on from; told of in oci.unfinished
+        named |= set(pull.read_text().split()) | {pull.name}
     return wrong + [f"{p.name} is of no image" for p in blobs.iterdir() if p.name not in named]
 
 
