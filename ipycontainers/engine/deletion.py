@@ -23,10 +23,31 @@ Told = list[dict[str, str]]
 
 def remove(engine: Engine, name: str, *, force: bool = False, prune: bool = True) -> Told:
     """What was untagged and deleted, in order. NotFound, Conflict; Invalid for no name."""
+    if told := _forgotten(engine, name):
+        return told
     deleting = _Deleting(engine)
     deleting.by_name(name, force=force, prune=prune)
     deleting.settle()
     return deleting.told
+
+
+def _forgotten(engine: Engine, name: str) -> Told:
+    """Of an image that cannot be read any more; nothing where the name is of no such one."""
+    for names, manifest, _ in engine.layout.damaged():
+        if name == str(manifest.digest) or _printed(name) in names:
+            engine.layout.forget(manifest)
+            engine.layout.gc()
+            engine.tidy()
+            return [*({"Untagged": one} for one in names), {"Deleted": str(manifest.digest)}]
+    return []
+
+
+def _printed(name: str) -> str:
+    """As docker prints it; "" for what is no name."""
+    try:
+        return str(Reference.parse(name))
+    except Invalid:
+        return ""
 
 
 def prune(engine: Engine, *, dangling: bool, wanted: Callable[[Image], bool]) -> tuple[Told, int]:

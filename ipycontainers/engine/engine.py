@@ -95,11 +95,7 @@ class Engine:
         try:
             self.layout.gc()
             self.tidy()
-        except (
-            ContainerError,
-            OSError,
-            ValueError,
-        ) as error:  # a broken image is told of when it is used
+        except (ContainerError, OSError, ValueError) as error:  # of an image that is damaged
             logger.warning("cannot tidy up: %s", error)
         return running
 

@@ -38,6 +38,9 @@ from .container import Bundle
 from .overlay import escaped
 from .record import Record
 
+MERGED = ".merged-"
+"""What begins the name of a folder on which a container's layers are mounted, for a moment."""
+
 
 @dataclass(frozen=True)
 class Status:
@@ -89,7 +92,7 @@ def _in_volume(record: Record, path: str) -> tuple[Path, str, str] | None:
 @contextlib.contextmanager
 def _mounted(made: Bundle) -> Iterator[Path]:
     layers = ":".join(escaped(str(layer)) for layer in reversed(made.layers))
-    with tempfile.TemporaryDirectory(dir=made.directory) as merged:
+    with tempfile.TemporaryDirectory(dir=made.directory, prefix=MERGED) as merged:
         places = (layers, str(made.directory / "upper"), str(made.directory / "work"), merged)
         program = [sys.executable, "-I", "-S", str(Path(__file__).with_name("overlay.py")), *places]
         helper = subprocess.Popen(

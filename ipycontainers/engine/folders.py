@@ -12,11 +12,11 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ipycontainers.errors import Invalid, NotFound
+from ipycontainers.errors import IntegrityError, Invalid, NotFound
 from ipycontainers.oci.layout import Layout
 from ipycontainers.oci.names import sync_folder
 
-from . import creation, files, rootfs, supervise
+from . import creation, files, rootfs, supervise, syscalls
 from .container import Bundle, Spec
 from .launch import Launcher, to_start
 from .record import Record, write
@@ -95,13 +95,19 @@ class Folders:
         for point in record.mounts:
             if point.mount.type == "volume" and "nocopy" not in point.mode.split(","):
                 self.volumes.fill(point.name, bundle, point.mount.target)
+        if bundle.root:  # else after a loss of power a record could have half a root
+            syscalls.sync(record.directory)
         self._write_run(record, bundle)
 
     def _bundle(self, record: Record, spec: Spec) -> Bundle:
         image = self.layout.resolve(record.image)
-        return rootfs.prepare(
-            self.layout, image, self.data, record.directory, self.launcher, record.id, spec
-        )
+        places = (self.layout, image, self.data, record.directory)
+        try:
+            return rootfs.prepare(*places, self.launcher, record.id, spec)
+        except IntegrityError as error:
+            hint = "remove it, and pull or load it again"
+            name = record.config["Image"]
+            raise IntegrityError(f"the image {name} is damaged: {error.message}", hint) from error
 
     def _write_run(self, record: Record, bundle: Bundle) -> None:
         text = json.dumps(to_start(self.launcher, bundle)).encode()

@@ -199,6 +199,9 @@ class Record:
         """
         for half in directory.glob(f"*.json.{_UNNAMED}*"):
             half.unlink()
+        for place in directory.glob(".*"):  # what was mounted there went with its engine
+            with contextlib.suppress(OSError):
+                place.rmdir()
         plain = json.loads((directory / FILE).read_text(encoding="utf-8"))
         mounts = tuple(MountPoint.of(mount) for mount in plain.pop("mounts"))
         leaves = tuple(plain.pop("leaves", ()))

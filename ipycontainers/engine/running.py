@@ -70,8 +70,9 @@ class Running:
 
     # --- supervisors -----------------------------------------------------------------------
 
-    def supervise(self, record: Record) -> bool:
-        """There is a supervisor when this returns; also before the start, for an attach.
+    def supervise(self, record: Record, *, again: bool = True) -> bool:
+        """There is a supervisor when this returns; also before the start, for an attach, and
+        where ``again``, of one that has ended and may be started again.
 
         False: it has just ended, with its container, and ``ended`` is about to be called.
         """
@@ -81,7 +82,7 @@ class Running:
             try:
                 supervise.connect(record.directory).close()
             except OSError:
-                if record.is_running:
+                if record.is_running or (record.status == "exited" and not again):
                     return False
                 self._nursery.spawn(record.directory)
         return True

@@ -33,13 +33,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from ipycontainers.errors import IntegrityError, Invalid, NotFound
+from ipycontainers.errors import ContainerError, IntegrityError, Invalid, NotFound
 
 from . import descriptor as kinds
 from .blob import PIECE, Readable, bounded, counted, decompressed, verified
 from .descriptor import Descriptor, Digest
 from .image import Image, Layer
 from .names import sync_folder
+from .naming import by_manifest, named, without
 from .origins import NAME, TAGGED, now, origins, tagged, without_origins
 from .reference import Reference
 from .room import Room
@@ -99,12 +100,10 @@ class Layout:
                     digest, size = _copy(stream, file, Room(self.path))
                     if expected is not None and digest != expected:
                         raise IntegrityError(f"content that should be {expected} is {digest}")
-                    if not self.has(digest):
-                        file.flush()
-                        os.fsync(file.fileno())
-                if not self.has(digest):
-                    Path(name).chmod(0o444)
-                    Path(name).replace(self._blob(digest))
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(name).chmod(0o444)
+                Path(name).replace(self._blob(digest))  # what is there may be damaged
             finally:
                 Path(name).unlink(missing_ok=True)
         return Descriptor(media_type, digest, size)
@@ -170,6 +169,13 @@ class Layout:
             self._parsed[manifest.digest] = image
         return self._parsed[manifest.digest]
 
+    def _stored(self, manifest: Descriptor, name: str) -> Image:
+        try:
+            return self.image(manifest)
+        except (IntegrityError, NotFound, Invalid) as error:
+            hint = "remove it, and pull or load it again"
+            raise type(error)(f"the image {name} is damaged: {error.message}", hint) from error
+
     def add(self, manifest: Descriptor) -> Image:
         """Keep an image, under no name unless it has one. Idempotent.
 
@@ -203,11 +209,11 @@ class Layout:
 
     def _name(self, reference: Reference, manifest: Descriptor) -> Image:
         image = self.whole(manifest)
-        named = replace(image.manifest, annotations={NAME: reference.full, TAGGED: now()})
+        entry = replace(image.manifest, annotations={NAME: reference.full, TAGGED: now()})
         with self._locked():
-            kept = self._without(reference)
+            kept = without(reference, self._entries())
             unnamed = [e for e in kept if e.annotations or e.digest != manifest.digest]
-            self._write_index([*unnamed, named])
+            self._write_index([*unnamed, entry])
         return image
 
     def untag(self, name: str | Reference) -> Image:
@@ -217,28 +223,45 @@ class Layout:
         """
         reference = Reference.parse(name) if isinstance(name, str) else name
         with self._locked():
-            found = self._named(reference, self._entries())
+            found = named(reference, self._entries())
             if found is None:
                 raise NotFound(f"No such image: {reference}")
-            self._write_index(without_origins(self._without(reference), reference, found))
+            self._write_index(
+                without_origins(without(reference, self._entries()), reference, found)
+            )
         return self.image(found)
 
     def remove(self, image: Image) -> None:
         """Forget an image and all its names; its content goes with the next gc. Idempotent."""
+        self.forget(image.manifest)
+
+    def forget(self, manifest: Descriptor) -> None:
+        """As ``remove``, of an image that may be damaged."""
         with self._locked():
-            kept = [e for e in self._entries() if e.digest != image.manifest.digest]
-            self._write_index(kept)
+            self._write_index([e for e in self._entries() if e.digest != manifest.digest])
 
     def images(self) -> list[tuple[tuple[str, ...], Image]]:
-        """Every image with its names as docker prints them, in the order they came."""
-        names: dict[Digest, list[str]] = {}
-        manifests: dict[Digest, Descriptor] = {}
-        for entry in self._entries():
-            manifests.setdefault(entry.digest, entry)
-            listed = names.setdefault(entry.digest, [])
-            if NAME in entry.annotations and "@" not in entry.annotations[NAME]:
-                listed.append(str(Reference.parse(entry.annotations[NAME])))
-        return [(tuple(names[d]), self.image(entry)) for d, entry in manifests.items()]
+        """Every image with its names as docker prints them, in the order they came; but for
+        those that are ``damaged``."""
+        found = [(names, self._readable(entry)) for names, entry in by_manifest(self._entries())]
+        return [(names, image) for names, image in found if isinstance(image, Image)]
+
+    def damaged(self) -> list[tuple[tuple[str, ...], Descriptor, ContainerError]]:
+        """Images that cannot be read, with their names and why; ``forget`` takes one away."""
+        found = [
+            (names, entry, self._readable(entry)) for names, entry in by_manifest(self._entries())
+        ]
+        return [
+            (names, entry, error)
+            for names, entry, error in found
+            if isinstance(error, ContainerError)
+        ]
+
+    def _readable(self, manifest: Descriptor) -> Image | ContainerError:
+        try:
+            return self.image(manifest)
+        except ContainerError as error:
+            return error
 
     def names(self, image: Image) -> tuple[str, ...]:
         """The names of one image, as docker prints them."""
@@ -272,11 +295,11 @@ class Layout:
                     raise
             else:
                 shown = str(reference)
-                found = self._named(reference, entries)
+                found = named(reference, entries)
                 if found is not None:
-                    return self.image(found)
+                    return self._stored(found, shown)
         if may_be_id:
-            images = {image.id: image for image in map(self.image, entries)}
+            images = {image.id: image for _, image in self.images()}
             matching = [image for key, image in images.items() if key.hex.startswith(wanted)]
             if len(matching) == 1:
                 return matching[0]
@@ -294,7 +317,8 @@ class Layout:
     def gc(self) -> int:
         """Remove content that no image needs; returns the bytes freed.
 
-        Does nothing, and returns 0, while somebody holds the layout.
+        Does nothing, and returns 0, while somebody holds the layout. While an image is
+        ``damaged`` all content stays: nobody can tell what else is of it.
         """
         with (self.path / "use").open("a") as file:
             try:
@@ -302,9 +326,9 @@ class Layout:
             except BlockingIOError:
                 return 0
             with self._locked():
-                needed = {d.hex for e in self._entries() for d in self.image(e).blobs}
+                needed = {digest.hex for _, image in self.images() for digest in image.blobs}
                 needed |= self.unfinished.sweep()
-                blobs = (self.path / "blobs/sha256").iterdir()
+                blobs = () if self.damaged() else (self.path / "blobs/sha256").iterdir()
                 unused = [path for path in blobs if path.name not in needed]
                 freed = 0
                 for path in [*unused, *(self.path / "tmp").iterdir()]:
@@ -326,35 +350,11 @@ class Layout:
         return image
 
     def _entries(self) -> list[Descriptor]:
-        index = parse_json((self.path / "index.json").read_bytes(), "index.json")
+        index = parse_json((self.path / "index.json").read_bytes(), f"{self.path}/index.json")
         listed = index.get("manifests") if isinstance(index, dict) else None
         if not isinstance(listed, Sequence):
             raise Invalid(f"{self.path}/index.json is no index of images")
         return [Descriptor.of(entry) for entry in listed]
-
-    def _named(self, name: Reference, entries: Iterable[Descriptor]) -> Descriptor | None:
-        for entry in entries:
-            own = entry.annotations.get(NAME, "")
-            if name.digest is not None:
-                known = Reference.parse(own) if own else None
-                digests = (entry.digest, known.digest) if known else ()
-                if known and known.name == name.name and name.digest in digests:
-                    return entry
-            elif own == name.full:
-                return entry
-        return None
-
-    def _without(self, name: Reference) -> list[Descriptor]:
-        """The index without that name; its image stays in it."""
-        entries = self._entries()
-        found = self._named(name, entries)
-        if found is None:
-            return entries
-        full = replace(name, tag="").full if name.digest else name.full
-        kept = [entry for entry in entries if entry.annotations.get(NAME) != full]
-        if all(entry.digest != found.digest for entry in kept):
-            kept.append(replace(found, annotations={}))
-        return kept
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

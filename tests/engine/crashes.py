@@ -138,6 +138,7 @@ def strays(data: Path, known: set[str]) -> list[str]:
     for container in known:
         folder = data / "containers" / container
         found += [str(path) for path in folder.glob("*.json.*") if path.suffix != ".new"]
+        found += [str(path) for path in folder.glob(".*")]
     return found
 
 

@@ -255,8 +255,8 @@ async def logs(engine: Engine, request: Request, name: str) -> Answer:
     selection = kept.Selection.of(request.query, wanted, tty=record.tty)
     follows = request.flag("follow") and (record.is_up or record.status == "created")
     if follows:
-        with contextlib.suppress(ContainerError):  # it has just ended
-            await asyncio.to_thread(engine.running.supervise, record)
+        with contextlib.suppress(ContainerError):  # it has just ended, or does so meanwhile
+            await asyncio.to_thread(engine.running.supervise, record, again=False)
     elif not selection.until:  # a program that writes faster than it is read has an end too
         selection = replace(selection, until=time.time_ns())
     return Chunks(_logs(record, kept.Log(record.directory, selection), follows), content_type="")

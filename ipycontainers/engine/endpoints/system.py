@@ -9,14 +9,14 @@ import asyncio
 import os
 import platform
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 import ipycontainers
 from ipycontainers.engine import events as happenings
 from ipycontainers.engine import wire
 from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.server import Answer, Chunks, Reply, Request
-from ipycontainers.errors import Invalid
+from ipycontainers.errors import ContainerError, Invalid
 
 
 async def ping(engine: Engine, request: Request) -> Answer:
@@ -61,7 +61,7 @@ PLUGINS = {"Volume": ["local"], "Network": ["host", "null"], "Log": ["json-file"
 async def info(engine: Engine, request: Request) -> Answer:
     found = engine.containers()
     states = [record.status for record in found]
-    images = await asyncio.to_thread(engine.layout.images)
+    images, warnings = await asyncio.to_thread(lambda: (_images(engine), _warnings(engine)))
     isolates = engine.launcher.isolates | ({"limits"} if engine.groups.controllers else set())
     return Reply(
         200,
@@ -71,7 +71,7 @@ async def info(engine: Engine, request: Request) -> Answer:
             "ContainersRunning": states.count("running"),
             "ContainersPaused": states.count("paused"),
             "ContainersStopped": len(found) - states.count("running"),
-            "Images": len(images),
+            "Images": images,
             "Driver": "copy" if engine.launcher.needs_copy else "overlay",
             "DriverStatus": [
                 ["Launcher", engine.launcher.name],
@@ -96,7 +96,7 @@ async def info(engine: Engine, request: Request) -> Answer:
             "DefaultRuntime": engine.launcher.name,
             "Swarm": {"NodeID": "", "LocalNodeState": "inactive"},
             "SecurityOptions": _security(isolates),
-            "Warnings": _warnings(engine) or None,
+            "Warnings": warnings or None,
         },
     )
 
@@ -107,7 +107,23 @@ def _warnings(engine: Engine) -> list[str]:
         f"WARNING: container {folder.name} cannot be read ({why}) and is kept in {folder}"
         for folder, why in engine.unreadable.items()
     )
-    return [*unreadable, *(f"WARNING: {LACKS[key]}" for key in lacking)]
+    return [*unreadable, *_damage(engine), *(f"WARNING: {LACKS[key]}" for key in lacking)]
+
+
+def _damage(engine: Engine) -> Iterator[str]:
+    try:
+        for names, manifest, error in engine.layout.damaged():
+            named = ", ".join(names) or str(manifest.digest)
+            yield f"WARNING: the image {named} cannot be read: {error.message}"
+    except ContainerError as error:
+        yield f"WARNING: no image can be found: {error.message}"
+
+
+def _images(engine: Engine) -> int:
+    try:
+        return len(engine.layout.images())
+    except ContainerError:  # told of as damage
+        return 0
 
 
 def _machine() -> wire.Json:
