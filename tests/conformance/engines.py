@@ -60,15 +60,20 @@ def mirror() -> Iterator[str]:
 @contextlib.contextmanager
 def running(name: str, hub: str) -> Iterator[str]:
     """The address of a new engine of that name, with the images of WANTED; ``hub`` is mirror's."""
-    with _dockerd(hub) if name == DOCKERD else _own(name) as address:
+    with _dockerd(hub) if name == DOCKERD else _own(name, hub) as address:
         _load(address)
         yield address
 
 
 @contextlib.contextmanager
-def _own(launcher: str) -> Iterator[str]:
-    with embedded.running(launcher) as engine:
-        yield f"unix://{engine.socket}"
+def _own(launcher: str, hub: str) -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        (settings := Path(folder, "docker", "daemon.json")).parent.mkdir()
+        settings.write_text(json.dumps({"registry-mirrors": [hub]}))
+        before = ["env", f"XDG_CONFIG_HOME={folder}"]
+        with embedded.running(launcher, before=before) as engine:
+            yield f"unix://{engine.socket}"
 
 
 @contextlib.contextmanager
