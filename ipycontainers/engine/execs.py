@@ -16,7 +16,7 @@ from typing import Any
 
 from ipycontainers.errors import Conflict, Invalid, NotFound, Unsupported
 
-from . import creation, files, launch
+from . import creation, detach, files, launch
 from .container import ExecSpec
 from .events import Events
 from .record import KILLED, Exec, Record
@@ -38,7 +38,7 @@ class Execs:
         command = [str(word) for word in body.get("Cmd") or ()]
         if not command:
             raise Invalid("No exec command specified")
-        made = Exec(secrets.token_hex(32), record, command, body)
+        made = Exec(secrets.token_hex(32), record, command, body, _keys(body))
         with self._lock:
             for old in [it for it in record.execs.values() if it.is_forgotten]:
                 self._remove(old)
@@ -127,3 +127,11 @@ def check_running(record: Record) -> None:
         raise Conflict(f"Container {record.id} is restarting, wait until the container is running")
     if not record.is_running:
         raise Conflict(f"Container {record.id} is not running")
+
+
+def _keys(body: dict[str, Any]) -> bytes:
+    text = str(body.get("DetachKeys") or "")
+    try:
+        return detach.parse(text)
+    except ValueError as error:
+        raise Invalid(f"Invalid escape keys ({text}) provided") from error

@@ -23,6 +23,7 @@ from .engine import Engine
 from .record import Record
 
 MAKER = "ipycontainers"
+ENDING = 5.0  # seconds in which a container whose supervisor has left is known to have ended
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,11 @@ def _paused(engine: Engine, record: Record) -> Iterator[None]:
         engine.running.pause(record)
     except Conflict:  # it is paused, or has just ended
         yield
+        return
+    except EngineError:
+        if not engine.running.until_ended(record, ENDING):
+            raise
+        yield  # its supervisor had just left
         return
     try:
         yield

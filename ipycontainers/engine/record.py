@@ -221,6 +221,7 @@ class Exec:
     container: Record
     command: list[str]
     asked: dict[str, Any]  # the body of POST /containers/ID/exec
+    detach_keys: bytes
     pid: int = 0
     exit_code: int | None = None
     started: bool = False
@@ -243,6 +244,7 @@ class Exec:
             "tty": bool(asked.get("Tty")),
             "privileged": bool(asked.get("Privileged")),
             "user": str(asked.get("User") or ""),
+            "keys": str(asked.get("DetachKeys") or ""),
             "stdin": bool(asked.get("AttachStdin")),
             "stdout": bool(asked.get("AttachStdout")),
             "stderr": bool(asked.get("AttachStderr")),

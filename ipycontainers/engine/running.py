@@ -39,6 +39,7 @@ from .record import KILLED, Record
 logger = logging.getLogger(__name__)
 
 STOPPING = 20.0  # seconds that a killed container may take to end
+KILLING = 10.0  # seconds that who kills waits for the end, as dockerd does
 ANSWERING = 10.0  # seconds that an adopted supervisor may take to answer
 NO_PROGRAM = "OCI runtime create failed: unable to start container process: "
 
@@ -191,7 +192,8 @@ class Running:
     def kill(self, record: Record, signal: str) -> None:
         """Signals the container's first process, and lets a paused one go on to see it.
 
-        Raises Conflict where none runs. One that is restarting will not start again.
+        Raises Conflict where none runs. One that is restarting will not start again. After
+        SIGKILL it has ended when this returns, unless the kernel takes very long.
         """
         number = wire.signal_number(signal)
         with record.lock:
@@ -210,6 +212,12 @@ class Running:
         if ends:
             with contextlib.suppress(ContainerError):  # it was not paused, or has ended
                 self.unpause(record)
+        if number == SIGKILL:
+            self.until_ended(record, KILLING)
+
+    def until_ended(self, record: Record, seconds: float) -> bool:
+        with self._ended:
+            return self._ended.wait_for(lambda: not record.is_up, seconds)
 
     def _stay(self, record: Record) -> None:
         """One that was about to restart."""

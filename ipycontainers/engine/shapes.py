@@ -15,6 +15,7 @@ from typing import Any
 
 from . import network_shapes
 from .wire import API_VERSION, OLDEST_API, Json, time_text
+from .wire import spelled as _spelled
 
 # --- the engine ----------------------------------------------------------------------------------
 
@@ -119,7 +120,20 @@ HOST_CONFIG: Json = {
     "Ulimits": None,
     **dict.fromkeys(("CpuCount", "CpuPercent", "IOMaximumIOps", "IOMaximumBandwidth"), 0),
 }
+EXEC = (  # the keys of a request for one
+    *("User", "Privileged", "Tty", "AttachStdin", "AttachStdout", "AttachStderr"),
+    *("DetachKeys", "Env", "WorkingDir", "Cmd"),
+)
 _IF_GIVEN = ("StopSignal", "StopTimeout", "Healthcheck", "ExposedPorts", "MacAddress", "Shell")
+
+
+def spelled(body: Mapping[str, Any]) -> Json:
+    """A create request with the keys that are looked for, however the client writes them."""
+    made = _spelled(body, (*CONFIG, *_IF_GIVEN, "HostConfig", "NetworkingConfig"))
+    host = made.get("HostConfig")
+    if isinstance(host, Mapping):
+        made["HostConfig"] = _spelled(host, HOST_CONFIG)
+    return made
 
 
 def config(given: Mapping[str, Any], of_image: Mapping[str, Any], hostname: str) -> Json:
@@ -319,6 +333,6 @@ def exec_(record: Mapping[str, Any]) -> Json:
         "OpenStdout": record["stdout"],
         "CanRemove": False,
         "ContainerID": record["container"],
-        "DetachKeys": "",
+        "DetachKeys": record["keys"],
         "Pid": record["pid"],
     }

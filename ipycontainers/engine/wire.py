@@ -17,7 +17,7 @@ import base64
 import json
 import re
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -87,6 +87,16 @@ def progress_line(status: str, id: str, current: int | None, total: int | None) 
             if current <= total:
                 told["progress"] += f"/{size_text(total)}"
     return line({**told, "id": id})
+
+
+def spelled(given: Mapping[str, Any], known: Iterable[str]) -> Json:
+    """An object with the keys that Go would find in it: it does not tell case.
+
+    >>> spelled({"detachKeys": "ctrl-x", "Other": 1}, ["DetachKeys"])
+    {'DetachKeys': 'ctrl-x', 'Other': 1}
+    """
+    names = {name.lower(): name for name in known}
+    return {names.get(key.lower(), key): value for key, value in given.items()}
 
 
 # --- small values --------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def filters_of(request: Request, known: tuple[str, ...]) -> dict[str, list[str]]
 
 
 async def create(engine: Engine, request: Request) -> Answer:
-    body, name = _json(request), request.query.get("name", "")
+    body, name = shapes.spelled(_json(request)), request.query.get("name", "")
     record, warnings = await asyncio.to_thread(engine.create, body, name)
     return Reply(201, {"Id": record.id, "Warnings": warnings})
 
@@ -134,7 +134,9 @@ async def rename(engine: Engine, request: Request, name: str) -> Answer:
 
 async def update(engine: Engine, request: Request, name: str) -> Answer:
     record = engine.find(name)
-    warnings = await asyncio.to_thread(engine.update, record, _json(request))
+    warnings = await asyncio.to_thread(
+        engine.update, record, wire.spelled(_json(request), shapes.HOST_CONFIG)
+    )
     return Reply(200, {"Warnings": warnings or None})
 
 
@@ -162,7 +164,7 @@ async def _resize(engine: Engine, record: Record, request: Request, more: wire.J
 
 
 async def exec_create(engine: Engine, request: Request, name: str) -> Answer:
-    made = engine.execs.new(engine.find(name), _json(request))
+    made = engine.execs.new(engine.find(name), wire.spelled(_json(request), shapes.EXEC))
     return Reply(201, {"Id": made.id})
 
 

@@ -65,7 +65,7 @@ class _Execution:
             line,
             stdin=bool(made.asked.get("AttachStdin")),
             ends_input=True,
-            detachable=own,
+            detach=made.detach_keys if own else b"",
             shape=shape if own else _attached(made, shape),
         )
 

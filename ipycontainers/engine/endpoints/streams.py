@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from ipycontainers.engine import logs as kept
 from ipycontainers.engine import wire
+from ipycontainers.engine.detach import Split, parse
 from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.events import Queue
 from ipycontainers.engine.line import Line
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 Shape = Callable[[asyncio.StreamReader], AsyncIterator[bytes]]
 PIECE = 1 << 16
 SETTLING = 15.0  # seconds, at most, in which the engine learns of an end after the output
-DETACH = b"\x10\x11"  # ctrl-p, ctrl-q
 CONDITIONS = ("", "not-running", "next-exit", "removed")
 
 
@@ -62,6 +62,7 @@ async def attach(engine: Engine, request: Request, name: str) -> Answer:
     stdin = wants["stdin"] and wants["stream"] and bool(record.config.get("OpenStdin"))
     if record.is_going:
         raise NotFound(f"No such container: {name}")
+    keys = _keys(request)
     streams = {wire.STDOUT: wants["stdout"], wire.STDERR: wants["stderr"]}
     selected = {number for number, wanted in streams.items() if wanted}
     there_is_one = await asyncio.to_thread(engine.running.supervise, record)
@@ -80,12 +81,20 @@ async def attach(engine: Engine, request: Request, name: str) -> Answer:
         line,
         stdin=stdin,
         ends_input=bool(record.config.get("StdinOnce")) or record.tty,
-        detachable=record.tty,
+        detach=keys if record.tty else b"",
         shape=raw if record.tty or len(selected) == 2 else only(selected),
         gone=lambda: _removed(engine, record),
         settled=(lambda: _settled(engine, record)) if wants["stream"] else None,
     )
     return Hijack(relay.serve)
+
+
+def _keys(request: Request) -> bytes:
+    text = request.query.get("detachKeys", "")
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise Invalid(f"Invalid detach keys ({text}) provided") from error
 
 
 async def _tell_remains(
@@ -134,19 +143,21 @@ class Relay:
         *,
         stdin: bool,
         ends_input: bool,
-        detachable: bool,
+        detach: bytes,
         shape: Shape,
         gone: Callable[[], Awaitable[bool]] | None = None,
         settled: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """``ends_input``: the end of the client's input is the program's; else it is the end
-        of the attachment, and the program waits on. ``gone`` returns when the container was
-        removed, perhaps without ever having run; ``settled`` when its end is known, before
-        which no client shall see the end of the output."""
+        """``detach`` are the keys that end the attachment, if any do.
+
+        ``ends_input``: the end of the client's input is the program's; else it is the end of the
+        attachment, and the program waits on. ``gone`` returns when the container was removed,
+        perhaps without ever having run; ``settled`` when its end is known, before which no
+        client shall see the end of the output."""
         self._line = line
         self._stdin = stdin
         self._ends_input = ends_input
-        self._detachable = detachable
+        self._detach = detach
         self._shape = shape
         self._gone = gone
         self._settled = settled
@@ -184,7 +195,8 @@ class Relay:
         """Whether the client has detached."""
         to = self._line.writer
         with contextlib.suppress(ConnectionError):
-            async for piece in _until_detached(reader) if self._detachable else raw(reader):
+            pieces = _until_detached(reader, self._detach) if self._detach else raw(reader)
+            async for piece in pieces:
                 to.write(piece)
                 await to.drain()
             if reader.at_eof() and self._ends_input:
@@ -198,16 +210,13 @@ async def raw(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def _until_detached(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    """Input of a terminal up to the two keys that detach; the first alone is held back."""
-    held = b""
+async def _until_detached(reader: asyncio.StreamReader, keys: bytes) -> AsyncIterator[bytes]:
+    split = Split(keys)
     async for piece in raw(reader):
-        text = held + piece
-        before, keys, _ = text.partition(DETACH)
-        held = b"" if keys or not text.endswith(DETACH[:1]) else DETACH[:1]
-        if shown := before.removesuffix(held) if held else before:
+        shown, is_over = split.feed(piece)
+        if shown:
             yield shown
-        if keys:
+        if is_over:
             return
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -318,15 +318,24 @@ def find(asker: Asker, reference: Reference) -> tuple[Client, Manifest]:
 
 def tags(asker: Asker, reference: Reference) -> list[Reference]:
     """Every tag of a repository. Raises as ``find``; NotFound where there is none."""
-    *_, clients = asker.clients(reference)
+    *mirrors, clients = asker.clients(reference)
     try:
-        found = list(reached(clients).pages("tags/list", "tags"))
+        found = _tags(mirrors) or list(reached(clients).pages("tags/list", "tags"))
         listed = [Reference.parse(f"{reference.name}:{tag}") for tag in found]
     except ContainerError as error:
         raise explained(error, reference) from error
     if not listed:
         raise NotFound(f"repository {reference.familiar_name} has no tags")
     return listed
+
+
+def _tags(mirrors: Iterable[Sequence[Client]]) -> list[str]:
+    """Of the first mirror that knows any."""
+    for clients in mirrors:
+        with suppress(ContainerError):
+            if found := list(reached(clients).pages("tags/list", "tags")):
+                return found
+    return []
 
 
 def explained(error: ContainerError, reference: Reference) -> ContainerError:
