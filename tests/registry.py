@@ -41,9 +41,12 @@ def is_installed() -> bool:
 
 
 class Registry:
-    """A registry that keeps its images in ``folder``; ``close`` ends it."""
+    """A registry that keeps its images in ``folder``; ``close`` ends it.
 
-    def __init__(self, folder: Path) -> None:
+    ``users`` is text of a htpasswd file, in whose absence everybody is let in.
+    """
+
+    def __init__(self, folder: Path, users: str = "") -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -53,6 +56,10 @@ class Registry:
             f"storage: {{filesystem: {{rootdirectory: {json.dumps(str(folder / 'data'))}}}}}\n"
             f"http: {{addr: '127.0.0.1:{self.port}'}}\n"
         )
+        if users:
+            (folder / "users").write_text(users)
+            with config.open("a") as file:
+                file.write(f"auth: {{htpasswd: {{realm: test, path: '{folder / 'users'}'}}}}\n")
         self._log = (folder / "registry.log").open("wb")
         self._server = subprocess.Popen(
             [PROGRAM, "serve", str(config)], stdout=self._log, stderr=self._log
@@ -66,8 +73,13 @@ class Registry:
     def _wait(self) -> None:
         end = time.monotonic() + 20
         while time.monotonic() < end and self._server.poll() is None:
-            with contextlib.suppress(OSError):
+            try:
                 self._ask("GET", f"http://127.0.0.1:{self.port}/v2/")
+            except urllib.error.HTTPError:
+                return  # it wants to know who asks
+            except OSError:
+                pass
+            else:
                 return
             time.sleep(0.05)
         raise AssertionError("the registry did not start")

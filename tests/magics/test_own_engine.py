@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -11,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from images import RECIPES
 from kernels import Kernel
 from podman import USER, become, handing_over
+from registry import Registry
 from support import REPOSITORY
 
 pytestmark = pytest.mark.launcher
@@ -79,6 +82,16 @@ def test_a_registry_that_cannot_be_reached_is_a_line_and_a_way_out(kernel: Kerne
     assert result.error.ename == "EngineError"
     assert "localhost:1/nosuch:1: the engine does not reach the registry" in result.error.evalue
     assert "is there a network" in str(result.error)
+
+
+def test_a_cell_pulls_an_image_that_is_not_here(kernel: Kernel, tmp_path: Path) -> None:
+    with contextlib.closing(Registry(tmp_path)) as registry:
+        registry.push("tools/busybox", [RECIPES["busybox"].layer().read_bytes()], compress=True)
+        name = f"127.0.0.1:{registry.port}/tools/busybox"
+        watched = kernel.run(f"%%container {name}\necho hi", watched=True)
+        assert watched.stdout == "hi\n", watched.error
+        again = kernel.run(f"%%container --pull never {name}\necho again")
+        assert (again.stdout, again.stderr) == ("again\n", "")
 
 
 def test_tab_starts_no_engine(kernel: Kernel, home: Path) -> None:

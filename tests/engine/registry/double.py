@@ -18,12 +18,14 @@ import contextlib
 import http.server
 import json
 import re
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from layers import Made, sha256
 
@@ -50,6 +52,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self) -> None:
         with contextlib.suppress(OSError):
             self.double.answer(self)
+
+    def do_CONNECT(self) -> None:
+        """As a proxy: what goes to ``tunnels[host:port]``."""
+        headers = {name.title(): value for name, value in self.headers.items()}
+        self.double.requests.append(Asked("CONNECT", self.path, headers))
+        port = self.double.tunnels.get(self.path)
+        if port is None:
+            self.send(502)
+            return
+        with socket.create_connection(("127.0.0.1", port)) as far:
+            self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=_pass, args=(far, self.connection), daemon=True)
+            back.start()
+            _pass(self.connection, far)
+            back.join(10)
+        self.cut()
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = answer  # noqa: N815  # http.server's names
 
@@ -81,6 +99,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
+def _pass(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
 class Double:
     """``tls`` is a certificate with its key."""
 
@@ -95,6 +121,7 @@ class Double:
         self.port = self._server.server_port
         self.address = f"127.0.0.1:{self.port}"
         self.requests: list[Asked] = []
+        self.tunnels: dict[str, int] = {}
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[str, tuple[str, bytes]] = {}
         self._behaviours: list[tuple[str, Behaviour]] = []
@@ -131,7 +158,7 @@ class Double:
 
     def serve(self, handler: Handler) -> None:
         """As a good registry does."""
-        path = handler.path.partition("?")[0]
+        path = urlsplit(handler.path).path  # which a proxy is given with the host
         if path == "/v2/":
             handler.send(200, b"{}", "application/json")
         elif found := re.fullmatch(r"/v2/(.+)/manifests/([^/]+)", path):
