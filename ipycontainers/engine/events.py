@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 KEPT = 256
+OBJECTS = ("container", "volume", "network", "daemon", "plugin", "service", "node", "secret")
 
 
 class Events:
@@ -53,31 +54,47 @@ class Events:
 
         return undo
 
-    def since(self, seconds: float) -> list[wire.Json]:
+    def between(self, since: int, until: int | None) -> list[wire.Json]:
+        """Of those that are remembered; nanoseconds since 1970."""
         with self._lock:
-            return [event for event in self._kept if event["timeNano"] >= seconds * 1e9]
+            kept = list(self._kept)
+        latest = until if until is not None else float("inf")
+        return [event for event in kept if since <= event["timeNano"] <= latest]
 
 
 def matches(event: wire.Json, wanted: Mapping[str, Sequence[str]]) -> bool:
-    """Whether the event passes ``filters``, of which the unknown ones let nothing pass."""
-    actor = event["Actor"]
+    """Whether the event passes ``filters``, of which dockerd ignores those that it does not know.
+
+    Objects are named by the beginning of their name or id, images wholly.
+    """
+    kind, actor = event["Type"], event["Actor"]
     attributes = actor["Attributes"]
-    own = {
-        "event": [event["Action"]],
-        "type": [event["Type"]],
-        "container": [actor["ID"], actor["ID"][:12], attributes.get("name", "")]
-        if event["Type"] == "container"
-        else [],
-        "image": [actor["ID"], attributes.get("name", ""), attributes.get("image", "")],
-        "scope": ["local"],
-    }
     for name, values in wanted.items():
         if name == "label":
-            if not wire.has_labels(attributes, values):
-                return False
-        elif values and not set(own.get(name, ())) & set(values):
+            passes = wire.has_labels(attributes, values)
+        elif name == "event":
+            passes = bool({event["Action"], event["Action"].partition(":")[0]} & set(values))
+        elif name == "type":
+            passes = kind in values
+        elif name == "scope":
+            passes = "local" in values
+        elif name == "image":
+            passes = bool(_images(event) & set(values))
+        elif name in OBJECTS:
+            named = (actor["ID"], attributes.get("name", ""))
+            passes = kind == name and any(it.startswith(tuple(values)) for it in named)
+        else:
+            continue
+        if values and not passes:
             return False
     return True
+
+
+def _images(event: wire.Json) -> set[str]:
+    """By which the event's image may be named: with and without its tag."""
+    actor = event["Actor"]
+    named = actor["Attributes"].get("name" if event["Type"] == "image" else "image", "")
+    return {it for name in (actor["ID"], named) for it in (name, name.partition(":")[0])} - {""}
 
 
 class Queue:

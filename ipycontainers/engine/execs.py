@@ -8,6 +8,7 @@ Knows: records, what a supervisor is asked. Does not know: connections.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 import threading
@@ -29,6 +30,7 @@ class Execs:
         self._events = events
         self._known: dict[str, Exec] = {}
         self._lock = threading.Lock()
+        self._tasks: set[asyncio.Future[None]] = set()
 
     def new(self, record: Record, body: dict[str, Any]) -> Exec:
         """Raises Conflict where the container does not run, Invalid without a command."""
@@ -45,6 +47,11 @@ class Execs:
             self._known[made.id] = record.execs[made.id] = made
         self._publish(made, f"exec_create: {' '.join(command)}")
         return made
+
+    def keep(self, task: asyncio.Future[None]) -> None:
+        """What nobody waits for is not to be forgotten before its end."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def drop(self, made: Exec) -> None:
         """Nobody will ask for it any more."""
@@ -89,7 +96,7 @@ class Execs:
             privileged=bool(asked.get("Privileged")),
         )
         request = launch.to_exec(files.run(made.container), spec, made.container.pid)
-        return {**request, "id": made.id, "stdin": spec.stdin and not detach, "detach": detach}
+        return {**request, "id": made.id, "stdin": spec.stdin and not detach}
 
     def started(self, made: Exec, pid: int) -> None:
         made.pid = pid

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 FILE = "state.json"
 _UNNAMED = "unnamed-"  # of files that are not written to their end
-_PASSING = ("claimed", "waited", "health")  # which no record on the disk has
+_PASSING = ("claimed", "is_kept", "waited", "health")  # which no record on the disk has
 REMEMBERED = 300.0  # seconds after its end that an exec can be asked for, as with dockerd
 KILLED = 137  # 128 + SIGKILL, of what nobody saw the end of
 
@@ -78,6 +78,7 @@ class Record:
     """Held while its files are written to from here, and while it begins to run."""
     execs: dict[str, Exec] = field(default_factory=dict, repr=False)
     claimed: bool = False  # somebody is removing it, and may still be ending it
+    is_kept: bool = False  # it is being restarted, and is not to remove itself
     waited: float = 0  # seconds, before the latest restart
     health: Health | None = None
 
@@ -244,7 +245,7 @@ class Exec:
             "tty": bool(asked.get("Tty")),
             "privileged": bool(asked.get("Privileged")),
             "user": str(asked.get("User") or ""),
-            "keys": str(asked.get("DetachKeys") or ""),
+            "keys": self.detach_keys if asked.get("DetachKeys") else b"",
             "stdin": bool(asked.get("AttachStdin")),
             "stdout": bool(asked.get("AttachStdout")),
             "stderr": bool(asked.get("AttachStderr")),

@@ -283,7 +283,7 @@ class Running:
             self._ended.notify_all()
         if delay is not None:
             self._start_soon(record, delay)
-        elif record.host_config.get("AutoRemove"):
+        elif record.host_config.get("AutoRemove") and not record.is_kept:
             self._remove(record)
 
     def end_for_removal(self, record: Record, leaves: tuple[str, ...]) -> None:

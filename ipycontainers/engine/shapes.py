@@ -10,6 +10,7 @@ know: how anything is done. Everything here is a pure function of plain records.
 from __future__ import annotations
 
 import shlex
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -333,6 +334,6 @@ def exec_(record: Mapping[str, Any]) -> Json:
         "OpenStdout": record["stdout"],
         "CanRemove": False,
         "ContainerID": record["container"],
-        "DetachKeys": record["keys"],
+        "DetachKeys": b64encode(record["keys"]).decode(),
         "Pid": record["pid"],
     }

@@ -296,7 +296,7 @@ def event(kind: str, action: str, subject: str, attributes: Mapping[str, str], n
     if kind == "container":
         old["from"] = attributes.get("image", "")
     return {
-        **old,
+        **{key: value for key, value in old.items() if value},
         "Type": kind,
         "Action": action,
         "Actor": {"ID": subject, "Attributes": dict(attributes)},

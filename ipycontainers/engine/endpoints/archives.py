@@ -58,6 +58,7 @@ async def get(engine: Engine, request: Request, name: str) -> Answer:
     headers = await _status(engine, request, name)
     record = engine.find(name)
     root = rootfs.image_root(engine.data, record.image)
+    engine.running.publish(record, "archive-path")
     return Chunks(streamed(files.get(record, _path(request), root)), "application/x-tar", headers)
 
 
@@ -69,4 +70,5 @@ async def put(engine: Engine, request: Request, name: str) -> Answer:
         await asyncio.to_thread(
             files.put, record, _path(request), request.file, root, strict=strict
         )
+    engine.running.publish(record, "extract-to-dir")
     return Reply(200, b"")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Mapping
 
 from ipycontainers.engine import shapes, wire
 from ipycontainers.engine.engine import Engine
@@ -91,20 +92,34 @@ async def unpause(engine: Engine, request: Request, name: str) -> Answer:
 
 
 async def restart(engine: Engine, request: Request, name: str) -> Answer:
+    """One that removes itself is not to do so in between."""
     record = engine.find(name)
-    await _stop(engine, record, request)
-    await asyncio.to_thread(engine.running.start, record)
+    record.is_kept = True
+    try:
+        await _stop(engine, record, request)
+        await asyncio.to_thread(engine.running.start, record)
+    finally:
+        record.is_kept = False
+    engine.running.publish(record, "restart")
     return Reply(204)
 
 
 async def _stop(engine: Engine, record: Record, request: Request) -> None:
     """SIGTERM or the image's signal, and after ``t`` seconds SIGKILL. Returns at the end."""
-    grace = float(request.query.get("t") or record.config.get("StopTimeout") or GRACE)
+    grace = _grace(request, record)
     signal = request.query.get("signal") or record.config.get("StopSignal") or "TERM"
     with contextlib.suppress(Conflict):  # it has ended by itself
         if not await _ends(engine, record, signal, time.time() + grace if grace >= 0 else None):
             await _ends(engine, record, "KILL", None)
         engine.events.publish("container", "stop", record.id, record.attributes)
+
+
+def _grace(request: Request, record: Record) -> float:
+    asked = request.query.get("t") or record.config.get("StopTimeout") or GRACE
+    try:
+        return float(asked)
+    except ValueError as error:
+        raise Invalid(f'strconv.Atoi: parsing "{asked}": invalid syntax') from error
 
 
 async def _ends(engine: Engine, record: Record, signal: str, until: float | None) -> bool:
@@ -142,7 +157,8 @@ async def update(engine: Engine, request: Request, name: str) -> Answer:
 
 async def resize(engine: Engine, request: Request, name: str) -> Answer:
     record = engine.find(name)
-    await _resize(engine, record, request, {})
+    size = await _resize(engine, record, request, {})
+    engine.running.publish(record, "resize", height=str(size["h"]), width=str(size["w"]))
     return Reply(200)
 
 
@@ -152,7 +168,10 @@ async def exec_resize(engine: Engine, request: Request, exec_id: str) -> Answer:
     return Reply(200)
 
 
-async def _resize(engine: Engine, record: Record, request: Request, more: wire.Json) -> None:
+async def _resize(
+    engine: Engine, record: Record, request: Request, more: wire.Json
+) -> Mapping[str, int]:
+    """The size, as asked. Raises Invalid, Conflict."""
     try:
         size = {key[0]: int(request.query[key]) for key in ("h", "w")}
     except (KeyError, ValueError) as error:
@@ -161,6 +180,7 @@ async def _resize(engine: Engine, record: Record, request: Request, more: wire.J
         raise Conflict(f"Container {record.id} is not running")
     asked = {"do": "resize", "height": size["h"], "width": size["w"], **more}
     await asyncio.to_thread(engine.running.tell, record, asked)
+    return size
 
 
 async def exec_create(engine: Engine, request: Request, name: str) -> Answer:

@@ -6,6 +6,7 @@ Knows: frames, dockerd's words. Does not know: how a program is started.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from ipycontainers.engine.server import Answer, Hijack, Reply, Request
 from ipycontainers.engine.supervise.failure import NOT_EXECUTABLE, StartError
 from ipycontainers.errors import Conflict, Invalid
 
-from .streams import Relay, Shape, framed, only, raw, unframed
+from .streams import PIECE, Relay, Shape, framed, only, raw, unframed
 
 NOT_EXECUTED = "OCI runtime exec failed: exec failed: unable to start container process: "
 
@@ -37,11 +38,20 @@ async def exec_start(engine: Engine, request: Request, exec_id: str) -> Answer:
         raise Conflict(f"Container {made.container.id} is not running") from error
     if not detach:
         return Hijack(_Execution(engine, made, line, tty=tty).serve)
-    with line:
-        await _begun(engine, made, line)
+    await _begun(engine, made, line)
     if "error" in line.answer:
+        line.close()
         return _not_executed(engine, made, line.answer, detach=True)
+    engine.execs.keep(asyncio.ensure_future(_let_run(engine, made, line)))
     return Reply(200, b"")
+
+
+async def _let_run(engine: Engine, made: Exec, line: Line) -> None:
+    """Its output is nobody's, and its end an event."""
+    with line, contextlib.suppress(ConnectionError):
+        while await line.reader.read(PIECE):
+            pass
+    await asyncio.to_thread(engine.execs.refresh, made)
 
 
 async def _begun(engine: Engine, made: Exec, line: Line) -> None:
@@ -66,6 +76,7 @@ class _Execution:
             stdin=bool(made.asked.get("AttachStdin")),
             ends_input=True,
             detach=made.detach_keys if own else b"",
+            detached=lambda: engine.execs.detached(made),
             shape=shape if own else _attached(made, shape),
         )
 

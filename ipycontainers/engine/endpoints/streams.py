@@ -77,11 +77,13 @@ async def attach(engine: Engine, request: Request, name: str) -> Answer:
     if "error" in line.answer:
         line.close()
         raise EngineError(str(line.answer["error"]))
+    engine.running.publish(record, "attach")
     relay = Relay(
         line,
         stdin=stdin,
         ends_input=bool(record.config.get("StdinOnce")) or record.tty,
         detach=keys if record.tty else b"",
+        detached=lambda: engine.running.publish(record, "detach"),
         shape=raw if record.tty or len(selected) == 2 else only(selected),
         gone=lambda: _removed(engine, record),
         settled=(lambda: _settled(engine, record)) if wants["stream"] else None,
@@ -144,11 +146,13 @@ class Relay:
         stdin: bool,
         ends_input: bool,
         detach: bytes,
+        detached: Callable[[], object],
         shape: Shape,
         gone: Callable[[], Awaitable[bool]] | None = None,
         settled: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """``detach`` are the keys that end the attachment, if any do.
+        """``detach`` are the keys that end the attachment, if any do, and ``detached`` is called
+        then.
 
         ``ends_input``: the end of the client's input is the program's; else it is the end of the
         attachment, and the program waits on. ``gone`` returns when the container was removed,
@@ -158,6 +162,7 @@ class Relay:
         self._stdin = stdin
         self._ends_input = ends_input
         self._detach = detach
+        self._detached = detached
         self._shape = shape
         self._gone = gone
         self._settled = settled
@@ -192,13 +197,16 @@ class Relay:
         return True
 
     async def _send_input(self, reader: asyncio.StreamReader) -> bool:
-        """Whether the client has detached."""
-        to = self._line.writer
+        """Whether the client has detached, or left."""
+        to, split = self._line.writer, Split(self._detach)
         with contextlib.suppress(ConnectionError):
-            pieces = _until_detached(reader, self._detach) if self._detach else raw(reader)
-            async for piece in pieces:
-                to.write(piece)
+            async for piece in raw(reader):
+                shown, is_over = split.feed(piece) if self._detach else (piece, False)
+                to.write(shown)
                 await to.drain()
+                if is_over:
+                    self._detached()
+                    return True
             if reader.at_eof() and self._ends_input:
                 to.write_eof()
                 return False
@@ -208,16 +216,6 @@ class Relay:
 async def raw(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
     while piece := await reader.read(PIECE):
         yield piece
-
-
-async def _until_detached(reader: asyncio.StreamReader, keys: bytes) -> AsyncIterator[bytes]:
-    split = Split(keys)
-    async for piece in raw(reader):
-        shown, is_over = split.feed(piece)
-        if shown:
-            yield shown
-        if is_over:
-            return
 
 
 def only(selected: set[int]) -> Shape:
@@ -334,7 +332,7 @@ async def wait(engine: Engine, request: Request, name: str) -> Answer:
 async def _wait(engine: Engine, record: Record, condition: str) -> AsyncIterator[bytes]:
     with Queue(engine.events) as queue:
         over = "destroy" if condition == "removed" else "die"
-        known = condition in ("", "not-running") and not record.is_running
+        known = condition in ("", "not-running") and not record.is_up
         code = record.exit_code
         if not known:
             async for event in queue.until():

@@ -151,36 +151,28 @@ def _security(isolates: frozenset[str]) -> list[str]:
 
 
 async def events(engine: Engine, request: Request) -> Answer:
+    """Seconds with or without a fraction, or times of RFC 3339."""
     try:
         wanted = wire.filters(request.query.get("filters", ""))
-        since, until = (_moment(request.query.get(name, "")) for name in ("since", "until"))
+        since, until = (
+            wire.nanoseconds(text) if (text := request.query.get(name, "")) else None
+            for name in ("since", "until")
+        )
     except ValueError as error:
         raise Invalid(f"invalid filter or time: {error}") from error
     return Chunks(_follow(engine, wanted, since, until))
 
 
-def _moment(text: str) -> float | None:
-    """Seconds since 1970, perhaps with a fraction, or RFC 3339."""
-    if not text:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return float(wire.seconds_of(text))
-
-
 async def _follow(
-    engine: Engine,
-    wanted: Mapping[str, Sequence[str]],
-    since: float | None,
-    until: float | None,
+    engine: Engine, wanted: Mapping[str, Sequence[str]], since: int | None, until: int | None
 ) -> AsyncIterator[bytes]:
     """Subscribes when it is first asked, which the server does with the head."""
     with happenings.Queue(engine.events) as queue:
-        old = engine.events.since(since) if since is not None else []
+        asks_for_old = since is not None or until is not None
+        old = engine.events.between(since or 0, until) if asks_for_old else []
         for event in old:
-            if happenings.matches(event, wanted) and not (until and event["time"] > until):
+            if happenings.matches(event, wanted):
                 yield wire.line(event)
-        async for event in queue.until(until):
+        async for event in queue.until(None if until is None else until / 1e9):
             if event not in old and happenings.matches(event, wanted):
                 yield wire.line(event)

@@ -14,7 +14,7 @@ output was sent.
     {"do": "pause"}, {"do": "unpause"}          {}
     {"do": "processes"}                         {"pids": [123], "reaped": seconds of those ended}
     {"do": "resize", "height": 40, "width": 80} {}           (with "exec": ID, of that exec)
-    {"do": "exec", "id": ID, "command": {…}, "session": {…}, "stdin": true, "detach": false}
+    {"do": "exec", "id": ID, "command": {…}, "session": {…}, "stdin": true}
                                                 {"pid": 124}  or {"error", "code"}; the stream
     {"do": "state"}                             {"status": "running", "pid": 123, "paused": false,
                                                  "execs": {…}}

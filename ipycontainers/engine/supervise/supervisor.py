@@ -215,9 +215,6 @@ class Supervisor:
         if command.program == "child":
             self._watch_end(started, lambda code: self._execs.end(name, code or 0))
         client.reply({"pid": started.program})
-        if request.get("detach"):
-            session.began(started.early)
-            return
         session.join(client, stdin=bool(request.get("stdin")), logs=False, stream=True)
         session.began(started.early)
 
