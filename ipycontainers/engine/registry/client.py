@@ -113,6 +113,15 @@ class Client:
         own = manifest.parsed().get("mediaType")
         return Manifest(own, found, content) if isinstance(own, str) and own else manifest
 
+    def digest(self, tag: str) -> str:
+        """What the registry says that a tag means, "" where it does not say.
+
+        Docker Hub does not count this as a pull.
+        """
+        headers = {"Accept": ", ".join(ACCEPTED)}
+        with self.ask("HEAD", f"manifests/{tag}", headers=headers, ok=()) as answer:
+            return answer.headers.get("Docker-Content-Digest", "") if answer.status == 200 else ""
+
     def ping(self) -> int:
         """The status with which the registry answers. Raises Unreachable, Unauthorized."""
         with self.ask("GET", f"{self.place.address}/v2/", ok=()) as answer:

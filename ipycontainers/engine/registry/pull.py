@@ -22,7 +22,7 @@ from pathlib import Path
 
 from ipycontainers.engine import rootfs
 from ipycontainers.errors import ContainerError, EngineError, IntegrityError, Invalid, NotFound
-from ipycontainers.oci import Descriptor, Image, Layer, Layout, Platform, Reference
+from ipycontainers.oci import Descriptor, Digest, Image, Layer, Layout, Platform, Reference
 from ipycontainers.oci.descriptor import INDEXES
 from ipycontainers.oci.layout import parse_json
 
@@ -35,6 +35,7 @@ from .transport import Transport
 
 OLD = "application/vnd.docker.distribution.manifest.v1"
 POLL = 0.2
+MOST_LAYERS = 125  # dockerd's
 _DENIED = frozenset({"denied", "unauthorized"})
 
 
@@ -143,20 +144,26 @@ class Pull:
         self._asker = asker
         self._cancelled = cancelled
         self._image: Image | None = None
+        self._before: Image | None = None
 
     def find(self) -> None:
-        self.client, self.top = find(self._asker, self.reference)
+        self._before = self._there()
+        self.client, self.top = find(self._asker, self.reference, self._current())
+
+    def _current(self) -> frozenset[str]:
+        """The digests with which the registry would say that the image is up to date."""
+        before = self._before
+        if before is None or platforms.rank(self._wanted, before.config.platform) is None:
+            return frozenset()
+        names = map(Reference.parse, self._store.layout.origins(before))
+        return frozenset(str(name.digest) for name in names if name.name == self.reference.name)
 
     def run(self, heard: Heard) -> tuple[Image, bool]:
         """The image, which has its name now, and whether it is another than before."""
         shown = self.reference.tag if not self.reference.digest else str(self.reference)
         heard(Step.note(f"Pulling from {self.reference.path}", shown))
-        before = self._there()
-        manifest = self._manifest()
-        descriptor = Descriptor(manifest.media_type, manifest.digest, len(manifest.content))
-        image = before
-        if image is None or image.manifest.digest != manifest.digest:
-            image = self._fetch(manifest, descriptor, heard)
+        before = self._before
+        image = before if before and not self.top.content else self._brought(heard)
         self._name(image)
         self._image = image
         heard(Step.note(f"Digest: {self.top.digest}"))
@@ -171,6 +178,13 @@ class Pull:
             f"WARNING: image with reference {self.reference.familiar_name} was found but does not "
             f"match the specified platform: wanted {self._wanted}, actual: {image.config.platform}"
         )
+
+    def _brought(self, heard: Heard) -> Image:
+        manifest = self._manifest()
+        if self._before and self._before.manifest.digest == manifest.digest:
+            return self._before
+        descriptor = Descriptor(manifest.media_type, manifest.digest, len(manifest.content))
+        return self._fetch(manifest, descriptor, heard)
 
     def _there(self) -> Image | None:
         try:
@@ -202,6 +216,8 @@ class Pull:
         listed = document.get("layers")
         needed = [config.digest, manifest.digest]
         if isinstance(listed, list):
+            if len(listed) > MOST_LAYERS:
+                raise Invalid(f"max depth exceeded: the image has {len(listed)} layers")
             needed += [Descriptor.of(layer).digest for layer in listed]
         layout.unfinished.begin(manifest.digest, needed)
         if not layout.has(config.digest):
@@ -298,8 +314,12 @@ class Pull:
             layout.tag(reference, image.manifest)
 
 
-def find(asker: Asker, reference: Reference) -> tuple[Client, Manifest]:
+def find(
+    asker: Asker, reference: Reference, known: frozenset[str] = frozenset()
+) -> tuple[Client, Manifest]:
     """The manifest or index that a name means, and who has it; mirrors are asked first.
+
+    Where its digest is one of ``known`` it is not fetched, and has no content.
 
     Raises NotFound, Unauthorized, EngineError, IntegrityError, as the registry itself says.
     """
@@ -307,13 +327,18 @@ def find(asker: Asker, reference: Reference) -> tuple[Client, Manifest]:
     ways = list(asker.clients(reference))
     for clients in ways[:-1]:
         with suppress(ContainerError):  # a mirror is of help, or is not
-            client = reached(clients)
-            return client, client.manifest(wanted)
+            return _asked(clients, wanted, known)
     try:
-        client = reached(ways[-1])
-        return client, client.manifest(wanted)
+        return _asked(ways[-1], wanted, known)
     except ContainerError as error:
         raise explained(error, reference) from error
+
+
+def _asked(clients: list[Client], wanted: str, known: frozenset[str]) -> tuple[Client, Manifest]:
+    client = reached(clients)
+    if known and (told := client.digest(wanted)) in known:
+        return client, Manifest("", Digest.parse(told), b"")
+    return client, client.manifest(wanted)
 
 
 def tags(asker: Asker, reference: Reference) -> list[Reference]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from docker import errors as docker_errors
-from engine.registry.double import Double, lines
+from engine.registry.double import Double, Handler, lines
 from images import RECIPES
 from layers import Made, file, sha256, tar
 from registry import Registry, noise
@@ -124,3 +124,31 @@ def test_a_layer_that_the_config_knows_otherwise(
         assert not docker.api.images(f"{double.address}/test/evil")
         docker.images.pull(f"{double.address}/test/x", tag="latest")
     docker.images.remove(f"{double.address}/test/x")
+
+
+def test_what_is_up_to_date_is_not_asked_for_again(docker: Any, double: Double) -> None:
+    """Docker Hub counts each manifest that is fetched."""
+    double.add("test/x", Made([tar(file("a", b"1"))]))
+    name = f"{double.address}/test/x"
+    docker.images.pull(name, tag="latest")
+    told = lines(docker.api, name)[1]
+    assert told[-1]["status"] == f"Status: Image is up to date for {name}:latest"
+    assert len(double.asked("/manifests/")) == 1
+    newer = double.add("test/x", Made([tar(file("a", b"2"))]))
+    assert docker.images.pull(name, tag="latest").id == newer.id
+    double.on("/manifests/", lambda handler: _without_head(double, handler))  # R44
+    assert lines(docker.api, name)[1][-1]["status"] == told[-1]["status"]
+
+
+def _without_head(double: Double, handler: Handler) -> None:
+    if handler.command == "HEAD":
+        handler.send(405)
+    else:
+        double.serve(handler)
+
+
+def test_an_image_of_more_layers_than_docker_takes(docker: Any, double: Double) -> None:
+    double.add("test/deep", Made([tar(file("a", b"%d" % number)) for number in range(126)]))
+    told = lines(docker.api, f"{double.address}/test/deep")[1]
+    assert told[-1]["error"] == "max depth exceeded: the image has 126 layers"
+    assert not double.asked("/blobs/")
