@@ -92,9 +92,6 @@ def test_prune_takes_what_nobody_has_and_says_how_much_it_was(docker: Any, volum
 
 def test_an_engine_that_starts_anew_knows_them(mine: embedded.Engine) -> None:
     mine.client.volumes.create("kept", labels={"a": "b"})
-    folder = Path(mine.client.volumes.get("kept").attrs["Mountpoint"]).parent
-    (folder / "_data").rename(folder / "elsewhere")  # as a crash in the middle leaves it
     mine.kill9()
     mine.start()
-    assert mine.client.volumes.list() == []
-    assert mine.client.volumes.create("kept").attrs["Labels"] is None
+    assert mine.client.volumes.get("kept").attrs["Labels"] == {"a": "b"}
