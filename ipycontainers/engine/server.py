@@ -68,8 +68,10 @@ class Request:
         return wire.flag(self.query.get(name, default))
 
     def json(self) -> wire.Json:
-        """Raises ValueError for what is no object."""
-        parsed = json.loads(self.body) if self.body.strip() else {}
+        """Raises ValueError for what is no object; ``null`` is an empty one, as for Go."""
+        parsed = json.loads(self.body) if self.body.strip() else None
+        if parsed is None:
+            return {}
         if not isinstance(parsed, dict):
             raise ValueError("the body is no JSON object")  # noqa: TRY004
         return parsed

@@ -55,7 +55,7 @@ ALLOWED = (
     Allowed("create with no image", "*", "dockerd makes a container that cannot start"),
     Allowed("create from no JSON", "*", f"{STATUS}; {WORDS}"),
     Allowed("image's name is none", "status", STATUS),
-    Allowed("events by no time", "status", STATUS),
+    Allowed("events by no time", "*", f"{STATUS}; {WORDS}"),
     Allowed("containers by no code", "status", STATUS),
     Allowed("containers before none", "*", "it is a 404, as everywhere else"),
     Allowed("no such image: save", "message", "dockerd leaves out the tag here only"),

@@ -1,4 +1,4 @@
-"""Networks: the three that there are can be listed and looked at; and no swarm.
+"""Networks: the three that there are can be listed and looked at; no swarm, no plugins.
 
 Knows: dockerd's queries. Does not know: how a container is connected.
 """
@@ -54,3 +54,11 @@ async def swarm_leave(engine: Engine, request: Request) -> Answer:
 
 async def no_swarm(engine: Engine, request: Request) -> Answer:
     return Reply(503, {"message": NO_MANAGER})
+
+
+async def plugins(engine: Engine, request: Request) -> Answer:
+    return Reply(200, [])
+
+
+async def no_plugin(engine: Engine, request: Request, name: str) -> Answer:
+    raise NotFound(f'plugin "{name}" not found')

@@ -1,0 +1,247 @@
+"""Debian's docker command with DOCKER_HOST set to our engine, compared with itself on dockerd."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker as docker_py
+import images as recipes
+import pytest
+from embedded import Engine
+from engine.docker_command import DEBIAN, Both, Outcome, Terminal, plain
+from registry import Registry, is_installed, noise
+from support import require, wait_for
+
+DOCKERD = "unix:///var/run/docker.sock"
+IMAGE = "ipycontainers-test/busybox"
+A, B = "ipyc-command-a", "ipyc-command-b"
+TAG = "ipyc-command:1"
+PROMPT = re.compile(r"\x1b\[[0-9;]*[a-zA-Z]")
+
+replies: dict[str, list[Outcome]] = {}  # dockerd's, by test
+
+
+@pytest.fixture(scope="module")
+def dockerd() -> Terminal:
+    terminal = Terminal(DOCKERD)
+    there = shutil.which(DEBIAN) and terminal.run("version").code == 0
+    require(there, "docker", f"no {DEBIAN} here, or no dockerd that answers it")
+    client = docker_py.DockerClient(base_url=DOCKERD)
+    recipes.ensure(client, "busybox")
+    client.close()
+    return terminal
+
+
+@pytest.fixture
+def both(own: Engine, dockerd: Terminal, request: pytest.FixtureRequest) -> Iterator[Both]:
+    test = request.node.originalname
+    ours = Terminal(f"unix://{own.socket}")
+    kept = replies.setdefault(test, [])
+    for terminal in (ours, dockerd):
+        _clear(terminal)
+    yield Both(ours, dockerd, kept)
+    for terminal in (ours, dockerd):
+        _clear(terminal)
+
+
+def _clear(terminal: Terminal) -> None:
+    terminal.run("rm", "-f", "-v", A, B)
+    terminal.run("volume", "rm", "-f", A)
+    terminal.run("rmi", TAG)
+
+
+def _start(both: Both, *words: str) -> None:
+    command = words or ("sleep", "100")
+    both("run", "-d", "--name", A, IMAGE, *command)
+
+
+# --- run -----------------------------------------------------------------------------------------
+
+
+def test_run_prints_and_exits_as_its_program_does(both: Both) -> None:
+    assert both("run", "--rm", IMAGE, "echo", "hi") == Outcome(0, "hi\n", "")
+    assert both("run", "--rm", IMAGE, "sh", "-c", "echo e >&2; exit 7") == Outcome(7, "", "e\n")
+    assert both("run", "--rm", "-i", IMAGE, "cat", stdin=b"given").out == "given"
+    assert both("run", "--rm", IMAGE, "/nosuch").code == 127
+    assert both("run", "--rm", IMAGE, "/etc/passwd").code == 126
+    assert both("run", "--rm", "--nosuch", IMAGE).code == 125
+    assert both("ps", "-aq", "-f", f"ancestor={IMAGE}", "-f", f"name={A}").out == ""
+
+
+def test_run_takes_variables_folders_users_and_names(both: Both, tmp_path: Path) -> None:
+    both("volume", "create", A)
+    both("run", "--rm", "-v", f"{A}:/data", IMAGE, "sh", "-c", "echo kept > /data/x")
+    both(
+        "run", "--name", A, "-e", "X=1", "-w", "/tmp", "-u", "0:0", "-v", f"{A}:/data",
+        IMAGE, "sh", "-c", "echo $X $PWD $(id -u); cat /data/x",
+    )  # fmt: skip
+    assert both("run", "--name", A, IMAGE, "true").code == 125  # the name is taken
+    both("volume", "rm", A)
+    both("rm", A)
+    both("volume", "rm", A)
+
+
+@pytest.mark.parametrize("words", [("run", "--rm", "-it", IMAGE, "sh"), ("exec", "-it", A, "sh")])
+def test_a_terminal_is_one(both: Both, words: tuple[str, ...]) -> None:
+    _start(both)
+    shown = both(*words, keys=b"test -t 0 && echo te''rm $((6*7)); exit 5\n", only=_term)
+    assert (shown.code, _term(shown.out)) == (5, ["term 42"])
+
+
+def _term(text: str) -> list[str]:
+    return [line for line in PROMPT.sub("", text).splitlines() if line.startswith("term")]
+
+
+def test_detached_followed_and_waited_for(both: Both) -> None:
+    _start(both, "sh", "-c", "for i in 1 2 3; do echo $i; sleep 0.3; done; exit 4")
+    assert both("logs", "-f", A).out == "1\n2\n3\n"
+    assert both("wait", A).out == "4\n"
+    both("logs", "--tail", "1", A)
+    both("logs", "-t", A)
+    both("ps", "-a", "--filter", f"name={A}", "--format", "{{.Names}} {{.Image}} {{.Command}}")
+    assert both("inspect", "-f", "{{.State.ExitCode}} {{.State.Status}}", A).out == "4 exited\n"
+
+
+# --- a container that runs -----------------------------------------------------------------------
+
+
+def test_exec_has_its_own_code_user_folder_and_input(both: Both) -> None:
+    _start(both)
+    assert both("exec", A, "sh", "-c", "exit 6").code == 6
+    both("exec", "-e", "Y=2", "-w", "/tmp", "-u", "0", A, "sh", "-c", "echo $Y $PWD; id -u")
+    assert both("exec", "-i", A, "cat", stdin=b"given").out == "given"
+    assert both("exec", A, "/nosuch").code == 126
+    both("exec", "-d", A, "true")
+    both("exec", "nosuch", "true")
+
+
+def test_life(both: Both) -> None:
+    _start(both, "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done")
+    both("pause", A)
+    both("ps", "--filter", f"name={A}", "--format", "{{.Status}}")
+    both("unpause", A)
+    both("rename", A, B)
+    both("restart", "-t", "5", B)
+    both("stop", "-t", "5", B)
+    both("start", B)
+    both("kill", B)
+    both("wait", B)
+    both("stop", B)
+    both("update", "--restart", "no", B)
+    both("port", B)
+    both("rm", B)
+    both("rm", B)
+
+
+def test_ps_top_stats_and_inspect(both: Both) -> None:
+    _start(both)
+    both("ps", "--filter", f"name={A}")
+    both("ps", "-a", "--no-trunc", "--filter", f"name={A}", "--format", "{{.Command}}|{{.Mounts}}")
+    both("top", A, only=lambda text: (text.splitlines()[0], text.rstrip().endswith("sleep 100")))
+    both("stats", "--no-stream", A, only=_titles_and_name)
+    both("inspect", "-f", "{{.Name}} {{.Config.Cmd}} {{.HostConfig.NetworkMode}}", A)
+    both("inspect", "nosuch")
+    both("logs", "nosuch")
+    both("events", "--since", "1s", "--until", "0s", "--filter", "container=nosuch")
+
+
+def _titles_and_name(text: str) -> object:
+    titles, row = PROMPT.sub("", text).splitlines()
+    return titles, row.split()[:2]
+
+
+def test_files_in_and_out(both: Both, tmp_path: Path) -> None:  # moby#13157, #30213
+    make = "mkdir /d; echo f > /d/f; ln -s -- -1 /d/bad; ln -s f /d/s; ln -s d /link; rm /etc/group"
+    _start(both, "sh", "-c", f"{make}; sleep 100")
+    assert wait_for(lambda: both.ours.run("exec", A, "test", "-e", "/link").code == 0)
+    assert both.copied(A, "/d") == {"d": "folder", "d/bad": "-> -1", "d/f": "f\n", "d/s": "-> f"}
+    assert both.copied(A, "/link") == {"link": "-> d"}
+    assert both.copied(A, "/link/")["link/f"] == "f\n"
+    assert both.copied(A, "/d/s") == {"s": "-> f"}
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "file").write_text("from here")
+    (tmp_path / "in" / "link").symlink_to("file")
+    both("cp", str(tmp_path / "in"), f"{A}:/tmp")
+    both("cp", str(tmp_path / "in" / "file"), f"{A}:/tmp/other")
+    both("exec", A, "sh", "-c", "cd /tmp && cat in/file other && readlink in/link")
+    both("cp", str(tmp_path / "in" / "file"), f"{A}:/nosuch/")
+    both("cp", f"{A}:/nosuch", str(tmp_path))
+    both("diff", A, only=lambda text: sorted(text.splitlines()))
+
+
+def test_events(both: Both) -> None:
+    def told(terminal: Terminal) -> str:
+        since = time.time()
+        terminal.run("run", "--rm", "--name", A, IMAGE, "true")
+        until = f"{time.time() + 0.5:.9f}"
+        made = terminal.run(
+            "events", "--since", f"{since:.9f}", "--until", until,
+            "--filter", f"container={A}", "--format", "{{.Type}} {{.Action}}",
+        )  # fmt: skip
+        return plain(made.out.encode())
+
+    theirs = both.replies[0] if both.replies else Outcome(0, told(both.theirs), "")
+    both.replies[:] = [theirs]
+    assert told(both.ours).splitlines() == theirs.out.splitlines()
+
+
+# --- images, volumes, the engine -----------------------------------------------------------------
+
+
+def test_images_are_committed_tagged_saved_loaded_and_removed(both: Both, tmp_path: Path) -> None:
+    both("run", "--name", A, IMAGE, "sh", "-c", "echo new > /new")
+    both("commit", "-m", "text", "-c", 'CMD ["cat", "/new"]', A, TAG)
+    assert both("run", "--rm", TAG).out == "new\n"
+    both("images", "ipyc-command")
+    both("images", "--format", "{{.Repository}}:{{.Tag}}", "ipyc-command")
+    both("history", "--format", "{{.Comment}}", TAG)
+    both("save", "-o", str(tmp_path / "saved"), TAG)
+    both("rmi", TAG, only=lambda text: text.splitlines()[0])
+    both("load", "-i", str(tmp_path / "saved"))
+    assert both("run", "--rm", TAG).out == "new\n"
+    both("tag", TAG, "ipyc-command:2")
+    both("rmi", "ipyc-command:2")
+    both("rmi", "ipyc-nosuch")
+    both("inspect", "-f", "{{.Config.Cmd}} {{.Comment}} {{.Os}}", TAG)
+    both("export", "-o", str(tmp_path / "exported"), A)
+    both("run", "--rm", "--pull", "never", "ipyc-nosuch", "true")
+
+
+def test_volumes_and_the_engine(both: Both) -> None:
+    both("volume", "create", "--label", f"{A}=1", A)
+    both("volume", "ls", "--filter", f"label={A}")
+    both("volume", "inspect", "-f", "{{.Name}} {{.Labels}} {{.Driver}}", A)
+    both("volume", "prune", "-f", "--filter", f"label={A}")
+    both("volume", "inspect", A)
+    both("network", "ls", "--filter", "name=none")
+    both("network", "inspect", "-f", "{{.Driver}}", "none")
+    both("version", "-f", "{{.Server.APIVersion}} {{.Server.Os}} {{.Server.Arch}}")
+    both("info", "-f", "{{.OSType}} {{.NCPU}} {{.Swarm.LocalNodeState}}")
+    both("system", "df", only=lambda text: [line.split()[0] for line in text.splitlines()])
+    assert both.ours.run("info").code == both.ours.run("version").code == 0
+    both("node", "ls")
+
+
+def test_pull(both: Both, tmp_path: Path) -> None:
+    require(is_installed(), "docker", "no docker-registry here")
+    registry = Registry(tmp_path)
+    try:
+        name = f"127.0.0.1:{registry.port}/ipyc/command"
+        registry.push("ipyc/command", [noise(1000), noise(2000)])
+        both.replies.clear()  # another port, another name
+        both("pull", name, only=_without_layers)
+        both("pull", name, only=_without_layers)
+        both("images", "--digests", "--format", "{{.Repository}} {{.Digest}}", name)
+        both("pull", f"{name}:nosuch")
+        both("rmi", f"{name}:latest", only=lambda text: len(text.splitlines()))
+    finally:
+        registry.close()
+
+
+def _without_layers(text: str) -> list[str]:
+    """Docker pulls layers in an order of its own."""
+    return [line for line in text.splitlines() if not line.startswith("SHORT: ")]
