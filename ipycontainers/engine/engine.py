@@ -29,7 +29,18 @@ from ipycontainers.errors import Conflict, ContainerError, Invalid, NotFound
 from ipycontainers.oci.image import Image
 from ipycontainers.oci.layout import Layout
 
-from . import cgroup, changes, creation, files, limits, rootfs, shapes, supervise, validity
+from . import (
+    cgroup,
+    changes,
+    clearing,
+    creation,
+    files,
+    limits,
+    shapes,
+    supervise,
+    unpacked,
+    validity,
+)
 from .book import Book
 from .events import Events
 from .execs import Execs
@@ -103,7 +114,7 @@ class Engine:
         try:
             record = Record.load(directory)
         except FileNotFoundError:
-            _remove(rootfs.remove, directory)
+            _remove(clearing.remove, directory)
             return
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             self.unreadable[directory] = f"{type(error).__name__}: {error}"
@@ -188,9 +199,9 @@ class Engine:
             except OSError:
                 return  # one is being made, from layers that nobody names yet
             used = [record.image for record in records]
-            aside = rootfs.sweep(self.data, self.layout, bundles, used)
+            aside = unpacked.sweep(self.data, self.layout, bundles, used)
         for path in aside:
-            rootfs.remove(path)
+            clearing.remove(path)
 
     def remove(self, record: Record, *, force: bool, volumes: bool) -> None:
         """Raises Conflict for one that runs, unless ``force``, and for one that is going."""
@@ -228,7 +239,7 @@ class Engine:
         own = [point.mount.target for point in record.mounts]
         if made.root is None:
             return changes.of_layers(record.directory / "upper", made.layers, own)
-        return changes.of_copy(made.root, rootfs.image_root(self.data, record.image), own)
+        return changes.of_copy(made.root, unpacked.image_root(self.data, record.image), own)
 
     def update(self, record: Record, given: Mapping[str, Any]) -> list[str]:
         """Limits and the restart policy, as far as they are named; what of it will not be so.

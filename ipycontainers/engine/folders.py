@@ -16,7 +16,7 @@ from ipycontainers.errors import IntegrityError, Invalid, NotFound
 from ipycontainers.oci.layout import Layout
 from ipycontainers.oci.names import sync_folder
 
-from . import creation, files, rootfs, supervise, syscalls
+from . import clearing, creation, files, rootfs, supervise, syscalls
 from .container import Bundle, Spec
 from .launch import Launcher, to_start
 from .record import Record, write
@@ -49,7 +49,7 @@ class Folders:
         for name in record.leaves:
             with contextlib.suppress(NotFound):
                 self.volumes.remove(self.volumes.find(name))
-        rootfs.remove(record.directory)
+        clearing.remove(record.directory)
 
     def settle(self, record: Record) -> None:
         """Before each start, for what was put into the root meanwhile."""
@@ -89,7 +89,7 @@ class Folders:
                 raise
             # A user that the image does not know: dockerd says so at the start.
             record.refusal = error.message
-            rootfs.remove(record.directory)
+            clearing.remove(record.directory)
             self._begin(record)
             bundle = self._bundle(record, replace(spec, user=""))
         for point in record.mounts:

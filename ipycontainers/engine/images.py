@@ -18,7 +18,7 @@ from ipycontainers.oci.descriptor import Descriptor
 from ipycontainers.oci.entries import entries
 from ipycontainers.oci.save import save
 
-from . import contents, instructions, rootfs, wire
+from . import contents, instructions, unpacked, wire
 from .engine import Engine
 from .record import Record
 
@@ -138,7 +138,7 @@ def _commit(engine: Engine, record: Record, wanted: Wanted) -> Image:
         config = instructions.apply(config, wanted.changes)
     with engine.layout.hold():
         base = engine.layout.resolve(record.image)
-        root = rootfs.image_root(engine.data, record.image)
+        root = unpacked.image_root(engine.data, record.image)
         layer = assembly.put_layer(engine.layout, contents.layer(record, root))
         told = {"container": record.id, "container_config": of_container, "parent": str(base.id)}
         created_by = " ".join(of_container.get("Cmd") or ())

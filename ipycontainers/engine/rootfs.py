@@ -1,48 +1,30 @@
-"""The files of containers on disk: layers unpacked once, roots copied, and all of it removed.
+"""The files of containers on disk: layers or a copied root, and what is the container's own.
 
-    DATA/layers/HEX12/            a layer for overlayfs, shared, never written to
-    DATA/layers/stack-HEX12/      all layers of an image that has too many for one mount
-    DATA/layers/init/             the oldest layer of all: mount points that images may lack
-    DATA/roots/HEX12/             an image merged, to be copied for launchers without overlay
-    DATA/*/HEX12.json             whose the files of that layer or root are, see ``ownership``
     CONTAINER/upper/ work/        overlayfs writes there …
     CONTAINER/root/               … or this is the container's own copy
     CONTAINER/etc/                hostname, hosts, resolv.conf, bound over the image's
     CONTAINER/tmp/ shm/ tmpfs/    for launchers that cannot mount
     CONTAINER/binds/N             a link to the source of mount N, whatever is in its name
 
-Each of the shared ones is made beside its place and renamed, so a name means it is whole.
-
-Knows: the layout's images, overlayfs's folders. Does not know: processes, Docker's JSON.
+Knows: overlayfs's folders. Does not know: how layers are unpacked, processes, Docker's JSON.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
-import secrets
 import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from ipycontainers.errors import EngineError, Invalid
-from ipycontainers.oci import Image, Layer, Layout, unpack
-from ipycontainers.oci.blob import drain, reading
+from ipycontainers.oci import Image, Layout
 from ipycontainers.oci.inside import Inside
-from ipycontainers.oci.record import Unpacked
-from ipycontainers.oci.view import View
 
-from . import etc, ownership, syscalls, users
+from . import etc, unpacked, users
 from .container import Bundle, Mount, Spec
-from .copying import Copying, stack
+from .copying import Copying
 from .launch import Launcher
-from .overlay import escaped
 from .tree import Tree
 
 _LONGEST_OPTIONS = 3800  # mount(2) takes one page, of which some words are the launcher's
@@ -64,15 +46,12 @@ def prepare(
     links in them, and ``HOME`` is set. ``Invalid`` for a user that the image does not know;
     what ``unpack`` raises for the image.
     """
-    layers = tuple(_layer(layout, layer, data) for layer in image.layers)
-    layers = (_init(data), *layers)
-    root = None
-    if not launcher.needs_copy and not _fits(layers, directory):
-        layers = (layers[0], _stacked(image, layers[1:]))
+    root, layers = None, tuple[Path, ...]()
     if launcher.needs_copy:
         root = directory / "root"
-        copy(_merged(layout, image, data), root)
-        layers = ()
+        copy(unpacked.merged(layout, image, data), root)
+    else:
+        layers = unpacked.layers(layout, image, data, directory)
     for name in ("upper", "work", "tmp", "shm", "tmpfs", "binds"):
         (directory / name).mkdir()
     tree = Tree((root,) if root else layers)
@@ -89,12 +68,6 @@ def prepare(
         else:
             (directory / "binds" / str(number)).symlink_to(mount.source)
     return settle(Bundle(id, directory, spec, layers, root))
-
-
-def _fits(layers: tuple[Path, ...], directory: Path) -> bool:
-    """Whether these are few enough for the options of one mount."""
-    paths = [str(layer) for layer in layers] + 2 * [f"{directory}/upper"]
-    return sum(len(escaped(path)) + _PREFIX for path in paths) <= _LONGEST_OPTIONS
 
 
 def generated(directory: Path) -> tuple[Mount, ...]:
@@ -144,191 +117,9 @@ def fill(bundle: Bundle, volume: Path, target: str) -> bool:
     return True
 
 
-def keep_layer(
-    layout: Layout, layer: Layer, data: Path, passed: Callable[[int], object] | None = None
-) -> None:
-    """Unpack a layer for overlayfs, so that the first container need not; its diff id is verified
-    in the same pass. ``passed`` hears of each piece; what it raises ends all. As ``unpack.layer``.
-    """
-    _layer(layout, layer, data, passed, verify=True)
-
-
-def keep_root(
-    layout: Layout,
-    image: Image,
-    data: Path,
-    passed: Callable[[Layer, int], object] | None = None,
-) -> None:
-    """The same of all layers at once, for launchers that copy the root."""
-    _merged(layout, image, data, passed, verify=True)
-
-
-def verify_layer(
-    layout: Layout, layer: Layer, passed: Callable[[int], object] | None = None
-) -> None:
-    """Read a layer to its end; IntegrityError when its tar is not what the image says."""
-    with reading("the layer"), layout.open_layer(layer, passed) as stream:
-        drain(stream)
-
-
-def sweep(
-    data: Path, layout: Layout, bundles: Iterable[Bundle], used: Iterable[str] = ()
-) -> list[Path]:
-    """Puts aside what neither an image nor a container needs, and what a killed engine was
-    making; the folders to be removed. Nothing may be prepared meanwhile. ``used`` are the ids of
-    images that containers were made from: a copy is compared with its image's root."""
-    images = [image for _, image in layout.images()]
-    needed = {_short(str(layer.diff_id)) for image in images for layer in image.layers}
-    needed |= {layer.name for bundle in bundles for layer in bundle.layers} | {"init"}
-    needed |= {_stack_name(image) for image in images}
-    roots = {_short(str(image.id)) for image in images} | set(map(_short, used))
-    aside = []
-    for kind, kept in (("layers", needed), ("roots", roots)):
-        for path in (data / kind).glob("*") if (data / kind).is_dir() else ():
-            if path.name.removesuffix(ownership.RECORD) not in kept:
-                target = path.with_name(f".{secrets.token_hex(8)}")
-                path.rename(target)
-                aside.append(target)
-    return aside
-
-
-def image_root(data: Path, image_id: str) -> Path:
-    """Where an image's merged root is, if it was ever needed."""
-    return data / "roots" / _short(image_id)
-
-
-def remove(directory: Path) -> None:
-    """Delete a container's files, whatever modes they have. Idempotent, follows no link."""
-    if not directory.is_dir():
-        directory.unlink(missing_ok=True)
-        return
-    with suppress(OSError):
-        # Where overlayfs left it, mode 000; the rest can mostly be removed as it is.
-        (directory / "work" / "work").chmod(0o700)
-    for last in (False, False, False, True):
-        try:
-            _remove_tree(directory)
-        except FileNotFoundError:
-            if not directory.exists():
-                return
-        except OSError:  # its supervisor is about to leave, and removes its socket
-            if last:
-                raise
-        else:
-            return
-        time.sleep(0.05)
-
-
 def copy(source: Path, target: Path) -> None:
     """A tree, by reflinks where the file system has them; names of one file stay one file."""
     Copying().folder(source, target)
-
-
-# --- shared -----------------------------------------------------------------------------------
-
-
-def _short(digest: str) -> str:
-    return digest.partition(":")[2][:12]
-
-
-def _layer(
-    layout: Layout,
-    layer: Layer,
-    data: Path,
-    passed: Callable[[int], object] | None = None,
-    *,
-    verify: bool = False,
-) -> Path:
-    """``verify``: also where it is there already, perhaps from other bytes."""
-    made = False
-
-    def make(folder: Path) -> None:
-        nonlocal made
-        with layout.open_layer(layer, passed) as stream:
-            ownership.keep(place, unpack.layer(stream, folder, overlay=True))
-        made = True
-
-    place = data / "layers" / _short(str(layer.diff_id))
-    _once(place, make)
-    if verify and not made:
-        verify_layer(layout, layer, passed)
-    return place
-
-
-def _merged(
-    layout: Layout,
-    image: Image,
-    data: Path,
-    passed: Callable[[Layer, int], object] | None = None,
-    *,
-    verify: bool = False,
-) -> Path:
-    made = False
-
-    def make(folder: Path) -> None:
-        nonlocal made
-        ownership.keep(place, unpack.root(layout, image, folder, passed))
-        made = True
-
-    place = image_root(data, str(image.id))
-    _once(place, make)
-    for layer in image.layers if verify and not made else ():
-        verify_layer(layout, layer, partial(passed, layer) if passed else None)
-    return place
-
-
-def _stack_name(image: Image) -> str:
-    diff_ids = " ".join(str(layer.diff_id) for layer in image.layers)
-    return f"stack-{hashlib.sha256(diff_ids.encode()).hexdigest()[:12]}"
-
-
-def _stacked(image: Image, layers: tuple[Path, ...]) -> Path:
-    """All layers of an image as one, of hard links: bubblewrap resolves links, so that no short
-    names help it, and its options grow with each layer and with the path of the data."""
-
-    def make(folder: Path) -> None:
-        newest_first = tuple(reversed(layers))
-        owners = ownership.Owners(newest_first)
-        found = ((path, owners(path)) for path in owners.paths)
-        ownership.keep(place, Unpacked({path: owner for path, owner in found if owner}))
-        stack(View(tuple(map(str, newest_first))), folder)
-
-    place = layers[0].with_name(_stack_name(image))
-    return _once(place, make)
-
-
-def _init(data: Path) -> Path:
-    def make(folder: Path) -> None:
-        for name in ("dev", "proc", "sys", "etc"):
-            (folder / name).mkdir(mode=0o755)
-        for name in ("hostname", "hosts", "resolv.conf"):
-            (folder / "etc" / name).touch()
-
-    return _once(data / "layers" / "init", make)
-
-
-def _once(place: Path, make: Callable[[Path], None]) -> Path:
-    """``place``, made by the first who needs it; whoever is second takes what is there."""
-    if place.is_dir():
-        return place
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}-"))
-    try:
-        temporary.chmod(0o755)
-        make(temporary)
-        syscalls.sync(temporary)  # else a crash of the machine could leave a name without content
-        try:
-            temporary.rename(place)
-            syscalls.sync(place.parent)
-        except OSError as err:  # somebody was faster
-            if err.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-    finally:
-        remove(temporary)
-    return place
-
-
-# --- one container's --------------------------------------------------------------------------
 
 
 def _make_places(root: Path, spec: Spec) -> None:
@@ -345,21 +136,3 @@ def _make_places(root: Path, spec: Spec) -> None:
                 else:
                     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
                     os.close(os.open(name, flags, 0o644, dir_fd=folder))
-
-
-def _remove_tree(directory: Path) -> None:
-    try:
-        shutil.rmtree(directory)
-    except PermissionError:
-        _open_up(directory)
-        shutil.rmtree(directory)
-
-
-def _open_up(directory: Path) -> None:
-    # Images have folders that none may enter or change.
-    for folder, names, _ in os.walk(directory):
-        for name in names:
-            path = Path(folder, name)
-            with suppress(FileNotFoundError):
-                if not path.is_symlink():
-                    path.chmod(0o700)

@@ -26,7 +26,7 @@ from pathlib import Path
 from ipycontainers.errors import Invalid, NotFound, Unsupported
 from ipycontainers.oci.names import sync_folder
 
-from . import rootfs, syscalls
+from . import clearing, rootfs, syscalls
 from .container import Bundle
 from .events import Events
 from .record import write
@@ -131,7 +131,7 @@ class Volumes:
             sync_folder(new)
             new.rename(folder)
         except OSError:
-            rootfs.remove(new)
+            clearing.remove(new)
             raise
         sync_folder(self._folder)
 
@@ -159,7 +159,7 @@ class Volumes:
         """What an engine left that was killed; ``used`` are those that containers have."""
         for path in self._folder.iterdir():
             if path.name[0] == ".":
-                rootfs.remove(path)
+                clearing.remove(path)
             elif (path / _FILLING).exists():
                 if path.name not in used:  # else another's files are among the copies
                     _empty(path / _DATA)
@@ -178,14 +178,14 @@ class Volumes:
         with self._lock, contextlib.suppress(FileNotFoundError):
             volume.folder.rename(gone)
             sync_folder(self._folder)
-        rootfs.remove(gone)
+        clearing.remove(gone)
         self._events.publish("volume", "destroy", volume.name, {"driver": DRIVER})
 
 
 def _empty(data: Path) -> None:
     """A folder of the host's that a volume stands for is not the engine's to empty."""
     if not data.is_symlink():
-        rootfs.remove(data)
+        clearing.remove(data)
         data.mkdir()
 
 

@@ -22,25 +22,24 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from ipycontainers.errors import Invalid, UnsafeLayer, Unsupported
 
-from .blob import PIECE, Readable, buffered, decompressed, drain, reading
+from .blob import Readable, buffered, decompressed, drain, reading
 from .entries import entries
+from .filling import Below, attributes, copy_up, fill, set_attributes
 from .image import Image, Layer
 from .inside import Inside
 from .layout import Layout
-from .record import XATTR, Owner, Unpacked, readable
+from .record import Owner, Unpacked, readable
 from .room import Room
-from .sparse import checked
 
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
@@ -63,6 +62,10 @@ _OF_THE_LAYER = {
 }
 
 
+class LinksBelow(Invalid):
+    """The layer has a hard link to a file of a lower one, and none was given."""
+
+
 def layer(
     stream: Readable,
     folder: str | os.PathLike[str],
@@ -71,12 +74,14 @@ def layer(
     record: Unpacked | None = None,
     strict: bool = False,
     every: bool = False,
+    below: Below | None = None,
 ) -> Unpacked:
     """Unpack one layer into ``folder``, which exists; reads ``stream`` to its end.
 
     ``record`` is of the layers below and is updated. ``strict`` refuses, as Invalid, what
     would put a file in a folder's place or a folder in a file's; with ``every`` the record has
-    what is root's too. Raises UnsafeLayer, Invalid, what
+    what is root's too. ``below`` finds files of lower layers, for links to them; without it
+    these are LinksBelow. Raises UnsafeLayer, Invalid, what
     ``stream`` raises (IntegrityError at the end of a verified one), and Unsupported
     where the file system cannot mark whiteouts. After an error the state of the folder
     is undefined, but nothing outside it was touched.
@@ -85,7 +90,9 @@ def layer(
     tar = decompressed(buffered(stream))
     with closing(Inside(folder)) as inside, reading("the layer"):
         room = Room(folder)
-        unpacking = _Layer(inside, record, room, overlay=overlay, strict=strict, every=every)
+        unpacking = _Layer(
+            inside, record, room, overlay=overlay, strict=strict, every=every, below=below
+        )
         for entry, content in entries(tar, "the layer"):
             with _blaming(entry.name):
                 unpacking.add(entry, content)
@@ -126,9 +133,10 @@ class _Layer:
         overlay: bool,
         strict: bool,
         every: bool,
+        below: Below | None,
     ) -> None:
         self._inside, self._record, self._overlay = inside, record, overlay
-        self._strict, self._every = strict, every
+        self._strict, self._every, self._below = strict, every, below
         self._room, self._told, self._count = room, 0, 0
         self._own: set[str] = set()  # real paths from this layer, which its whiteouts spare
         self._folders: dict[str, tuple[int, float]] = {}  # mode and time that they get at last
@@ -210,8 +218,8 @@ class _Layer:
         if content:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             with os.fdopen(os.open(name, flags, 0o600, dir_fd=folder), "wb") as file:
-                self._write(entry, content, file)
-                self._set_attributes(entry, file.fileno())
+                fill(entry, content, file, self._room)
+                set_attributes(entry, file.fileno())
                 os.fchmod(file.fileno(), _readable(entry))
             self._record.size += entry.size
         elif entry.issym():
@@ -221,32 +229,6 @@ class _Layer:
             os.chmod(name, _readable(entry), dir_fd=folder)
         os.utime(name, (entry.mtime, entry.mtime), dir_fd=folder, follow_symlinks=False)
         return True
-
-    def _write(self, entry: tarfile.TarInfo, content: IO[bytes], file: IO[bytes]) -> None:
-        if not entry.issparse():
-            self._room.take(entry.size)
-            shutil.copyfileobj(content, file, PIECE)
-            return
-        sparse: Any = entry.sparse
-        pieces = checked(sparse, entry.size)
-        self._room.take(sum(size for _, size in pieces))
-        raw: Any = content.raw  # type: ignore[attr-defined]  # the buffer above it cannot seek
-        for offset, size in pieces:
-            raw.seek(offset)
-            file.seek(offset)
-            left = size
-            while left and (piece := raw.read(min(PIECE, left))):
-                file.write(piece)
-                left -= len(piece)
-        file.truncate(entry.size)
-
-    def _set_attributes(self, entry: tarfile.TarInfo, handle: int) -> None:
-        """What the user may set; the rest is left for the record."""
-        for name, value in attributes(entry).items():
-            if name.startswith("user."):
-                with suppress(OSError):
-                    os.setxattr(handle, name, value)
-                    del entry.pax_headers[XATTR + name]  # type: ignore[attr-defined, unused-ignore]
 
     def _make_folder(self, folder: int, name: str, real: str) -> None:
         there = _mode(folder, name)
@@ -260,12 +242,30 @@ class _Layer:
             if source_real == real:
                 return
             found = _mode(source, source_name)
+            if found is None and self._overlay:
+                self._copy_up(entry, folder, name, real, source_real)
+                return
             if found is None or stat.S_ISDIR(found) or source_name == ".":
                 raise Invalid(f"{entry.name!r} in a layer links to no file: {entry.linkname!r}")
             self._clear(folder, name, real)
             os.link(source_name, name, src_dir_fd=source, dst_dir_fd=folder, follow_symlinks=False)
             if source_real in self._record.owners:
                 self._record.owners[real] = self._record.owners[source_real]
+
+    def _copy_up(
+        self, entry: tarfile.TarInfo, folder: int, name: str, real: str, source: str
+    ) -> None:
+        """Of a file of a lower layer, which overlayfs could give no second name either."""
+        if not self._below:
+            raise LinksBelow(f"{entry.name!r} in a layer links to no file: {entry.linkname!r}")
+        found = self._below(source)
+        if found is None or not stat.S_ISREG(found[0].lstat().st_mode):
+            raise Invalid(f"{entry.name!r} in a layer links to no file: {entry.linkname!r}")
+        path, owner = found
+        self._clear(folder, name, real)
+        copy_up(path, folder, name, self._room)
+        if owner:
+            self._record.owners[real] = owner
 
     def _whiteout(self, folder: int, name: str, real: str) -> None:
         above = real.rpartition("/")[0]
@@ -349,15 +349,6 @@ class _Layer:
 
 def _readable(entry: tarfile.TarInfo) -> int:
     return readable(stat.S_IMODE(entry.mode), entry.isdir())
-
-
-def attributes(entry: tarfile.TarInfo) -> dict[str, bytes]:
-    """The extended attributes of an entry, but for overlayfs's own: a layer must not steer it."""
-    return {
-        key.removeprefix(XATTR): value.encode("utf-8", "surrogateescape")
-        for key, value in entry.pax_headers.items()
-        if key.startswith(XATTR) and ".overlay." not in key
-    }
 
 
 def _mode(folder: int, name: str) -> int | None:

@@ -99,6 +99,14 @@ class View:
                 return None if is_whiteout(spot.stat()) else spot
         return None
 
+    def reach(self, path: str) -> Spot | None:
+        """What is at a path of several parts, on whose way no link is followed."""
+        above, _, rest = path.partition("/")
+        if not rest:
+            return self.find(above)
+        with self.folder(above) as inner:
+            return inner.reach(rest)
+
     @contextmanager
     def folder(self, name: str) -> Iterator[View]:
         """The folder of that name in this one; empty where there is none."""

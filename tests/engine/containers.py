@@ -21,7 +21,7 @@ from typing import Any
 
 from support import REPOSITORY
 
-from ipycontainers.engine import launch, rootfs
+from ipycontainers.engine import clearing, launch, rootfs
 from ipycontainers.engine.container import Bundle, ExecSpec, Spec
 from ipycontainers.engine.supervise import ask, connect
 from ipycontainers.engine.supervise.failure import StartError
@@ -58,7 +58,7 @@ class Containers:
             made.end()
         self.kill_nursery()
         for made in self._made:
-            rootfs.remove(made.directory)
+            clearing.remove(made.directory)
 
     def give(self, path: Path) -> None:
         """The path and all below to the containers' user."""

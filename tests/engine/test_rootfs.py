@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ipycontainers.engine import rootfs, users
+from ipycontainers.engine import clearing, rootfs, users
 from ipycontainers.engine.tree import Tree
 from ipycontainers.errors import Invalid
 
@@ -92,7 +92,7 @@ def test_a_copy_shares_nothing_with_its_source(tmp_path: Path) -> None:
     assert (target / "link").readlink() == Path("/etc/passwd")
     (target / "second").write_text("other")
     assert (source / "second").read_text() == "text"
-    rootfs.remove(target)
+    clearing.remove(target)
 
 
 def test_removal_opens_what_is_closed_and_follows_nothing(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_removal_opens_what_is_closed_and_follows_nothing(tmp_path: Path) -> Non
     (folder / "work/work/deep").mkdir(parents=True)
     (folder / "work/out").symlink_to(outside)
     (folder / "work/work").chmod(0)
-    rootfs.remove(folder)
-    rootfs.remove(folder)
+    clearing.remove(folder)
+    clearing.remove(folder)
     assert not folder.exists()
     assert outside.stat().st_mode & 0o777 == 0o500

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 
-from ipycontainers.engine import files, rootfs, wire
+from ipycontainers.engine import files, unpacked, wire
 from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.record import Record
 from ipycontainers.engine.server import Answer, Chunks, Reply, Request
@@ -57,7 +57,7 @@ async def _status(engine: Engine, request: Request, name: str) -> dict[str, str]
 async def get(engine: Engine, request: Request, name: str) -> Answer:
     headers = await _status(engine, request, name)
     record = engine.find(name)
-    root = rootfs.image_root(engine.data, record.image)
+    root = unpacked.image_root(engine.data, record.image)
     engine.running.publish(record, "archive-path")
     return Chunks(streamed(files.get(record, _path(request), root)), "application/x-tar", headers)
 
@@ -65,7 +65,7 @@ async def get(engine: Engine, request: Request, name: str) -> Answer:
 async def put(engine: Engine, request: Request, name: str) -> Answer:
     assert request.file
     record, strict = engine.find(name), request.flag("noOverwriteDirNonDir")
-    root = rootfs.image_root(engine.data, record.image)
+    root = unpacked.image_root(engine.data, record.image)
     with _said(record, name):
         await asyncio.to_thread(
             files.put, record, _path(request), request.file, root, strict=strict

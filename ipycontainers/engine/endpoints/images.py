@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from ipycontainers.engine import deletion, image_shapes, images, wire
 from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.image_shapes import Shown
-from ipycontainers.engine.rootfs import image_root
 from ipycontainers.engine.server import Answer, Reply, Request
+from ipycontainers.engine.unpacked import image_root
 from ipycontainers.errors import EngineError, Invalid, NotFound
 from ipycontainers.oci import Image, Reference
 

@@ -10,7 +10,7 @@ import contextlib
 from ipycontainers.engine import contents, wire
 from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.record import Record
-from ipycontainers.engine.rootfs import image_root
+from ipycontainers.engine.unpacked import image_root
 from ipycontainers.errors import NotFound
 
 

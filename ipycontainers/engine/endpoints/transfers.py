@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
-from ipycontainers.engine import contents, images, rootfs, wire
+from ipycontainers.engine import contents, images, unpacked, wire
 from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.server import Answer, Chunks, Reply, Request
 from ipycontainers.errors import ContainerError, EngineError, Invalid
@@ -120,5 +120,5 @@ def _changes(request: Request) -> list[str]:
 
 async def export(engine: Engine, request: Request, name: str) -> Answer:
     record = engine.find(name)
-    root = rootfs.image_root(engine.data, record.image)
+    root = unpacked.image_root(engine.data, record.image)
     return Chunks(streamed(contents.export(record, root)), "application/octet-stream")

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ipycontainers.engine import rootfs
+from ipycontainers.engine import unpacked
 from ipycontainers.errors import ContainerError, EngineError, IntegrityError, Invalid, NotFound
 from ipycontainers.oci import Descriptor, Digest, Image, Layer, Layout, Platform, Reference
 from ipycontainers.oci.descriptor import INDEXES
@@ -288,7 +288,7 @@ class Pull:
         if not store.needs_copy:
             reports = blobs.Reports(transfer, "Extracting", layer.descriptor.size)
             with store.unpacking():
-                rootfs.keep_layer(store.layout, layer, store.data, reports.passed)
+                unpacked.keep_layer(store.layout, layer, store.data, reports.passed)
             transfer.tell("Pull complete")
 
     def _keep_root(self, image: Image, heard: Heard) -> None:
@@ -304,7 +304,7 @@ class Pull:
             if count and counts[layer] == layer.descriptor.size:
                 heard(Step("Pull complete", _id(layer)))
 
-        rootfs.keep_root(self._store.layout, image, self._store.data, passed)
+        unpacked.keep_root(self._store.layout, image, self._store.data, passed)
 
     def _name(self, image: Image) -> None:
         layout, reference = self._store.layout, self.reference
