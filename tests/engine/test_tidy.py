@@ -49,9 +49,10 @@ def test_what_a_killed_engine_left_half_is_swept_away(mine: Engine) -> None:
     mine.client.containers.run(IMAGE, ["true"], remove=True)
     whole = unpacked(mine)
     mine.kill9()
-    halves = [mine.data / name for name in ("layers/.abc-x1", "oci/tmp/tmpx", "tmp/body")]
+    kind = "roots" if mine.launcher == "ptrace" else "layers"
+    halves = [mine.data / name for name in (f"{kind}/.abc-x1", "oci/tmp/tmpx", "tmp/body")]
     for path in halves:
-        path.mkdir() if path.parent.name == "layers" else path.write_text("half")
+        path.mkdir() if path.parent.name == kind else path.write_text("half")
         embedded.give(path)
     mine.start()
     assert not [path for path in halves if path.exists()]
