@@ -70,6 +70,7 @@ def host_config(given: Mapping[str, Any]) -> wire.Json:
     log = made["LogConfig"] or {}
     made["LogConfig"] = {"Type": log.get("Type") or "json-file", "Config": log.get("Config") or {}}
     made["NetworkMode"] = made["NetworkMode"] or "default"
+    made["RestartPolicy"] = {**HOST_CONFIG["RestartPolicy"], **(made["RestartPolicy"] or {})}
     for key in ("CgroupnsMode", "IpcMode", "ShmSize"):
         made[key] = made[key] or HOST_CONFIG[key]
     if made.get("Mounts"):

@@ -169,7 +169,8 @@ class Record:
         live = [key for key, exec_ in self.execs.items() if exec_.exit_code is None]
         log = str(self.directory / LOG) if self.keeps_log else ""
         health = asdict(self.health) if self.health else None
-        return {**self._plain(), "execs": live, "log": log, "health": health}
+        made = {path.name: str(path) for path in self.directory.glob("etc/*")}
+        return {**self._plain(), "execs": live, "log": log, "health": health, "etc": made}
 
     def _plain(self) -> dict[str, Any]:
         left_out = ("lock", "writing", "execs", "directory", "mounts", *_PASSING)

@@ -191,9 +191,7 @@ def container(record: Mapping[str, Any]) -> Json:
         "Args": words[1:],
         "State": _state(record),
         "Image": record["image"],
-        "ResolvConfPath": "",
-        "HostnamePath": "",
-        "HostsPath": "",
+        **{key: record["etc"].get(name, "") for key, name in _GENERATED.items()},
         "LogPath": record["log"] if record["started"] else "",
         "Name": f"/{record['name']}",
         "RestartCount": record["restarts"],
@@ -209,6 +207,13 @@ def container(record: Mapping[str, Any]) -> Json:
         "Config": record["config"],
         "NetworkSettings": network_shapes.settings(record),
     }
+
+
+_GENERATED = {
+    "ResolvConfPath": "resolv.conf",
+    "HostnamePath": "hostname",
+    "HostsPath": "hosts",
+}
 
 
 def _state(record: Mapping[str, Any]) -> Json:

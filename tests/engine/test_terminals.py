@@ -241,3 +241,25 @@ def test_with_init_signals_arrive_and_orphans_are_reaped(own: Engine, docker: An
     assert wait_for(
         lambda: not [row for row in container.top()["Processes"] if "defunct" in row[stat]]
     ), pid
+
+
+def test_a_container_is_told_of_as_dockerd_does(own: Engine, docker: Any) -> None:
+    container = run(own, "sleep", "60", name="told", restart_policy={"Name": "always"})
+    found = docker.api.inspect_container("told")
+    assert (found["Name"], found["Path"], found["Args"]) == ("/told", "sleep", ["60"])
+    assert (found["Platform"], found["RestartCount"], found["ExecIDs"]) == ("linux", 0, None)
+    assert found["HostConfig"]["RestartPolicy"] == {"Name": "always", "MaximumRetryCount": 0}
+    assert found["State"]["Pid"] > 0
+    assert found["Created"] < found["State"]["StartedAt"]
+    assert found["State"]["FinishedAt"] == "0001-01-01T00:00:00Z"
+    assert found["HostsPath"].endswith(f"{container.id}/etc/hosts")
+    info = docker.info()
+    counts = [info[f"Containers{state}"] for state in ("Running", "Paused", "Stopped")]
+    assert counts == [1, 0, 0]
+    container.pause()
+    info = docker.info()
+    counts = [info[f"Containers{state}"] for state in ("Running", "Paused", "Stopped")]
+    assert counts == [0, 1, 0]
+    with pytest.raises(docker_errors.APIError, match="cannot remove the default name") as caught:
+        container.remove(link=True)
+    assert caught.value.status_code == 409

@@ -136,6 +136,8 @@ async def _ends(engine: Engine, record: Record, signal: str, until: float | None
 
 async def remove(engine: Engine, request: Request, name: str) -> Answer:
     record = engine.find(name)
+    if request.flag("link"):
+        raise Conflict("Conflict, cannot remove the default name of the container")
     force, volumes = request.flag("force"), request.flag("v")
     await asyncio.to_thread(engine.remove, record, force=force, volumes=volumes)
     return Reply(204)

@@ -55,7 +55,7 @@ UNSAID = {  # what clients may look for, of an engine that has nothing of it
     "GenericResources": None,
     "OSVersion": "",
 }
-PLUGINS = {"Volume": ["local"], "Network": ["host", "null"], "Log": ["json-file", "none"]}
+PLUGINS = {"Volume": ["local"], "Network": ["host", "null"], "Log": ["json-file", "local", "none"]}
 
 
 async def info(engine: Engine, request: Request) -> Answer:
@@ -70,7 +70,7 @@ async def info(engine: Engine, request: Request) -> Answer:
             "Containers": len(found),
             "ContainersRunning": states.count("running"),
             "ContainersPaused": states.count("paused"),
-            "ContainersStopped": len(found) - states.count("running"),
+            "ContainersStopped": len(found) - states.count("running") - states.count("paused"),
             "Images": images,
             "Driver": "copy" if engine.launcher.needs_copy else "overlay",
             "DriverStatus": [
