@@ -15,6 +15,7 @@ from typing import Any
 
 import embedded
 import pytest
+from docker import errors as docker_errors
 from embedded import Engine
 from engine.registry.double import Double, lines
 from layers import Made, file, image_archive, tar
@@ -214,6 +215,23 @@ def test_docker_hubs_images_come_from_a_mirror(double: Double, home: Home) -> No
         asked = len(double.requests)
         assert lines(docker.api, "quay.invalid/library/mirrored")[0] == 500
         assert len(double.requests) == asked
+
+
+def test_a_mirror_is_not_told_who_we_are_elsewhere(double: Double, home: Home) -> None:
+    double.on(
+        "/v2/",
+        lambda handler: handler.send_error_json(
+            401, "UNAUTHORIZED", "login", WWW_Authenticate='Basic realm="mirror"'
+        ),
+    )
+    mirrors = [f"http://{double.address}"]
+    home.write(".config/docker/daemon.json", {"registry-mirrors": mirrors})
+    pair = base64.b64encode(b"me:secret").decode()
+    home.write(".docker/config.json", {"auths": {"https://index.docker.io/v1/": {"auth": pair}}})
+    with home.engine() as engine, pytest.raises(docker_errors.APIError, match="registry-1"):
+        engine.client.images.pull("mirrored", tag="latest", auth_config=ME)
+    assert double.requests
+    assert not any("Authorization" in one.headers for one in double.requests)
 
 
 # --- the docker command --------------------------------------------------------------------------
