@@ -10,18 +10,15 @@ Does not know: processes, the disk, but for whether a path to share is there.
 
 from __future__ import annotations
 
-import posixpath
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ipycontainers.errors import Invalid, NotFound, Unsupported
 
 from . import limits, logs, wire
-from .container import Mount, Network, Spec
+from .container import Network, Spec
 from .record import MountPoint
 
 UNENFORCED = "not enforced: "
@@ -47,13 +44,6 @@ IGNORED = {
 }
 REFUSED = {"Privileged": "--privileged", "Devices": "--device", "DeviceRequests": "--gpus"}
 NO_ROOT = "this engine runs without root and has no rights or devices to give. Use Docker for it"
-# Of a bind or volume; those about SELinux, propagation and copying mean nothing here.
-MODES = frozenset(
-    {
-        *("", "ro", "rw", "z", "Z", "nocopy", "cached", "delegated", "consistent"),
-        *("private", "shared", "slave", "rprivate", "rshared", "rslave"),
-    }
-)
 SHARED_MEMORY = 64 << 20  # what dockerd's inspect shows where nothing was asked
 ADJECTIVES = "agile bold calm clever cosy eager fair gentle happy jolly keen kind lively lucid \
 merry neat nimble proud quiet quick ready sharp silent smart solid sunny swift tidy vivid wise"
@@ -113,128 +103,6 @@ def new_name(is_taken: Callable[[str], bool]) -> str:
             name += str(secrets.randbelow(10000))
         if not is_taken(name):
             return name
-
-
-# --- mounts --------------------------------------------------------------------------------------
-
-
-def mounts(
-    config: Mapping[str, Any],
-    host: Mapping[str, Any],
-    volumes: Path,
-    of_container: Callable[[str], Iterable[MountPoint]] = lambda _: (),
-) -> tuple[MountPoint, ...]:
-    """Of -v, --mount, --tmpfs and the image's volumes; each target once, the user's first.
-
-    ``volumes`` is the folder of named and anonymous volumes, which are not made here;
-    ``of_container`` gives another container's mounts. What --volumes-from brings yields to all
-    but the image's volumes.
-    """
-    found: dict[str, MountPoint] = {}
-    for point in (
-        *(_of_mount(mount, volumes) for mount in host.get("Mounts") or ()),
-        *(_of_bind(text, volumes) for text in host.get("Binds") or ()),
-        *(_of_tmpfs(target, options) for target, options in (host.get("Tmpfs") or {}).items()),
-    ):
-        if point.mount.target in found:
-            raise Invalid(f"Duplicate mount point: {point.mount.target}")
-        found[point.mount.target] = point
-    for text in host.get("VolumesFrom") or ():
-        for point in _from_container(str(text), of_container):
-            found.setdefault(point.mount.target, point)
-    for target in map(_target, config.get("Volumes") or {}):
-        if target not in found:
-            found[target] = volume("", target, volumes)
-    return tuple(found.values())
-
-
-def _target(path: str) -> str:
-    if not path.startswith("/"):
-        raise Invalid(f"invalid mount path: '{path}' mount path must be absolute")
-    clean = posixpath.normpath(path)
-    if clean.strip("/") == "":
-        raise Invalid("invalid specification: destination can't be '/'")
-    return "/" + clean.lstrip("/")
-
-
-def volume(
-    name: str, target: str, volumes: Path, *, read_only: bool = False, mode: str = ""
-) -> MountPoint:
-    """One with a name, or an anonymous one with a new name. Raises Invalid."""
-    if name and not NAME.fullmatch(name):
-        raise Invalid(
-            f'create {name}: "{name}" includes invalid characters for a local volume name, only '
-            '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. '
-            "If you intended to pass a host directory, use absolute path"
-        )
-    own = name or secrets.token_hex(32)
-    mount = Mount("volume", target, str(volumes / own / "_data"), read_only)
-    return MountPoint(mount, name=own, mode=mode, anonymous=not name)
-
-
-def _from_container(
-    text: str, of_container: Callable[[str], Iterable[MountPoint]]
-) -> Iterator[MountPoint]:
-    """CONTAINER[:ro|rw]: its binds and volumes, which stay its own."""
-    name, _, mode = text.partition(":")
-    if unknown := set(mode.split(",")) - MODES:
-        raise Invalid(f"invalid mode: {', '.join(sorted(unknown))}")
-    for point in of_container(name):
-        if point.mount.type != "tmpfs":
-            read_only = point.mount.read_only or "ro" in mode.split(",")
-            mount = replace(point.mount, read_only=read_only)
-            yield replace(point, mount=mount, anonymous=False)
-
-
-def _of_bind(text: str, volumes: Path) -> MountPoint:
-    """SOURCE:TARGET[:MODES]; a source without a slash at its beginning is a volume, and
-    a target alone has an anonymous one."""
-    source, *rest = str(text).split(":")
-    if not rest:
-        return volume("", _target(source), volumes)
-    if len(rest) > 2:
-        raise Invalid(f"invalid volume specification: '{text}'")
-    target, mode = _target(rest[0]), rest[1] if len(rest) > 1 else ""
-    if unknown := set(mode.split(",")) - MODES:
-        raise Invalid(f"invalid mode: {', '.join(sorted(unknown))}")
-    read_only = "ro" in mode.split(",")
-    if not source.startswith("/"):
-        return volume(source, target, volumes, read_only=read_only, mode=mode or "z")
-    return MountPoint(Mount("bind", target, source, read_only), mode=mode)
-
-
-def _of_mount(given: Mapping[str, Any], volumes: Path) -> MountPoint:
-    kind, source = given.get("Type"), str(given.get("Source") or "")
-    target, read_only = _target(str(given.get("Target") or "")), bool(given.get("ReadOnly"))
-    if kind == "volume":
-        empty = "nocopy" if (given.get("VolumeOptions") or {}).get("NoCopy") else "z"
-        return volume(source, target, volumes, read_only=read_only, mode=empty)
-    if kind == "tmpfs":
-        options = given.get("TmpfsOptions") or {}
-        size, mode = int(options.get("SizeBytes") or 0), int(options.get("Mode") or 0o1777)
-        return MountPoint(Mount("tmpfs", target, size=size, mode=mode, read_only=read_only))
-    if kind != "bind":
-        raise Invalid(f'invalid mount config for type "{kind}": mount type unknown')
-    if not Path(source).exists():
-        raise Invalid(
-            f'invalid mount config for type "bind": bind source path does not exist: {source}'
-        )
-    return MountPoint(Mount("bind", target, source, read_only))
-
-
-def _of_tmpfs(target: str, options: str) -> MountPoint:
-    words = dict(word.partition("=")[::2] for word in options.split(",") if word)
-    size = _bytes(words.get("size", "0"))
-    mode = int(words.get("mode") or "1777", 8)
-    return MountPoint(
-        Mount("tmpfs", _target(target), size=size, mode=mode, read_only="ro" in words)
-    )
-
-
-def _bytes(text: str) -> int:
-    number = text.lower().rstrip("kmgb")
-    unit = text.lower()[len(number) :].rstrip("b")
-    return int(number or 0) * {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[unit]
 
 
 # --- what is to run ------------------------------------------------------------------------------
@@ -335,6 +203,7 @@ def warnings(
     asked = {
         "--read-only": ("read-only", bool(host.get("ReadonlyRootfs"))),
         "a mount's :ro": ("read-only", _has_read_only(host)),
+        "a tmpfs's noexec": ("noexec", any("noexec" in words for words in _tmpfs(host))),
         "--network none": ("network-none", host.get("NetworkMode") == "none"),
         "--cap-drop": ("capabilities", bool(host.get("CapDrop"))),
         "--security-opt": ("seccomp", _has_profile(host)),
@@ -355,6 +224,11 @@ def warnings(
 
 def _ignored(config: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str]:
     yield from (option for key, option in IGNORED.items() if host.get(key))
+    owners = {word.partition("=")[0] for words in _tmpfs(host) for word in words}
+    yield from (f"a tmpfs's {word}" for word in sorted(owners & {"uid", "gid", "nr_inodes"}))
+    driver = str((host.get("LogConfig") or {}).get("Type") or "json-file")
+    if driver not in ("json-file", "none"):
+        yield f"--log-driver {driver}"
     if config.get("MacAddress"):
         yield "--mac-address"
 
@@ -366,7 +240,14 @@ def _has_sized_tmpfs(host: Mapping[str, Any]) -> bool:
     return any(sizes) or any("size=" in text for text in (host.get("Tmpfs") or {}).values())
 
 
+def _tmpfs(host: Mapping[str, Any]) -> list[list[str]]:
+    """Each one's options."""
+    return [str(text).split(",") for text in (host.get("Tmpfs") or {}).values()]
+
+
 def _has_read_only(host: Mapping[str, Any]) -> bool:
+    if any("ro" in words for words in _tmpfs(host)):
+        return True
     binds = [str(text).split(":") for text in host.get("Binds") or ()]
     return any(bool(mount.get("ReadOnly")) for mount in host.get("Mounts") or ()) or any(
         len(words) == 3 and "ro" in words[2].split(",") for words in binds

@@ -36,6 +36,7 @@ from . import (
     creation,
     files,
     limits,
+    mounts,
     shapes,
     supervise,
     unpacked,
@@ -153,8 +154,8 @@ class Engine:
         config["Image"] = str(body.get("Image"))
         host = creation.host_config(body.get("HostConfig") or {})
         creation.refuse(host)
-        mounts = creation.mounts(config, host, self.data / "volumes", self._mounts_of)
-        creation.spec(container_id, config, host, mounts)  # whether it can be
+        points = mounts.of(config, host, self.data / "volumes", self._mounts_of)
+        creation.spec(container_id, config, host, points)  # whether it can be
         launcher = self.launcher
         controllers = self.groups.controllers
         told = creation.warnings(body, host, launcher.isolates, launcher.name, controllers)
@@ -164,7 +165,7 @@ class Engine:
             str(image.id),
             config,
             host,
-            mounts,
+            points,
             time.time(),
             self.data / "containers" / container_id,
         )

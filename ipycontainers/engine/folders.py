@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ipycontainers.errors import IntegrityError, Invalid, NotFound
+from ipycontainers.errors import EngineError, IntegrityError, Invalid, NotFound
 from ipycontainers.oci.layout import Layout
 from ipycontainers.oci.names import sync_folder
 
@@ -78,7 +78,7 @@ class Folders:
                     options=driver.get("Options"),
                 )
             elif point.mount.type == "bind" and not Path(point.mount.source).exists():
-                Path(point.mount.source).mkdir(parents=True)
+                _make_source(point.mount.source)
 
     def _prepare(self, record: Record) -> None:
         spec = creation.spec(record.id, record.config, record.host_config, record.mounts)
@@ -112,3 +112,14 @@ class Folders:
     def _write_run(self, record: Record, bundle: Bundle) -> None:
         text = json.dumps(to_start(self.launcher, bundle)).encode()
         write(record.directory / "run.json", text, named=False)  # the record's write names both
+
+
+def _make_source(path: str) -> None:
+    """Of -v, as dockerd does; this process may not make it everywhere."""
+    try:
+        Path(path).mkdir(parents=True)
+    except OSError as error:
+        reason = (error.strerror or "").lower()
+        raise EngineError(
+            f"error while creating mount source path '{path}': mkdir {path}: {reason}"
+        ) from error

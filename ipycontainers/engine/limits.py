@@ -46,6 +46,7 @@ _NUMBERS = (
     *("Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuQuota", "CpuPeriod"),
     *("CpuShares", "PidsLimit", "BlkioWeight"),
 )
+LEAST_FILES = 16  # a launcher has a dozen open before it becomes the program
 _NO_LIMIT = resource.RLIM_INFINITY
 
 
@@ -100,14 +101,15 @@ def ulimits(host: Mapping[str, Any]) -> tuple[tuple[int, int, int], ...]:
         kind = RESOURCES[str(given["Name"]).lower()]
         soft, hard = int(given.get("Soft") or 0), int(given.get("Hard") or 0)
         _, highest = resource.getrlimit(kind)
-        made.append((kind, _least(soft, highest), _least(hard, highest)))
+        least = LEAST_FILES if kind == resource.RLIMIT_NOFILE else 0
+        made.append((kind, *(_within(asked, least, highest) for asked in (soft, hard))))
     return tuple(made)
 
 
-def _least(asked: int, highest: int) -> int:
-    if highest == _NO_LIMIT:
-        return asked
-    return highest if asked < 0 else min(asked, highest)
+def _within(asked: int, least: int, highest: int) -> int:
+    if asked < 0:
+        return highest
+    return max(least, asked if highest == _NO_LIMIT else min(asked, highest))
 
 
 def own_oom_score() -> int:
@@ -129,8 +131,10 @@ def warnings(host: Mapping[str, Any], controllers: frozenset[str]) -> Iterator[s
         yield f"--oom-score-adj is raised to {own}: only root may lower it to {asked}"
     for given, made in zip(host.get("Ulimits") or (), ulimits(host), strict=True):
         asked = int(given.get("Hard") or 0)
-        if made[2] != asked:
-            name = given["Name"]
+        name = given["Name"]
+        if 0 <= asked < made[2]:
+            yield f"--ulimit {name} is raised to {made[2]}: with fewer no container can be started"
+        elif made[2] != asked:
             yield f"--ulimit {name} is lowered to {made[2]}: only root may raise it to {asked}"
 
 

@@ -54,6 +54,7 @@ def prepare(
         layers = unpacked.layers(layout, image, data, directory)
     for name in ("upper", "work", "tmp", "shm", "tmpfs", "binds"):
         (directory / name).mkdir()
+    (directory / "shm").chmod(0o1777)
     tree = Tree((root,) if root else layers)
     user = users.find(spec.user, tree.text)
     has_home = any(word.startswith("HOME=") for word in spec.env)
@@ -65,6 +66,7 @@ def prepare(
     for number, mount in enumerate(spec.mounts):
         if mount.type == "tmpfs":
             (directory / "tmpfs" / str(number)).mkdir()
+            (directory / "tmpfs" / str(number)).chmod(mount.mode)
         else:
             (directory / "binds" / str(number)).symlink_to(mount.source)
     return settle(Bundle(id, directory, spec, layers, root))

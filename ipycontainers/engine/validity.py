@@ -28,6 +28,12 @@ _KEPT = {"max-size", "max-file", "compress"}
 _TOLD = {"labels", "labels-regex", "env", "env-regex", "tag"}
 LOG_OPTIONS = {"json-file": _KEPT | _TOLD, "local": _KEPT, "none": _KEPT | _TOLD}
 PROFILES = re.compile(r"no-new-privileges([=:].*)?|(seccomp|apparmor|label)[=:].*|systempaths=.*")
+LOG_DRIVERS = {
+    *("", "json-file", "none", "local", "journald", "syslog", "gelf", "fluentd"),
+    *("awslogs", "splunk", "gcplogs", "logentries"),
+}
+RUNTIMES = {"ipycontainers", "bubblewrap", "ptrace", "runc", "io.containerd.runc.v2"}
+MOST_PROCESSORS = 8192
 IPC_MODES = {"", "none", "private", "shareable", "host"}
 CPU_SET = re.compile(r"(\d+(-\d+)?(,\d+(-\d+)?)*)?")
 
@@ -81,6 +87,7 @@ def _of_host(config: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str
         elif not _is_address(address := host_line.partition(":")[2]):
             yield f"invalid IP address in add-host: {json.dumps(address)}"
     yield from _of_modes(config, host)
+    yield from _of_plugins(host)
     yield from _of_policy(host)
     yield from _of_log(host.get("LogConfig") or {})
 
@@ -116,6 +123,16 @@ def _of_modes(config: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[st
         yield f"invalid cgroup namespace mode: {cgroup}"
     if host.get("UTSMode") == "host" and config.get("Hostname"):
         yield "conflicting options: hostname and the UTS mode"
+
+
+def _of_plugins(host: Mapping[str, Any]) -> Iterator[str]:
+    driver, runtime = str((host.get("LogConfig") or {}).get("Type") or ""), host.get("Runtime")
+    if driver not in LOG_DRIVERS:
+        yield f'error looking up logging plugin {driver}: plugin "{driver}" not found'
+    if runtime and runtime not in RUNTIMES:
+        yield f"Unknown runtime specified {runtime}"
+    if (isolation := str(host.get("Isolation") or "default")) != "default":
+        yield f"Invalid isolation: {json.dumps(isolation)} - linux only supports 'default'"
 
 
 def _is_address(text: str) -> bool:
@@ -193,6 +210,9 @@ def _of_sets(host: Mapping[str, Any]) -> Iterator[str]:
         numbers = str(host.get(key) or "")
         if not CPU_SET.fullmatch(numbers):
             yield f"Invalid value {numbers} for cpuset {what}: invalid format: {numbers}"
+        elif any(int(number) > MOST_PROCESSORS for number in re.findall(r"\d+", numbers)):
+            told = f"value of out range, maximum is {MOST_PROCESSORS}"
+            yield f"Invalid value {numbers} for cpuset {what}: {told}"
         elif not numbers_of(numbers) <= available:
             has = _ranges(available)
             yield f"Requested {whose} are not available - requested {numbers}, available: {has}"
@@ -218,13 +238,8 @@ def numbers_of(text: str) -> set[int]:
     found: set[int] = set()
     for part in text.split(",") if text else ():
         first, _, last = part.partition("-")
-        # Bounded: who writes 0-4000000000 is told that it is not there.
-        found |= set(range(int(first), min(int(last or first), _MOST_PROCESSORS) + 1))
-        found |= {int(last or first)}
+        found |= set(range(int(first), int(last or first) + 1))
     return found
-
-
-_MOST_PROCESSORS = 1 << 16
 
 
 def _ranges(numbers: set[int]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import sys
 import termios
 import time
 from contextlib import suppress
@@ -147,7 +148,7 @@ def _become(command: Command, numbers: dict[int, int], failure: int, go: int) ->
         failure, go = (fcntl.fcntl(it, fcntl.F_DUPFD_CLOEXEC, _ABOVE) for it in (failure, go))
         for number in _RESET:
             syscalls.handle(number, _DEFAULT)
-        _limit(command)
+        _join_group(command)
         os.setsid()
         moved = {to: fcntl.fcntl(it, fcntl.F_DUPFD_CLOEXEC, _ABOVE) for to, it in numbers.items()}
         for to, it in moved.items():
@@ -165,6 +166,7 @@ def _become(command: Command, numbers: dict[int, int], failure: int, go: int) ->
             _guard(command)
         if command.filter:
             syscalls.load_filter(command.filter)
+        _limit(command)
         os.read(go, 1)  # not before it is traced, where it is to be
         os.execvpe(command.argv[0], list(command.argv), env)
     except (OSError, ContainerError, StartError) as err:
@@ -175,17 +177,21 @@ def _become(command: Command, numbers: dict[int, int], failure: int, go: int) ->
         os._exit(REFUSED)
 
 
-def _limit(command: Command) -> None:
-    """What this process and all that it starts may use."""
+def _join_group(command: Command) -> None:
+    """From here on, with all that it starts. What has to be done in the host's files."""
     if command.cgroup:
         _put(f"{command.cgroup}/cgroup.procs", b"0")
     if command.oom_score:
         _put("/proc/self/oom_score_adj", b"%d" % command.oom_score)
     if command.ulimits:
-        import resource  # in the child only: no supervisor needs it
+        # For _limit, which is in another root then; and no supervisor needs it.
+        import resource  # noqa: F401
 
-        for kind, soft, hard in command.ulimits:
-            resource.setrlimit(kind, (soft, hard))
+
+def _limit(command: Command) -> None:
+    """At last, since few open files may be too few for what comes before."""
+    for kind, soft, hard in command.ulimits:
+        sys.modules["resource"].setrlimit(kind, (soft, hard))
 
 
 def _put(path: str, content: bytes) -> None:
