@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 from ipycontainers.errors import Conflict, EngineError, Invalid, NotFound
 from ipycontainers.oci import Image, Reference, assembly
-from ipycontainers.oci.blob import buffered, decompressed, drain, reading
+from ipycontainers.oci.blob import Readable, buffered, decompressed, drain, reading
 from ipycontainers.oci.descriptor import Descriptor
 from ipycontainers.oci.entries import entries
 from ipycontainers.oci.save import save
@@ -155,7 +155,7 @@ def _commit(engine: Engine, record: Record, wanted: Wanted) -> Image:
     return image
 
 
-def import_(engine: Engine, source: IO[bytes], wanted: Wanted) -> Image:
+def import_(engine: Engine, source: Readable, wanted: Wanted) -> Image:
     """A new image of one layer, a tar that may be compressed. Invalid for what is none."""
     config = instructions.apply({}, wanted.changes)
     with engine.layout.hold():
@@ -167,7 +167,7 @@ def import_(engine: Engine, source: IO[bytes], wanted: Wanted) -> Image:
     return image
 
 
-def _imported(engine: Engine, source: IO[bytes]) -> Descriptor | None:
+def _imported(engine: Engine, source: Readable) -> Descriptor | None:
     with reading("the archive"), closing(decompressed(buffered(source))) as plain:
         stored = engine.layout.put(plain, media_type="application/vnd.oci.image.layer.v1.tar")
         if stored.size == 0:

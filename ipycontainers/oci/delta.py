@@ -67,7 +67,9 @@ class Difference:
             if old:
                 above, name = posixpath.split(path)
                 yield from self._write_waiting()
-                yield header(tarfile.TarInfo(posixpath.join(above, _WHITEOUT + name)))
+                gone = tarfile.TarInfo(posixpath.join(above, _WHITEOUT + name))
+                gone.mode = 0o600  # as dockerd's
+                yield header(gone)
         elif stat.S_ISDIR(found.st_mode):
             yield from self._inner(spot, found, old, before, path, everything=everything)
         elif old is None or self._differs(spot, found, old):

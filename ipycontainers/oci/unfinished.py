@@ -23,6 +23,7 @@ from ipycontainers.errors import Conflict, IntegrityError
 
 from .blob import PIECE
 from .descriptor import Descriptor, Digest
+from .room import Room
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -41,6 +42,7 @@ class Partial:
         self._path = folder / "partial" / descriptor.digest.hex
         self._target = folder / "blobs/sha256" / descriptor.digest.hex
         self._descriptor = descriptor
+        self._room = Room(folder)
         self.size = 0
 
     def __enter__(self) -> Self:
@@ -69,12 +71,14 @@ class Partial:
             self.restart()
 
     def write(self, piece: bytes) -> None:
-        """IntegrityError, and nothing is kept, when it is more than there should be."""
+        """IntegrityError, and nothing is kept, when it is more than there should be; EngineError
+        when it would fill the disk."""
         if self.size + len(piece) > self._descriptor.size:
             self.restart()
             raise IntegrityError(
                 f"{self._descriptor.digest} should have {self._descriptor.size} bytes and has more"
             )
+        self._room.take(len(piece))
         view = memoryview(piece)
         while view:
             view = view[self._file.write(view) :]

@@ -6,6 +6,9 @@ import gzip
 import io
 import json
 import tarfile
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -180,3 +183,96 @@ def test_an_export_has_everything_as_dockerds(sides: tuple[Side, Side]) -> None:
         listing = tar_listing(b"".join(made.export()))
         told.append({name: listing[name] for name in ("b", "d", "d/a", "d/mine")})
     assert told[0] == told[1]
+
+
+class Pages(BaseHTTPRequestHandler):
+    """/tar has a tar, /moved leads there, /elsewhere to a file of the host."""
+
+    content = tar(file("from-url", b"1"))
+
+    def do_GET(self) -> None:
+        places = {"/moved": "/tar", "/elsewhere": "file:///etc/passwd", "/round": "/round"}
+        if self.path in places:
+            self.send_response(302)
+            self.send_header("Location", places[self.path])
+            self.end_headers()
+        elif self.path == "/tar":
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(self.content)
+        else:
+            self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: it would stand in the tests' output."""
+
+
+@pytest.fixture
+def pages() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_an_import_from_a_url(clean: Any, pages: str) -> None:
+    side = Side(clean)
+    for number, source in enumerate((f"http://{pages}/tar", f"{pages}/moved")):
+        query = {"fromSrc": source, "repo": "ipyc-url", "tag": str(number)}
+        status, told = side.ask("POST", "/images/create", **query)
+        assert (status, f"Downloading from {source}" in told) == (200, True)
+        assert "from-url" in last_layer(clean, f"ipyc-url:{number}")
+    for source, said in (
+        (f"http://{pages}/none", "the server answers 404"),
+        (f"http://{pages}/elsewhere", "no URL of http or https"),
+        (f"http://{pages}/round", "stopped after 10 redirects"),
+        ("file:///etc/passwd", "no URL of http or https"),
+        ("http://127.0.0.1:1/x", "connection refused"),
+    ):
+        status, told = side.ask("POST", "/images/create", fromSrc=source, repo="ipyc-url")
+        assert status >= 400
+        assert said in told["message"], source
+
+
+def test_what_all_takes_is_measured(clean: Any) -> None:
+    script = "dd if=/dev/zero of=/mine bs=1000 count=7; echo 12 >/v/file"
+    script += "; echo x >>/etc/group; rm /bin/yes"
+    container = ran(clean, script, volumes=["ipyc-size:/v"], name="ipyc-size")
+    side = Side(clean)
+    shown = side.ask("GET", f"/containers/{container.id}/json", size="1")[1]
+    base = clean.images.get(BUSYBOX).attrs["Size"]
+    assert 7000 < shown["SizeRw"] < 7500
+    assert shown["SizeRootFs"] == shown["SizeRw"] + base
+    (listed,) = side.ask("GET", "/containers/json", size="1", all="1")[1]
+    assert (listed["SizeRw"], listed["SizeRootFs"]) == (shown["SizeRw"], shown["SizeRootFs"])
+    assert "SizeRw" not in side.ask("GET", f"/containers/{container.id}/json")[1]
+    image = container.commit("ipyc-size", "1")
+    told = side.ask("GET", "/system/df")[1]
+    sizes = {one["Id"]: one for one in told["Images"]}
+    assert sizes[image.id]["Size"] == base + shown["SizeRw"]
+    assert sizes[image.id]["SharedSize"] == base
+    assert (sizes[container.image.id]["Containers"], sizes[image.id]["Containers"]) == (1, 0)
+    assert told["LayersSize"] == base + shown["SizeRw"]
+    (volume,) = [one for one in told["Volumes"] if one["Name"] == "ipyc-size"]
+    assert volume["UsageData"] == {"RefCount": 1, "Size": 3}
+    assert told["Containers"][0]["SizeRw"] == shown["SizeRw"]
+    container.remove()
+    clean.volumes.get("ipyc-size").remove()
+
+
+def test_a_commit_is_that_of_dockerd(clean: Any, engine: Any) -> None:
+    """The same changes of the same image: the same layer, but for how opaque folders are told."""
+    listings = []
+    for docker in (engine.docker, clean):
+        container = ran(docker, CHANGES)
+        image = container.commit("ipyc-same", "1")
+        listings.append(last_layer(docker, "ipyc-same:1"))
+        container.remove()
+        docker.images.remove(image.id, force=True)
+    theirs, ours = listings
+    theirs = {name: told for name, told in theirs.items() if not name.endswith(".wh..wh..opq")}
+    assert {name: told[1:] for name, told in ours.items()} == {
+        name: told[1:] for name, told in theirs.items()
+    }

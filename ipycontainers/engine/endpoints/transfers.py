@@ -13,7 +13,7 @@ from ipycontainers.engine import contents, images, unpacked, wire
 from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.server import Answer, Chunks, Reply, Request
 from ipycontainers.errors import ContainerError, EngineError, Invalid
-from ipycontainers.oci import archive
+from ipycontainers.oci import Image, archive
 
 from .containers import _json
 
@@ -78,15 +78,28 @@ def _what(name: str) -> str:
 
 
 async def import_(engine: Engine, request: Request) -> Answer:
-    """POST /images/create with fromSrc, of which ``-`` is the body."""
+    """POST /images/create with fromSrc: a URL, or ``-`` for the body."""
     assert request.file
+    source = request.query["fromSrc"]
     wanted = images.Wanted(
         _name(request),
-        comment=request.query.get("message", "") or "Imported from -",
+        comment=request.query.get("message", "") or f"Imported from {source}",
         changes=_changes(request),
     )
-    image = await asyncio.to_thread(images.import_, engine, request.file, wanted)
-    return _progress(wire.line({"status": str(image.id)}))
+    if source == "-":
+        image = await asyncio.to_thread(images.import_, engine, request.file, wanted)
+        return _progress(wire.line({"status": str(image.id)}))
+    image = await asyncio.to_thread(_from_url, engine, source, wanted)
+    told = {"status": f"Downloading from {source}"}
+    return _progress(wire.line(told), wire.line({"status": str(image.id)}))
+
+
+def _from_url(engine: Engine, url: str, wanted: images.Wanted) -> Image:
+    from ipycontainers.engine.registry.download import opened
+    from ipycontainers.engine.registry.settings import Settings
+
+    with opened(url, Settings.load()) as answer:
+        return images.import_(engine, answer, wanted)
 
 
 async def commit(engine: Engine, request: Request) -> Answer:
