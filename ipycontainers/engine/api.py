@@ -10,6 +10,7 @@ Knows: which paths there are, versions. Does not know: HTTP's bytes, what endpoi
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
 import re
@@ -172,9 +173,19 @@ class Api:
             return await route.endpoint(self.engine, request, *parts)
         except errors.ContainerError as error:
             return Reply(status_of(error), {"message": error.message})
+        except OSError as error:
+            logger.exception("%s %s", request.method, request.path)
+            return Reply(500, {"message": _in_words(error)})
         except Exception as error:
             logger.exception("%s %s", request.method, request.path)
             return Reply(500, {"message": f"{type(error).__name__}: {error}"})
+
+
+def _in_words(error: OSError) -> str:
+    """As dockerd's, with what to do where the disk is full."""
+    what = f"{error.filename}: " if error.filename else ""
+    more = "; docker system prune makes room" if error.errno == errno.ENOSPC else ""
+    return f"{what}{(error.strerror or str(error)).lower()}{more}"
 
 
 def status_of(error: errors.ContainerError) -> int:

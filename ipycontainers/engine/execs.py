@@ -22,6 +22,9 @@ from .container import ExecSpec
 from .events import Events
 from .record import KILLED, Exec, Record
 
+MOST, KEPT = 1000, 500
+"""With so many of a container, those that have ended are forgotten but for the latest."""
+
 
 class Execs:
     """All of an engine. Safe to use from several threads."""
@@ -44,6 +47,8 @@ class Execs:
         with self._lock:
             for old in [it for it in record.execs.values() if it.is_forgotten]:
                 self._remove(old)
+            if len(record.execs) >= MOST:
+                self._thin(record)
             self._known[made.id] = record.execs[made.id] = made
         self._publish(made, f"exec_create: {' '.join(command)}")
         return made
@@ -52,6 +57,13 @@ class Execs:
         """What nobody waits for is not to be forgotten before its end."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _thin(self, record: Record) -> None:
+        for one in record.execs.values():
+            self.refresh(one)
+        ended = [one for one in record.execs.values() if one.exit_code is not None]
+        for one in ended[:-KEPT]:
+            self._remove(one)
 
     def drop(self, made: Exec) -> None:
         """Nobody will ask for it any more."""

@@ -11,19 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
-import shutil
 import signal
 import socket as sockets
 import time
 from pathlib import Path
 
-from ipycontainers.errors import Conflict, Invalid
+from ipycontainers.errors import Conflict
 from ipycontainers.oci import Layout
 
-from . import cgroup, launch
+from . import cgroup, directory, launch
 from .api import HEADERS, Api
 from .endpoints.streams import watch
 from .engine import Engine
@@ -43,7 +41,7 @@ def run(
 ) -> None:
     """Serves until it is time to leave. Raises Conflict, EngineForbidden, LaunchError."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    lock = prepare_data(data)
+    lock = directory.prepare(data)
     try:
         _check_free(socket)
         engine = Engine(
@@ -56,28 +54,6 @@ def run(
         asyncio.run(_Service(engine, socket, idle).run())
     finally:
         os.close(lock)
-
-
-def prepare_data(data: Path) -> int:
-    """Makes the folder and takes its lock, whose descriptor is returned.
-
-    Raises Conflict while another engine has it, Invalid for a name that no address can have,
-    and OSError where the folder cannot be written.
-    """
-    if "\n" in str(data):
-        raise Invalid(f"{str(data)!r} has a line break in its name", "name another with --data")
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    data.chmod(0o700)
-    lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        raise Conflict(f"another engine has {data}", "ipycontainers engine status") from error
-    shutil.rmtree(data / "tmp", ignore_errors=True)
-    for name in ("tmp", "containers", "volumes"):
-        (data / name).mkdir(mode=0o700, exist_ok=True)
-    return lock
 
 
 def _check_free(path: Path) -> None:

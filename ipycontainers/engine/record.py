@@ -154,11 +154,15 @@ class Record:
         """As ``move``, of what has happened, so it is so even where it cannot be written: the
         next engine asks the supervisor, or reads what it left."""
         self._allow(status)
-        self._set({"status": status, **changes})
+        self.note(status=status, **changes)
+
+    def note(self, **changes: object) -> None:
+        """As ``change``, of what is so even where it cannot be written."""
+        self._set(changes)
         try:
             self.save()
         except OSError as error:
-            logger.warning("container %s is %s, which cannot be kept: %s", self.id, status, error)
+            logger.warning("%s of container %s cannot be kept: %s", changes, self.id, error)
 
     def _set(self, values: Mapping[str, object]) -> None:
         for name, value in values.items():

@@ -260,12 +260,12 @@ class Running:
 
     # --- ends ------------------------------------------------------------------------------
 
-    def ended(self, record: Record) -> None:
-        """Called when the supervisor said so, or is gone. Idempotent."""
+    def ended(self, record: Record, told: int | None = None) -> None:
+        """Called when the supervisor said so, perhaps with a code, or is gone. Idempotent."""
         with record.lock:
             if not record.is_running:
                 return
-            code, error, finished = _read_exit(record.directory)
+            code, error, finished = _read_exit(record.directory, told)
             was_told, killed = record.oom_killed, self._groups.end(record.cgroup)
             delay = restarts.delay(record, code, finished - record.started)
             after: dict[str, Any] = {"exit_code": code, "error": error, "finished": finished}
@@ -313,7 +313,7 @@ def _check_running(record: Record) -> None:
 def _not_started(record: Record, answer: Mapping[str, Any]) -> EngineError:
     code = answer.get("code") or 128
     message = _words(code, str(answer["error"]))
-    record.change(exit_code=code, error=message)
+    record.note(exit_code=code, error=message)
     return EngineError(message, exit_code=code)
 
 
@@ -346,9 +346,12 @@ def _exit(directory: Path) -> dict[str, Any] | None:
         return None
 
 
-def _read_exit(directory: Path) -> tuple[int, str, float]:
-    """Code, error and time of the end; 137 and now where the supervisor was killed."""
+def _read_exit(directory: Path, code: int | None) -> tuple[int, str, float]:
+    """Code, error and time of the end; 137 and now where the supervisor was killed. The
+    ``code`` that was told counts where nothing could be written."""
     told = _exit(directory)
-    if told is None:
-        return KILLED, "its supervisor was killed", time.time()
-    return told["code"], told["error"], told["finished"]
+    if told:
+        return told["code"], told["error"], told["finished"]
+    if code is not None:
+        return code, "", time.time()
+    return KILLED, "its supervisor was killed", time.time()

@@ -43,12 +43,14 @@ CONDITIONS = ("", "not-running", "next-exit", "removed")
 
 async def watch(engine: Engine, record: Record) -> None:
     """Returns when the container has ended and the engine knows it."""
+    code = None
     try:
-        with await Line.open(record, {"do": "wait"}):
-            pass
+        with await Line.open(record, {"do": "wait"}) as line:
+            code = line.answer.get("exit")
     except (OSError, ValueError):
         pass  # it has ended: exit.json tells, or that nobody was left to write it
-    await asyncio.get_running_loop().run_in_executor(engine.for_ends, engine.running.ended, record)
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(engine.for_ends, engine.running.ended, record, code)
 
 
 # --- attach --------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
 from . import process
-from .folder import write
+from .folder import reserve, write
 from .session import Session
 
 
@@ -55,4 +56,11 @@ class Execs:
 def record(name: str, code: int) -> None:
     """How it ended, for the engine."""
     os.makedirs("execs", exist_ok=True)
-    write(f"execs/{name}.json", {"exit": code}, lasting=False)
+    with suppress(OSError):  # a full disk; there is room for what was ``promised``
+        write(f"execs/{name}.json", {"exit": code}, lasting=False)
+
+
+def promise(name: str) -> None:
+    """How it ends will find room on the disk. OSError where there is none."""
+    os.makedirs("execs", exist_ok=True)
+    reserve(f"execs/{name}.json")

@@ -30,6 +30,13 @@ def of_errno(name: str, number: int) -> StartError:
     return StartError(f'exec: "{name}": {os.strerror(number).lower()}', code)
 
 
+def of_exception(error: Exception) -> str:
+    """Of the machine, as of a full disk, or of this program."""
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
+    return f"{type(error).__name__}: {error}"
+
+
 def of_cwd(path: str, number: int) -> StartError:
     """The working directory cannot be entered."""
     reason = os.strerror(number).lower()

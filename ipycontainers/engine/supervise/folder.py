@@ -19,12 +19,28 @@ def read(path: str) -> bytes:
         os.close(handle)
 
 
+def reserve(path: str) -> None:
+    """``write`` to this path will find room, however full the disk is by then. OSError."""
+    handle = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        os.posix_fallocate(handle, 0, _ROOM)
+    finally:
+        os.close(handle)
+
+
 def write(path: str, values: dict[str, Any], *, lasting: bool = True) -> None:
     """Whole or not at all; if ``lasting``, also after a crash of the machine."""
     temporary = f"{path}.new"
-    with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(values, file)
-        file.flush()
+    text = json.dumps(values).encode()
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(handle, text)
+        os.ftruncate(handle, len(text))
         if lasting:
-            os.fsync(file.fileno())
+            os.fsync(handle)
+    finally:
+        os.close(handle)
     os.replace(temporary, path)
+
+
+_ROOM = 4096

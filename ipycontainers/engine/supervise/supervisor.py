@@ -22,9 +22,9 @@ from ipycontainers.engine.command import Command
 from . import proc, process
 from .client import Client
 from .control import END, ORDERS, PATIENCE, SOCKET, listen, parse
-from .execs import Exec, Execs, record
-from .failure import StartError
-from .folder import read, write
+from .execs import Exec, Execs, promise, record
+from .failure import StartError, of_exception
+from .folder import read, reserve, write
 from .freezer import Freezer
 from .loop import READ, Loop
 from .session import Session
@@ -126,7 +126,7 @@ class Supervisor:
             client.reply({"error": str(err), "code": err.code})
             client.finish()
         except Exception as err:  # noqa: BLE001 - the asker must hear it, the container lives on
-            client.reply({"error": f"{type(err).__name__}: {err}"})
+            client.reply({"error": of_exception(err)})
 
     def _do_start(self, client: Client, request: dict[str, Any]) -> None:
         if self._started or self._exit:
@@ -137,6 +137,7 @@ class Supervisor:
         command = Command(*words)._replace(cgroup=self._cgroup)
         with suppress(FileNotFoundError):
             os.unlink(END)  # of an earlier run
+        reserve(END)
         try:
             self._started = _begin(command, self._session)
         except StartError as err:
@@ -203,6 +204,7 @@ class Supervisor:
         if not self._is_running() or not self._started:
             client.reply({"error": "not running"})
             return
+        promise(request["id"])
         session = Session(self._loop, **request["session"], once=True, log=None)
         command = Command.of(request["command"])._replace(cgroup=self._cgroup)
         try:
@@ -354,7 +356,8 @@ class Supervisor:
             "started": self._began,
             "finished": time.time(),
         }
-        write(END, self._exit)
+        with suppress(OSError):  # those who wait are told in any case
+            write(END, self._exit)
         self._touched = time.monotonic()
         self._hide()
         for client in self._waiting:

@@ -1,0 +1,140 @@
+"""A full disk: each verb that writes says so, loses nothing, and works again when there is room."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import embedded
+import images as recipes
+import pytest
+from docker import errors as docker_errors
+from embedded import Engine
+from engine import crashes
+from layers import Made, file, image_archive, tar
+from support import require, wait_for
+
+IMAGE = "ipycontainers-test/busybox"
+SYSTEM = ("-t", "tmpfs", "-o", "size=24m,mode=700,uid=1000,gid=1000", "tmpfs")
+# docker-py leaves the sockets of exec_run to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+class Disk:
+    """The engine's file system, which only it sees."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        assert engine.process
+        self.data = Path(f"/proc/{engine.process.pid}/root{engine.data}")
+        self._filler = self.data / "filler"
+
+    def fill(self) -> None:
+        with self._filler.open("ab", buffering=0) as filler:
+            for size in (1 << 20, 4096, 1):
+                while self._takes(filler, size):
+                    pass
+
+    def _takes(self, filler: Any, size: int) -> bool:
+        try:
+            return bool(filler.write(bytes(size)))
+        except OSError:
+            return False
+
+    def empty(self) -> None:
+        self._filler.unlink()
+
+
+@pytest.fixture(scope="module", params=["bubblewrap", "ptrace"])
+def disk(request: pytest.FixtureRequest) -> Iterator[Disk]:
+    require(os.getuid() == 0, "user", "needs root, to mount")
+    with embedded.running(request.param, mounted=SYSTEM) as engine:
+        recipes.ensure(engine.client, "busybox")
+        yield Disk(engine)
+
+
+def archive() -> bytes:
+    return image_archive(Made([tar(file("file", os.urandom(100_000)))]), ["loaded:1"])
+
+
+VERBS: dict[str, Callable[[Any], object]] = {
+    "create": lambda docker: docker.api.create_container(IMAGE, ["true"], name="subject"),
+    "create with a volume": lambda docker: docker.api.create_container(
+        IMAGE, ["true"], name="subject", volumes=["/etc"]
+    ),
+    "start": lambda docker: docker.api.start("stopped"),
+    "rename": lambda docker: docker.api.rename("stopped", "subject"),
+    "update": lambda docker: docker.api.update_container(
+        "stopped", restart_policy={"Name": "always"}
+    ),
+    "copy into": lambda docker: docker.api.put_archive(
+        "running", "/tmp", tar(file("file", bytes(100_000)))
+    ),
+    "exec": lambda docker: docker.api.exec_start(
+        docker.api.exec_create("running", ["true"])["Id"], detach=True
+    ),
+    "commit": lambda docker: docker.api.commit("stopped", "loaded", "1"),
+    "import": lambda docker: docker.api.import_image_from_data(
+        tar(file("file", os.urandom(100_000))), "loaded", "1"
+    ),
+    "load": lambda docker: docker.images.load(archive()),
+    "tag": lambda docker: docker.api.tag(IMAGE, "loaded", "1"),
+    "volume create": lambda docker: docker.api.create_volume("subject", labels={"a": "b"}),
+}
+
+
+def test_each_verb_says_so_and_works_when_there_is_room(disk: Disk) -> None:
+    docker = disk.engine.client
+    docker.containers.run(IMAGE, ["sleep", "600"], name="running", detach=True)
+    docker.containers.create(IMAGE, ["true"], name="stopped")
+    told = {}
+    for name, do in VERBS.items():
+        disk.fill()
+        try:
+            do(docker)
+            told[name] = "it was done"
+        except (docker_errors.APIError, docker_errors.ImageLoadError) as error:
+            told[name] = str(error)
+        disk.empty()
+        assert {c.name for c in docker.containers.list(all=True)} == {"running", "stopped"}, name
+        assert [tag for image in docker.images.list() for tag in image.tags] == [f"{IMAGE}:latest"]
+        assert docker.volumes.list() == []
+        assert docker.containers.get("stopped").status == "created", name
+    silent = {name: text for name, text in told.items() if "no space left" not in text.lower()}
+    assert silent == {}
+    wrong = crashes.broken_content(disk.data)
+    assert wrong == [], wrong
+    for do in list(VERBS.values())[:1] + list(VERBS.values())[2:3]:
+        do(docker)
+    assert docker.containers.get("stopped").wait()["StatusCode"] == 0
+    for container in docker.containers.list(all=True):
+        container.remove(force=True)
+
+
+def test_an_end_on_a_full_disk_is_told_and_removal_makes_room(disk: Disk) -> None:
+    docker = disk.engine.client
+    script = "echo begun; read x; head -c 300000 /dev/zero; exit 7"
+    kept = docker.containers.create(
+        IMAGE, ["sh", "-c", script], name="kept", stdin_open=True, volumes=["/etc"]
+    )
+    kept.start()
+    assert wait_for(kept.logs) == b"begun\n"
+    execution = docker.api.exec_create("kept", ["sh", "-c", "sleep 0.5; exit 5"])["Id"]
+    docker.api.exec_start(execution, detach=True)
+    disk.fill()
+    assert wait_for(lambda: docker.api.exec_inspect(execution)["ExitCode"]) == 5
+    sock = docker.api.attach_socket("kept", params={"stdin": 1, "stream": 1})
+    sock._sock.sendall(b"\n")
+    sock.close()
+    assert kept.wait()["StatusCode"] == 7
+    kept.reload()
+    assert kept.status == "exited"
+    assert kept.logs()[:6] == b"begun\n"
+    docker = disk.engine.client
+    docker.containers.get("kept").remove(v=True)
+    assert docker.containers.list(all=True) == []
+    assert docker.volumes.list() == []
+    disk.empty()
+    assert docker.containers.run(IMAGE, ["echo", "on"], remove=True) == b"on\n"
