@@ -101,10 +101,15 @@ class Engine:
     def terminate(self) -> int:
         return self._end(signal.SIGTERM)
 
-    def _end(self, number: int) -> int:
-        assert self.process
+    def hang_up(self) -> None:
+        """Closes every client."""
         for client in self._clients:
             client.close()
+        self._clients.clear()
+
+    def _end(self, number: int) -> int:
+        assert self.process
+        self.hang_up()
         self.process.send_signal(number)
         return self.process.wait(timeout=10)
 

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from ipycontainers.errors import Conflict, Invalid
 
-from . import rootfs
-from .record import write
+from . import clearing
+from .record import UNNAMED, write
 
 FORMAT = 1
 VERSION = "version"
@@ -91,7 +91,7 @@ def _from_0(data: Path) -> None:
             path.unlink()
     for volume in (data / "volumes").glob("*"):
         if not os.path.lexists(volume / "_data"):
-            rootfs.remove(volume)
+            clearing.remove(volume)
 
 
 STEPS: dict[int, Callable[[Path], None]] = {0: _from_0}
@@ -100,9 +100,9 @@ STEPS: dict[int, Callable[[Path], None]] = {0: _from_0}
 
 def _sweep(data: Path) -> None:
     """What belongs to nobody since its engine has ended."""
-    for path in (data / "tmp", *data.glob(".probe-*")):
+    for path in (data / "tmp", *data.glob(".probe-*"), *data.glob(f"*.{UNNAMED}*")):
         if path.is_symlink():
             path.unlink()
-        rootfs.remove(path)
+        clearing.remove(path)
     for name in FOLDERS:
         (data / name).mkdir(mode=0o700, exist_ok=True)

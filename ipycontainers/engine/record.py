@@ -29,7 +29,7 @@ from .supervise.log import LOG
 logger = logging.getLogger(__name__)
 
 FILE = "state.json"
-_UNNAMED = "unnamed-"  # of files that are not written to their end
+UNNAMED = "unnamed-"  # of files that are not written to their end
 _PASSING = ("claimed", "is_kept", "waited", "health")  # which no record on the disk has
 REMEMBERED = 300.0  # seconds after its end that an exec can be asked for, as with dockerd
 KILLED = 137  # 128 + SIGKILL, of what nobody saw the end of
@@ -203,7 +203,7 @@ class Record:
         Raises OSError, ValueError, KeyError, TypeError, AttributeError where there is no record
         that can be read; FileNotFoundError where none was ever whole, or all of it goes.
         """
-        for half in directory.glob(f"*.json.{_UNNAMED}*"):
+        for half in directory.glob(f"*.json.{UNNAMED}*"):
             half.unlink()
         for place in directory.glob(".*"):  # what was mounted there went with its engine
             with contextlib.suppress(OSError):
@@ -263,7 +263,7 @@ def write(path: Path, data: bytes, *, named: bool = True) -> None:
     Not ``named``: after a crash of the machine the path may have its old content, or none,
     until something else in its folder is synced.
     """
-    unique = f"{_UNNAMED}{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}"
+    unique = f"{UNNAMED}{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}"
     temporary = path.with_name(f"{path.name}.{unique}")
     with temporary.open("wb") as file:
         file.write(data)

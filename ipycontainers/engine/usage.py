@@ -47,7 +47,8 @@ class Sizes:
                 with contextlib.suppress(ContainerError):
                     self._known[str(layer.diff_id)] = self._measured(layer)
             if unknown:
-                write(self._path, json.dumps(self._known).encode())
+                with contextlib.suppress(OSError):  # a full disk; it is measured again
+                    write(self._path, json.dumps(self._known).encode())
             return [self._known.get(str(layer.diff_id), 0) for layer in image.layers]
 
     def _measured(self, layer: Layer) -> int:

@@ -113,7 +113,7 @@ def told_too_early(out: str, data: Path) -> list[str]:
 
 
 ALL = "*"
-UNTOLD = "/[.]|^/oci/pending/"
+UNTOLD = "/[.]|^/oci/pending/|^/sizes.json"  # the last is counted anew where it is missing
 
 
 def _call(line: str) -> tuple[str, list[str]]:

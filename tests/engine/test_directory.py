@@ -87,12 +87,14 @@ def test_what_nobody_owns_is_swept_away_and_no_link_is_followed(
     (mine.data / "tmp").symlink_to(precious)
     (mine.data / ".probe-abc").mkdir()
     (mine.data / "volumes" / ".abc").mkdir()
-    for name in (".probe-abc", "volumes/.abc"):
+    (mine.data / "sizes.json.unnamed-1-2-3").write_text("{")
+    for name in (".probe-abc", "volumes/.abc", "sizes.json.unnamed-1-2-3"):
         embedded.give(mine.data / name)
     mine.start()
     assert not (mine.data / "tmp").is_symlink()
     assert (precious / "file").read_text() == "kept"
     assert not (mine.data / ".probe-abc").exists()
+    assert not (mine.data / "sizes.json.unnamed-1-2-3").exists()
     assert list((mine.data / "volumes").iterdir()) == []
 
 
