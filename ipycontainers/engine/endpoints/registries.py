@@ -23,6 +23,7 @@ from ipycontainers.errors import ContainerError, Invalid
 from ipycontainers.oci import Image, Platform, Reference
 
 from . import transfers
+from .images import truth
 
 if TYPE_CHECKING:
     from ipycontainers.engine.registry.pull import Asker, Store
@@ -193,11 +194,10 @@ def _found(name: str, image: Image) -> wire.Json:
 
 def _passes(told: wire.Json, wanted: dict[str, list[str]]) -> bool:
     for name, key in (("is-official", "is_official"), ("is-automated", "is_automated")):
-        if wanted.get(name) and wire.flag(wanted[name][0]) != told[key]:
+        if truth(wanted, name) not in (None, told[key]):
             return False
-    return all(
-        text.isdigit() and int(text) <= told["star_count"] for text in wanted.get("stars", ())
-    )
+    stars = wanted.get("stars", ())
+    return all(text.isdigit() and int(text) <= told["star_count"] for text in stars)
 
 
 # --- work in threads -----------------------------------------------------------------------------

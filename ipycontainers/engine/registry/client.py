@@ -175,7 +175,10 @@ class Client:
         answer = self._ask(method, urljoin(base, _escaped(path)), dict(headers or {}), body)
         try:
             if ok and answer.status not in ok:
-                raise failure(answer)
+                refused = failure(answer)
+                if answer.status == 401 and self._authorization.startswith("Basic"):
+                    raise EngineError(refused.message)  # a password that is wrong, and no riddle
+                raise refused
             yield answer
         finally:
             answer.close()
@@ -239,7 +242,7 @@ class Client:
         elif "basic" in challenges.lower() and self._credentials.username:
             self._authorization = self._credentials.basic
         elif "basic" in challenges.lower():
-            raise Unauthorized(f'Get "{self.place.address}/v2/": no basic auth credentials')
+            raise EngineError(f'Get "{self.place.address}/v2/": no basic auth credentials')
         return self._authorization != before
 
     def _token(self, parameters: Mapping[str, str]) -> str:

@@ -21,7 +21,14 @@ from functools import partial
 from pathlib import Path
 
 from ipycontainers.engine import unpacked
-from ipycontainers.errors import ContainerError, EngineError, IntegrityError, Invalid, NotFound
+from ipycontainers.errors import (
+    ContainerError,
+    EngineError,
+    IntegrityError,
+    Invalid,
+    NotFound,
+    Unauthorized,
+)
 from ipycontainers.oci import Descriptor, Digest, Image, Layer, Layout, Platform, Reference
 from ipycontainers.oci.descriptor import INDEXES
 from ipycontainers.oci.layout import parse_json
@@ -94,7 +101,7 @@ class Order:
         self._cancelled.set()
 
     def find(self) -> None:
-        """Asks the registry. Raises NotFound, Unauthorized, EngineError, IntegrityError."""
+        """Asks the registry. Raises NotFound, EngineError, IntegrityError."""
         wanted = [self._reference]
         if self._all_tags:
             wanted = tags(self._asker, self._reference)
@@ -321,7 +328,7 @@ def find(
 
     Where its digest is one of ``known`` it is not fetched, and has no content.
 
-    Raises NotFound, Unauthorized, EngineError, IntegrityError, as the registry itself says.
+    Raises NotFound, EngineError, IntegrityError, as the registry itself says.
     """
     wanted = str(reference.digest) if reference.digest else reference.tag
     ways = list(asker.clients(reference))
@@ -368,6 +375,8 @@ def explained(error: ContainerError, reference: Reference) -> ContainerError:
 
     Registries do not tell strangers what exists, so a typo may read as a missing login.
     """
+    if isinstance(error, Unauthorized):
+        return EngineError(error.message)
     if not isinstance(error, Refused):
         return error
     if error.code in _DENIED or error.status in (401, 403):

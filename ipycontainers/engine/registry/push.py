@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urljoin
 
-from ipycontainers.errors import EngineError, Invalid, NotFound, Unauthorized
+from ipycontainers.errors import EngineError, Invalid, NotFound
 from ipycontainers.oci import Descriptor, Digest, Image, Layer, Layout, Reference
 from ipycontainers.oci.blob import PIECE
 
@@ -334,16 +334,16 @@ def _tried(send: Callable[[], None]) -> None:
 
 
 def login(asker: Asker, domain: str) -> None:
-    """Whether the registry lets us in. Raises Unauthorized, EngineError."""
+    """Returns when the registry lets us in. Raises Unauthorized where a token is refused,
+    EngineError where a password is, as dockerd does."""
     empty = replace(Reference.parse("x"), domain=domain or HUB, path="")
     *_, clients = asker.clients(empty)
     client = reached(clients)
     status = client.ping()
-    if status in (401, 403):
-        raise Unauthorized(
-            f"login attempt to {client.place.address}/v2/ failed with status: {status} Unauthorized"
-        )
     if status != 200:
+        from http.client import responses
+
         raise EngineError(
-            f"login attempt to {client.place.address}/v2/ failed with status: {status}"
+            f"login attempt to {client.place.address}/v2/ failed with status: "
+            f"{status} {responses.get(status, '')}"
         )

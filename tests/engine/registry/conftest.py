@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
+import docker
 import pytest
 from engine.registry.double import Double
 from registry import Registry
+from support import require
 
 
 @pytest.fixture
@@ -20,3 +23,15 @@ def double() -> Iterator[Double]:
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     with contextlib.closing(Registry(tmp_path_factory.mktemp("registry"))) as made:
         yield made
+
+
+@pytest.fixture
+def dockerd() -> Iterator[Any]:
+    """docker-py on Docker."""
+    client = docker.from_env()
+    try:
+        client.ping()
+    except docker.errors.DockerException as error:
+        require(False, "docker", f"no Docker answers: {error}")
+    yield client
+    client.close()

@@ -114,6 +114,7 @@ class Double:
         handler = type("OwnHandler", (Handler,), {"double": self})
         self._server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), handler)
         self._server.daemon_threads = True
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # who hangs up
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*tls)

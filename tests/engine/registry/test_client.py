@@ -121,7 +121,7 @@ def test_a_password_is_told_only_when_it_is_asked_for(double: Double, transport:
     assert "Authorization" not in double.requests[-1].headers
     double.on("/v2/", behave)
     client(double, transport, KNOWN).manifest("latest")
-    with pytest.raises(errors.Unauthorized, match="no basic auth credentials"):
+    with pytest.raises(errors.EngineError, match="no basic auth credentials"):
         client(double, transport).manifest("latest")
 
 

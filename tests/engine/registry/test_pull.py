@@ -52,6 +52,38 @@ def test_a_pull_tells_what_dockerds_tells(docker: Any, registry: Registry) -> No
     ]
 
 
+COUNTED = ("Downloading", "Extracting", "Waiting")  # how often depends on how fast it goes
+
+
+def test_the_lines_are_dockerds(docker: Any, registry: Registry, dockerd: Any) -> None:
+    layers = [noise(5000), noise(40_000), noise(100)]
+    registry.push("test/same", layers, compress=True)
+    name = f"{address(registry)}/test/same"
+    asked = [
+        {"name": name},
+        {"name": name},
+        {"name": f"{name}:no"},
+        {"name": name, "platform": "linux/s390x"},
+        {"name": name, "platform": "a/b/c/d"},
+        {"name": f"{address(registry)}/Test/same"},
+        {"name": f"{address(registry)}/test/same:latest", "tag": f"sha256:{'0' * 64}"},
+    ]
+    try:
+        for query in asked:
+            ours, theirs = (_said(client.api, **query) for client in (docker, dockerd))
+            assert ours == theirs, query
+    finally:
+        dockerd.images.remove(name)
+
+
+def _said(client: Any, name: str, **more: str) -> tuple[int, list[str]]:
+    """Status and lines without counts; those of layers, which come in any order, sorted."""
+    status, answer = lines(client, name, **more)
+    kept = [line for line in answer if line.get("status") not in COUNTED]
+    texts = [json.dumps(line, sort_keys=True) for line in kept]
+    return status, sorted(texts, key=lambda text: ("progressDetail" in text and text) or "")
+
+
 def test_a_pulled_image_runs_and_says_where_it_came_from(docker: Any, registry: Registry) -> None:
     _push_busybox(registry, "test/busybox")
     name = f"{address(registry)}/test/busybox"

@@ -5,27 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import docker as docker_py
-import pytest
 from engine.registry.double import Double
 from layers import Made, file, image_archive, sha256, tar
 from registry import Registry, noise
-from support import require
-
-
-@pytest.fixture
-def dockerd() -> Iterator[Any]:
-    client = docker_py.from_env()
-    try:
-        client.ping()
-    except docker_py.errors.DockerException as error:
-        require(False, "docker", f"no Docker answers: {error}")
-    yield client
-    client.close()
 
 
 def loaded(docker: Any, name: str, *layers: bytes, compress: bool = False) -> Made:

@@ -79,7 +79,7 @@ def test_a_login_is_right_or_wrong(docker: Any, guarded: Registry) -> None:
         {"IdentityToken": "", "Status": "Login Succeeded"},
     )
     answer = docker.api._post_json(url, data={**body, "password": "wrong"})
-    assert answer.status_code == 401
+    assert answer.status_code == 500
     assert answer.json()["message"] == (
         f"login attempt to http://{address}/v2/ failed with status: 401 Unauthorized"
     )
@@ -99,7 +99,10 @@ def test_who_asks_is_in_the_header_or_in_dockers_file(guarded: Registry, home: H
         assert push(docker, name, ME)["aux"]["Tag"] == "1"
         docker.images.remove(f"{name}:1")
         status, (answer,) = lines(docker.api, f"{name}:1")
-        assert (status, "no basic auth credentials" in answer["message"]) == (401, True)
+        assert (status, "no basic auth credentials" in answer["message"]) == (500, True)
+        with pytest.raises(docker_errors.APIError) as caught:
+            docker.images.pull(name, tag="1", auth_config={**ME, "password": "no"})
+        assert caught.value.explanation == "unauthorized: authentication required"
         assert docker.images.pull(name, tag="1", auth_config=ME).id == made.id
         docker.images.remove(f"{name}:1")
         pair = base64.b64encode(b"me:secret").decode()
