@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -167,6 +169,33 @@ def test_a_group_is_read_whole(tmp_path: Path) -> None:
     assert cgroup.kills(tmp_path) == 1
     with pytest.raises(FileNotFoundError):
         cgroup.usage(tmp_path / "gone")
+
+
+def test_the_docker_command_shows_what_is_not_so(docker: Any, own: Engine) -> None:
+    program = shutil.which("docker")
+    require(program, "docker", "no docker command")
+    asked_of_it = ([program, "info"], [program, "create", "-m", "64m", "--cpus=1", IMAGE, "true"])
+    info, create = (
+        subprocess.run(
+            words,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "DOCKER_HOST": f"unix://{own.socket}"},
+            timeout=60,
+            check=True,
+        ).stderr.splitlines()
+        for words in asked_of_it
+    )
+    if docker.info()["MemoryLimit"]:
+        assert not [line for line in (*info, *create) if "memory" in line]
+        return
+    assert "WARNING: No memory limit support" in info
+    assert "WARNING: No cpu cfs quota support" in info
+    no_group = "no control group (cgroup v2) is delegated to this engine"
+    assert create == [
+        f"WARNING: --memory is ignored: {no_group}",
+        f"WARNING: --cpus is ignored: {no_group}",
+    ]
 
 
 # --- what is refused -----------------------------------------------------------------------------

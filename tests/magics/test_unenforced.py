@@ -24,6 +24,22 @@ def own() -> Iterator[embedded.Engine]:
         yield engine
 
 
+def test_what_needs_root_is_refused(own: embedded.Engine, kernels: Callable[..., Any]) -> None:
+    """Also with --unenforced: a program that needs it would only fail later."""
+    kernel = kernels(env={"DOCKER_HOST": f"unix://{own.socket}"})
+    for options in ("--privileged", "--device /dev/null", "--gpus all", "--unenforced --gpus all"):
+        result = kernel.run(f"%%container {options} {IMAGE}\necho ran")
+        assert result.error, (result.stdout, result.stderr)
+        assert result.error.ename == "Unsupported"
+        option = options.removeprefix("--unenforced ").partition(" ")[0]
+        assert result.error.evalue == (
+            f"creating the container: {option} is refused: this engine runs without root "
+            "and has no rights or devices to give. Use Docker for it"
+        )
+        assert result.stdout == ""
+    assert own.client.api.containers(all=True) == []
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
