@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -115,17 +115,20 @@ def _missing(record: Record, path: str) -> NotFound:
     return NotFound(f"Could not find the file {path} in container {record.id}")
 
 
-def look(record: Record, path: str) -> Status:
+def look(record: Record, path: str, image_root: Path) -> Status:
     """Of a link itself, unless the path ends with a slash or a dot. Raises NotFound.
 
-    ``target`` is where the link leads in the container, as dockerd says it.
+    The mode is that of ``get``, ``target`` where the link leads in the container, as dockerd
+    says it.
     """
     with _entry(record, path) as (folder, name, real):
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
         target = os.readlink(name, dir_fd=folder) if stat.S_ISLNK(found.st_mode) else ""
     if target:
         target = _end_of(record, posixpath.join("/", posixpath.dirname(real), target))
-    return Status(_shown(path), found.st_size, found.st_mode, found.st_mtime, target)
+    owner = ownership.Owners.of_container(bundle(record), image_root)(real)
+    mode = owner.given_back(found.st_mode) if owner else found.st_mode
+    return Status(_shown(path), found.st_size, mode, found.st_mtime, target)
 
 
 def _end_of(record: Record, path: str) -> str:
@@ -177,10 +180,17 @@ def _entry(record: Record, path: str, *, folder: bool = False) -> Iterator[tuple
 
 
 def put(
-    record: Record, path: str, source: IO[bytes], image_root: Path, *, strict: bool = False
+    record: Record,
+    path: str,
+    source: IO[bytes],
+    image_root: Path,
+    *,
+    strict: bool = False,
+    to_user: bool = False,
 ) -> None:
     """Unpacks a tar below the folder ``path``; when ``strict``, no file takes a folder's place
-    and no folder a file's. Whose the files are is kept. Raises NotFound, Invalid, UnsafeLayer."""
+    and no folder a file's. Whose the files are is kept, or with ``to_user`` that they are the
+    container's user's. Raises NotFound, Invalid, UnsafeLayer."""
     with record.writing, _entry(record, path, folder=True) as (folder, _, real):
         try:
             there = f"/proc/self/fd/{folder}"
@@ -188,6 +198,9 @@ def put(
         except OSError as error:
             raise Invalid(f"cannot unpack into {path}: {error.strerror}") from error
         owners = {posixpath.join(real, inner): owner for inner, owner in brought.owners.items()}
+        if to_user and record.config.get("User"):
+            uid, gid = map(int, bundle(record).spec.user.split(":"))
+            owners = {inner: replace(owner, uid=uid, gid=gid) for inner, owner in owners.items()}
         recorded = ownership.Owners.of_container(bundle(record), image_root)
         ownership.add(record.directory, owners, recorded)
 

@@ -88,13 +88,19 @@ def _has(place: Path, path: str) -> bool:
     return True
 
 
+def _says_more(owner: Owner) -> bool:
+    """Than a file of ours can: its mode, too, where that cannot be on the disk (``readable``)."""
+    is_kept = owner.mode & 0o600 == 0o600 and not owner.mode & 0o6000
+    return bool(owner.uid or owner.gid or owner.attributes or not is_kept)
+
+
 def add(directory: Path, brought: Mapping[str, Owner], recorded: Owners) -> None:
     """Keep what an archive brought to the container in ``directory``, as far as it says more
     than the files do."""
     told = {
         path: owner
         for path, owner in brought.items()
-        if owner.uid or owner.gid or owner.attributes or recorded(path) is not None
+        if _says_more(owner) or recorded(path) is not None
     }
     if told:
         known = _load(directory / _OWN)

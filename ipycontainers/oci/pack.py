@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from .blob import PIECE
-from .record import XATTR, Owner, readable
+from .record import XATTR, Owner
 from .sparse import Extents, extents
 from .view import OVERLAY, Spot, View
 
@@ -84,8 +84,7 @@ class Packing:
         owner = self._owner(path)
         if owner:
             entry.uid, entry.gid = owner.uid, owner.gid
-            if readable(owner.mode, stat.S_ISDIR(found.st_mode)) == entry.mode:
-                entry.mode = owner.mode
+            entry.mode = stat.S_IMODE(owner.given_back(found.st_mode))
             for name, value in owner.attributes.items():
                 _set(entry, XATTR + name, value)
         return entry

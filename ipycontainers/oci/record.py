@@ -41,6 +41,12 @@ class Owner:
         attributes = {name: base64.b64decode(text) for name, text in coded.items()}
         return cls(values[0], values[1], values[2], attributes)
 
+    def given_back(self, mode: int) -> int:
+        """``mode`` is what a file has on the disk, with its kind: the recorded one, unless it
+        was changed since."""
+        kept = readable(self.mode, stat.S_ISDIR(mode)) == stat.S_IMODE(mode)
+        return stat.S_IFMT(mode) | self.mode if kept else mode
+
     def to_json(self) -> list[object]:
         coded = {name: base64.b64encode(value).decode() for name, value in self.attributes.items()}
         return [self.uid, self.gid, self.mode, *([coded] if coded else [])]

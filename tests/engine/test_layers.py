@@ -101,6 +101,21 @@ def test_what_is_copied_in_stays_whose_it_was(clean: Any) -> None:
         assert "mine/b" not in listing
 
 
+def test_what_is_copied_in_keeps_the_mode_that_it_cannot_have(clean: Any) -> None:
+    container = clean.containers.create(BUSYBOX, "true", user="1815:10")
+    container.put_archive("/", tar(file("su", mode=0o4755), folder("shut", mode=0)))
+    listing = tar_listing(b"".join(container.export()))
+    assert listing["su"][1:3] == (0o4755, (0, 0))
+    assert listing["shut"][1] == 0
+    _, status = container.get_archive("/su")
+    assert status["mode"] == 0o755 | 1 << 23  # setuid, as Go has it
+    url = clean.api._url("/containers/{0}/archive", container.id)
+    query = {"path": "/", "copyUIDGID": "1"}
+    answer = clean.api.put(url, params=query, data=tar(file("his", uid=5)))
+    assert answer.status_code == 200
+    assert tar_listing(b"".join(container.export()))["his"][2] == (1815, 10)
+
+
 def test_a_program_cannot_give_files_away(clean: Any, own: Any) -> None:
     """As documented: with one uid chown to others fails in a namespace, and PRoot acts it."""
     container = clean.containers.run(BUSYBOX, ["chown", "5:6", "/etc/passwd"], detach=True)

@@ -49,7 +49,8 @@ async def status(engine: Engine, request: Request, name: str) -> Answer:
 async def _status(engine: Engine, request: Request, name: str) -> dict[str, str]:
     record = engine.find(name)
     with _said(record, name):
-        found = await asyncio.to_thread(files.look, record, _path(request))
+        root = unpacked.image_root(engine.data, record.image)
+        found = await asyncio.to_thread(files.look, record, _path(request), root)
     shown = wire.path_status(found.name, found.size, found.mode, found.modified, found.target)
     return {STATUS: shown}
 
@@ -67,8 +68,9 @@ async def put(engine: Engine, request: Request, name: str) -> Answer:
     record, strict = engine.find(name), request.flag("noOverwriteDirNonDir")
     root = unpacked.image_root(engine.data, record.image)
     with _said(record, name):
+        to_user = request.flag("copyUIDGID")
         await asyncio.to_thread(
-            files.put, record, _path(request), request.file, root, strict=strict
+            files.put, record, _path(request), request.file, root, strict=strict, to_user=to_user
         )
     engine.running.publish(record, "extract-to-dir")
     return Reply(200, b"")

@@ -9,6 +9,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ipycontainers.engine import deletion, image_shapes, images, wire
 from ipycontainers.engine.engine import Engine
@@ -63,7 +64,6 @@ def show(engine: Engine, image: Image, names: Sequence[str]) -> Shown:
         names,
         engine.layout.origins(image),
         engine.sizes.of(image),
-        engine.layout.tagged(image),
     )
 
 
@@ -130,7 +130,8 @@ def _inspect(engine: Engine, name: str) -> wire.Json:
         raise NotFound(f"no such image: {name}: {error.message}") from error
     root = image_root(engine.data, str(image.id))
     store = {"Root": str(root)} if engine.launcher.needs_copy else {}
-    return image_shapes.inspected(show(engine, image, engine.layout.names(image)), store)
+    shown = show(engine, image, engine.layout.names(image))
+    return image_shapes.inspected(replace(shown, tagged=engine.layout.tagged(image)), store)
 
 
 async def history(engine: Engine, request: Request, name: str) -> Answer:
