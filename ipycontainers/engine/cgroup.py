@@ -114,6 +114,11 @@ class Tree:
             if is_there and (content or file.read_text().strip()):
                 file.write_text(f"{content}\n")
 
+    def close(self) -> None:
+        """Removes the tree, unless containers run on in it."""
+        with suppress(OSError):
+            self.path.rmdir()
+
     def sweep(self, kept: Sequence[str]) -> None:
         """Removes the groups of other names, with what still runs in them."""
         for place in self.path.iterdir():

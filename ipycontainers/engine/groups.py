@@ -84,6 +84,11 @@ class Groups:
             logger.warning("cannot remove %s: %s", folder, error)
         return killed
 
+    def close(self) -> None:
+        """Nothing is to be made any more."""
+        if self._tree:
+            self._tree.close()
+
     def sweep(self, running: Iterable[Record]) -> None:
         """Of an engine that was killed: those of containers that do not run."""
         if self._tree:

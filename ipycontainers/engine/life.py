@@ -104,6 +104,7 @@ class _Service:
                 task.cancel()
             loop.remove_reader(self._kills.fileno())
             self._kills.close()
+            self._engine.groups.close()
         logger.info("left")
 
     def _watch(self, record: Record) -> None:

@@ -251,6 +251,9 @@ def test_groups_of_a_killed_engine_are_swept(mine: Engine) -> None:
     assert docker.containers.get(stays.id).exec_run("true").exit_code == 0
     docker.containers.get(stays.id).remove(force=True)
     assert groups() == []
+    assert kept.parent.is_dir()
+    mine.terminate()
+    assert not kept.parent.exists()
 
 
 def pid_of(container: Any) -> int:

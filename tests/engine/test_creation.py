@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 import subprocess
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import images as recipes
 import pytest
 from embedded import Engine
+from engine.containers import Containers, is_alive
 from support import require, wait_for
 
 from ipycontainers.engine import cgroup, limits
@@ -88,6 +90,16 @@ def test_so_few_files_that_nothing_can_start_are_not_had(docker: Any) -> None:
     told = "--ulimit nofile is raised to 16: with fewer no container can be started"
     assert asked(docker, Ulimits=few)[1]["Warnings"] == [told]
     assert output(docker, "ulimit -n", Ulimits=few) == "16\n"
+
+
+def test_a_launcher_that_fails_half_way_leaves_nobody_waiting(isolated: Containers) -> None:
+    """bubblewrap's first process ends then, and its child has the program's streams."""
+    few = ((resource.RLIMIT_NOFILE, 9, 9),)
+    made = isolated.make("true", ulimits=few)
+    answer = made.ask({"do": "start"})
+    assert answer["error"]
+    assert made.wait() != 0
+    assert wait_for(lambda: not is_alive(made.supervisor), seconds=20)
 
 
 @pytest.mark.parametrize(
@@ -289,11 +301,12 @@ def test_a_bind_that_cannot_be_made_is_told(docker: Any) -> None:
 
 def test_a_number_that_nobody_has_is_a_user(docker: Any) -> None:
     """JonathonReinhart/scuba#11."""
-    words = "id -u; id -g; echo $HOME; touch /tmp/x; stat -c %u /tmp/x"
+    # One user is mapped, so all that the image has is this user's too.
+    words = "id -u; id -g; echo $HOME; touch /tmp/x; stat -c %u /tmp/x /etc/passwd"
     container = start(docker, f"{words}; sleep 60", user="4242")
     ran = container.exec_run(["sh", "-c", words])
-    assert ran.output.split() == b"4242 0 / 4242".split()
-    assert wait_for(lambda: container.logs().split() == b"4242 0 / 4242".split())
+    assert ran.output.split() == b"4242 0 / 4242 4242".split()
+    assert wait_for(lambda: container.logs().split() == b"4242 0 / 4242 4242".split())
     assert output(docker, "id -u; id -g", user="4242:99").split() == ["4242", "99"]
 
 

@@ -141,6 +141,7 @@ class Supervisor:
         try:
             self._started = _begin(command, self._session)
         except StartError as err:
+            self._sweep()  # a launcher that failed half-way may have left a child with our pipes
             self._record_exit(err.code, str(err))
             raise
         self._began = time.time()
