@@ -18,7 +18,7 @@ from ipycontainers.oci.descriptor import Descriptor
 from ipycontainers.oci.entries import entries
 from ipycontainers.oci.save import save
 
-from . import contents, instructions, unpacked, wire
+from . import contents, files, instructions, unpacked, wire
 from .engine import Engine
 from .record import Record
 
@@ -138,8 +138,7 @@ def _commit(engine: Engine, record: Record, wanted: Wanted) -> Image:
         config = instructions.apply(config, wanted.changes)
     with engine.layout.hold():
         base = engine.layout.resolve(record.image)
-        root = unpacked.image_root(engine.data, record.image)
-        layer = assembly.put_layer(engine.layout, contents.layer(record, root))
+        layer = assembly.put_layer(engine.layout, _written(engine, record, base))
         told = {"container": record.id, "container_config": of_container, "parent": str(base.id)}
         created_by = " ".join(of_container.get("Cmd") or ())
         image = _keep(engine, base, layer, wanted, {**told, "config": config}, created_by)
@@ -153,6 +152,14 @@ def _commit(engine: Engine, record: Record, wanted: Wanted) -> Image:
     }
     engine.events.publish("container", "commit", record.id, attributes)
     return image
+
+
+def _written(engine: Engine, record: Record, base: Image) -> Iterator[bytes]:
+    root = unpacked.image_root(engine.data, record.image)
+    if files.bundle(record).root:  # a copy, which is compared with what it was copied from
+        with engine.unpacking.going_on():
+            root = unpacked.merged(engine.layout, base, engine.data)
+    return contents.layer(record, root)
 
 
 def import_(engine: Engine, source: Readable, wanted: Wanted) -> Image:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ import pytest
 from engine.sides import BUSYBOX
 from layers import Entry, Made, file, folder, hard_link, image_archive, link, tar, tar_listing
 from support import wait_for
+
+from ipycontainers.engine import clearing
 
 
 @pytest.fixture(scope="module")
@@ -302,3 +306,89 @@ def test_records_go_with_their_layers(clean: Any, own: Any, base: list[bytes]) -
     left = {path.name.removesuffix(".json") for path in (own.data / kind).iterdir()}
     assert {path.name for path in own.data.glob("*/*.json")} < before
     assert all((own.data / kind / name).is_dir() for name in left)
+
+
+def test_a_copy_is_committed_though_its_images_root_is_gone(traced_own: Any) -> None:
+    """As an engine of the version before swept it away."""
+    docker = traced_own.client
+    container = docker.containers.run(BUSYBOX, ["sh", "-c", "echo 1 >/mine"], detach=True)
+    container.wait()
+    for root in traced_own.data.glob("roots/*"):
+        clearing.remove(root)
+    image = container.commit("ipyc-layer", "rootless")
+    assert shell(docker, image, "cat /mine") == b"1\n"
+
+
+@pytest.fixture
+def traced_own() -> Iterator[Any]:
+    with embedded.running("ptrace") as engine:
+        recipes.ensure(engine.client, "busybox")
+        yield engine
+
+
+CASES: dict[str, list[list[Entry]]] = {
+    "whiteouts": [
+        [folder("d"), file("d/a"), file("d/b"), folder("o"), file("o/a"), file("file")],
+        [file("d/.wh.a"), file("o/.wh..wh..opq"), file("o/new"), file(".wh.file"), file(".wh.no")],
+    ],
+    "links": [
+        [file("A", b"x"), hard_link("Z", "A"), file("abc", b"1"), hard_link("lnk", "abc")],
+        [file(".wh.A"), file("def", b"2"), hard_link("lnk", "def"), link("l", "/abs")],
+    ],
+    "kinds": [
+        [
+            file("was-file", b"1"),
+            folder("was-folder"),
+            file("was-folder/in"),
+            link("was-link", "d"),
+        ],
+        [folder("was-file"), file("was-file/in"), file("was-folder", b"2"), folder("was-link")],
+    ],
+    "owners": [
+        [file("su", mode=0o4755, uid=1000), folder("r", mode=0o2770, gid=42), file("no", mode=0)],
+        [folder("r", mode=0o2770, gid=42), file("r/in", uid=7), folder("sticky", mode=0o1777)],
+    ],
+    "names": [[file("caf\udce9", b"1"), file("a\nb"), file("n/" + 150 * "y"), file("Raíz.pem")]],
+    "absolute": [[folder("./"), folder("/usr/"), file("/usr/a", b"1"), hard_link("h", "/usr/a")]],
+}
+
+
+def test_layers_are_what_dockerd_takes_them_for(clean: Any, engine: Any) -> None:
+    for name, layers in CASES.items():
+        made = Made([tar(*layer) for layer in layers])
+        listings = []
+        for docker in (engine.docker, clean):
+            (image,) = docker.images.load(image_archive(made, [f"ipyc-case:{name}"]))
+            container = docker.containers.create(image.id, "x")
+            listing = tar_listing(b"".join(container.export()))
+            container.remove()
+            docker.images.remove(image.id, force=True)
+            made_here = ("dev", "etc", "proc", "sys", ".dockerenv")
+            kept = {
+                key: told for key, told in listing.items() if key.split("/")[0] not in made_here
+            }
+            # Which of two names comes first, and so is the link, is each one's own affair.
+            linked = {told[3] for told in kept.values() if told[0] == tarfile.LNKTYPE}
+            kept = {
+                key: "linked" if key in linked or told[0] == tarfile.LNKTYPE else told
+                for key, told in kept.items()
+            }
+            listings.append(kept)
+        assert listings[1] == listings[0], name
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
+@pytest.mark.parametrize("launcher", ["bubblewrap", "ptrace"])
+def test_a_layer_that_would_fill_the_disk(launcher: str) -> None:
+    room = ("-t", "tmpfs", "-o", "size=48m,uid=1000,gid=1000,mode=700", "tmpfs")
+    with embedded.running(launcher, mounted=room) as engine:
+        docker = engine.client
+        large = Made([tar(file("zeros", bytes(100 << 20)))], compress=True)
+        docker.images.load(image_archive(large, ["ipyc-large:1"]))
+        with pytest.raises(Exception, match="no space left on device") as caught:
+            docker.containers.create("ipyc-large:1", "x")
+        assert getattr(caught.value, "status_code", 0) == 500
+        assert docker.containers.list(all=True) == []
+        small = Made([tar(file("small"))])
+        docker.images.load(image_archive(small, ["ipyc-small:1"]))
+        assert docker.containers.create("ipyc-small:1", "x").id

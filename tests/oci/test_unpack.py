@@ -450,6 +450,13 @@ def test_one_kind_replaces_another(root: Path) -> None:
     assert tree(root) == {"a": "file", "c": "folder", "d": "folder"}
 
 
+def test_of_two_entries_of_one_name_the_last_counts(root: Path) -> None:
+    """dockerd refuses these, other tools make them."""
+    record = add(root, file("f", b"1", uid=7), file("f", b"2"), folder("d", uid=7), folder("d"))
+    assert tree(root) == {"f": "2", "d": "folder"}
+    assert record.owners == {}
+
+
 def test_names_that_are_no_utf8(root: Path) -> None:
     add(root, file("caf\udce9", b"x"))
     assert [os.fsencode(path.name) for path in root.iterdir()] == [b"caf\xe9"]
