@@ -30,8 +30,10 @@ async def monitor(engine: Engine, record: Record) -> None:
         await asyncio.to_thread(record.health.save, record.directory)
     while record.is_running:
         await asyncio.sleep(check.interval)
-        if not record.is_paused:  # it could not answer
-            result = await _run(engine, record, check)
+        if record.is_paused:  # it could not answer
+            continue
+        result = await _run(engine, record, check)
+        if not record.is_paused:
             await asyncio.to_thread(_note, engine, record, check, result)
 
 

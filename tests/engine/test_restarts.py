@@ -85,7 +85,7 @@ def test_the_next_engine_starts_who_is_to_run(mine: Engine) -> None:
     run(mine, "sleep 60", "no", name="never").kill()
     again = run(mine, "sleep 0.2; exit 1", "always", name="again")
     mine.client.containers.create(IMAGE, name="made", restart_policy={"Name": "always"})
-    assert wait_for(lambda: state(again)[1] >= 4, seconds=30)
+    assert wait_for(lambda: state(again)[1] >= 2, seconds=30)
     mine.kill9()
     mine.start()
     docker = mine.client
@@ -96,7 +96,7 @@ def test_the_next_engine_starts_who_is_to_run(mine: Engine) -> None:
     assert status("always") == "running"
     assert wait_for(lambda: status("by-hand") == "running")
     again = docker.containers.get("again")
-    assert wait_for(lambda: state(again)[1] >= 6, seconds=30)
+    assert wait_for(lambda: state(again)[1] >= 3, seconds=30)
     assert [status(name) for name in ("stopped", "never", "made")] == [
         "exited",
         "exited",
@@ -105,7 +105,7 @@ def test_the_next_engine_starts_who_is_to_run(mine: Engine) -> None:
 
 
 def test_what_ends_without_an_engine_starts_with_the_next(mine: Engine) -> None:
-    container = run(mine, "sleep 1; exit 7", "on-failure", 5)
+    container = run(mine, "sleep 0.7; exit 7", "on-failure", 5)
     mine.kill9()
     ended = mine.data / "containers" / container.id / "exit.json"
     assert wait_for(ended.exists)

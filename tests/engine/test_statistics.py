@@ -75,7 +75,7 @@ def test_what_does_not_run_has_no_processes_and_uses_nothing(own: Engine, docker
 
 def test_stats_measure_processor_memory_and_processes(own: Engine, docker: Any) -> None:
     busy = run(own, "while :; do :; done")
-    held = "x=$(head -c 20000000 /dev/zero | tr '\\0' x); sleep 60; echo ${#x}"
+    held = "x=$(head -c 5000000 /dev/zero | tr '\\0' x); sleep 60; echo ${#x}"
     idle = run(own, f"sleep 60 & {held}")
     assert wait_for(lambda: commands(idle).count("sleep 60") == 2)
     found = busy.stats(stream=False)
@@ -89,17 +89,17 @@ def test_stats_measure_processor_memory_and_processes(own: Engine, docker: Any) 
     assert found["pids_stats"]["current"] == 1
     assert found["preread"] < found["read"]
     found = docker.api.stats(idle.id, stream=False, one_shot=True)
-    assert 20e6 < found["memory_stats"]["usage"] < found["memory_stats"]["limit"]
+    assert 5e6 < found["memory_stats"]["usage"] < found["memory_stats"]["limit"]
     assert found["pids_stats"]["current"] == 3
     assert found["preread"] == "0001-01-01T00:00:00Z"
     assert "networks" not in found
 
 
 def test_what_ended_processes_used_still_counts(own: Engine, docker: Any) -> None:
-    container = run(own, "sh -c 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done'; sleep 60")
+    container = run(own, "sh -c 'i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done'; sleep 60")
     assert wait_for(lambda: commands(container)[-1] == "sleep 60", seconds=60)
     found = docker.api.stats(container.id, stream=False, one_shot=True)
-    assert found["cpu_stats"]["cpu_usage"]["total_usage"] > 20e6
+    assert found["cpu_stats"]["cpu_usage"]["total_usage"] >= 20e6
 
 
 def test_stats_go_on_until_the_client_leaves(own: Engine, docker: Any) -> None:

@@ -141,7 +141,7 @@ def test_a_silent_command_outlasts_the_clients_patience(own: Engine, docker: Any
     hasty = DockerClient(base_url=f"unix://{own.socket}", version="1.41", timeout=1)
     try:
         container = run(own, "sleep", "60")
-        patient = ["sh", "-c", "sleep 1.5; echo done"]
+        patient = ["sh", "-c", "sleep 1.3; echo done"]
         assert hasty.containers.get(container.id).exec_run(patient) == (0, b"done\n")
         quiet = hasty.containers.create(IMAGE, patient)
         sock = quiet.attach_socket(params={"stdout": 1, "stream": 1})._sock

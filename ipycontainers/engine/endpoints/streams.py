@@ -90,8 +90,6 @@ async def attach(engine: Engine, request: Request, name: str) -> Answer:
         gone=lambda: _removed(engine, record),
         settled=(lambda: _settled(engine, record)) if wants["stream"] else None,
     )
-    if wants["stream"]:
-        engine.running.publish(record, "attach")
     return Hijack(relay.serve)
 
 
