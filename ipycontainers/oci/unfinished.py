@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ipycontainers.errors import Conflict, IntegrityError
+from ipycontainers.errors import Conflict, EngineError, IntegrityError
 
 from .blob import PIECE
 from .descriptor import Descriptor, Digest
@@ -71,14 +71,18 @@ class Partial:
             self.restart()
 
     def write(self, piece: bytes) -> None:
-        """IntegrityError, and nothing is kept, when it is more than there should be; EngineError
-        when it would fill the disk."""
+        """IntegrityError when it is more than there should be, EngineError when it would fill the
+        disk; nothing is kept then, so that others can write."""
         if self.size + len(piece) > self._descriptor.size:
             self.restart()
             raise IntegrityError(
                 f"{self._descriptor.digest} should have {self._descriptor.size} bytes and has more"
             )
-        self._room.take(len(piece))
+        try:
+            self._room.take(len(piece))
+        except EngineError:
+            self.restart()
+            raise
         view = memoryview(piece)
         while view:
             view = view[self._file.write(view) :]
@@ -124,7 +128,7 @@ class Unfinished:
         return Partial(self._folder, descriptor)
 
     def begin(self, manifest: Digest, needed: Iterable[Digest]) -> None:
-        """From now on gc spares what is stored of ``needed``. Idempotent."""
+        """From now on gc spares what is stored of ``needed``. Idempotent; to be held meanwhile."""
         pending = self._folder / "pending"
         pending.mkdir(exist_ok=True)
         temporary = self._folder / "tmp" / f"pending-{manifest.hex}"

@@ -226,7 +226,8 @@ class Pull:
             if len(listed) > MOST_LAYERS:
                 raise Invalid(f"max depth exceeded: the image has {len(listed)} layers")
             needed += [Descriptor.of(layer).digest for layer in listed]
-        layout.unfinished.begin(manifest.digest, needed)
+        with layout.hold():
+            layout.unfinished.begin(manifest.digest, needed)
         if not layout.has(config.digest):
             self._fetch_config(config)
         layout.put(manifest.content, manifest.digest)
