@@ -51,7 +51,7 @@ class Engine:
         self._log = folder / "log"
         self._clients: list[Any] = []
 
-    def command(self, *more: str) -> list[str]:
+    def command(self, *more: str, **variables: str) -> list[str]:
         words = [sys.executable, "-m", "ipycontainers.engine", "--data", str(self.data)]
         private: list[str] = []
         if self._mounted:
@@ -60,16 +60,22 @@ class Engine:
         return [
             *private,
             *(become(USER) if os.getuid() == 0 else []),
+            *("env", *(f"{name}={value}" for name, value in variables.items())),
             *self._before,
             *words,
             *("--socket", str(self.socket), "--launcher", self.launcher, *more),
         ]
 
-    def start(self, *more: str) -> None:
+    def start(self, *more: str, **variables: str) -> None:
+        """``variables`` are those of the engine, and of what it starts."""
         environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), "LANG": "C.UTF-8"}
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(*more), stdin=subprocess.DEVNULL, stderr=log, env=environ, cwd="/"
+                self.command(*more, **variables),
+                stdin=subprocess.DEVNULL,
+                stderr=log,
+                env=environ,
+                cwd="/",
             )
         assert wait_for(self._answers, seconds=20), self.log
 

@@ -120,10 +120,12 @@ class Queue:
     async def next(self) -> wire.Json:
         return await self._queue.get()
 
-    async def until(self, moment: float | None = None) -> AsyncIterator[wire.Json]:
-        """The events as they come, and without ``moment`` for ever."""
+    async def until(
+        self, moment: float | None = None, *, clock: Callable[[], float] = time.time
+    ) -> AsyncIterator[wire.Json]:
+        """The events as they come, and without a ``moment`` of the ``clock`` for ever."""
         while True:
-            left = None if moment is None else moment - time.time()
+            left = None if moment is None else moment - clock()
             if left is not None and left <= 0:
                 return
             try:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 from docker import errors as docker_errors
 from embedded import Engine
 from layers import Made, file, image_archive, sha256, tar
-from support import wait_for
+from support import REPOSITORY, wait_for
 
 IMAGE = "ipycontainers-test/busybox"
 # docker-py leaves the sockets of exec_run to the garbage collector.
@@ -185,6 +187,47 @@ def test_a_record_of_an_older_and_of_a_newer_engine_are_read(mine: Engine) -> No
         container.kill()
         assert container.wait()["StatusCode"] == 137
         container.remove()
+
+
+CLOCK = """
+import os, time
+real = time.time
+time.time = lambda: real() + float(open(os.environ["SHIFT"]).read())
+"""
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_waiting(isolated_engine: Engine) -> None:
+    engine = isolated_engine
+    shift = engine.data.with_name("shift")
+    shift.write_text("0")
+    shift.with_name("sitecustomize.py").write_text(CLOCK)
+    engine.terminate()
+    engine.start(PYTHONPATH=f"{shift.parent}:{REPOSITORY}", SHIFT=str(shift))
+    docker = engine.client
+    script = "trap 'echo heard' TERM; while :; do sleep 0.1; done"
+    made = docker.containers.run(IMAGE, ["sh", "-c", script], detach=True)
+    with ThreadPoolExecutor(1) as pool:
+        stopping = pool.submit(made.stop, timeout=2)
+        assert wait_for(made.logs) == b"heard\n"
+        later = shift.with_name("later")
+        later.write_text("-3600")
+        later.replace(shift)
+        docker.containers.create(IMAGE, ["true"]).remove()  # an event, which who waits looks at
+        stopping.result(timeout=20)
+    assert made.wait()["StatusCode"] == 137
+    assert docker.info()["SystemTime"] < time.strftime("%Y-%m-%dT%H:%M", time.gmtime())
+    made.start()
+    made.reload()
+    assert made.status == "running"
+    assert made.exec_run("echo on").output == b"on\n"
+    made.remove(force=True)
+
+
+@pytest.fixture
+def isolated_engine() -> Iterator[Engine]:
+    with embedded.running("bubblewrap") as engine:
+        recipes.ensure(engine.client, "busybox")
+        yield engine
 
 
 def test_times_that_are_yet_to_come_change_nothing(mine: Engine) -> None:

@@ -109,7 +109,8 @@ async def _stop(engine: Engine, record: Record, request: Request) -> None:
     grace = _grace(request, record)
     signal = request.query.get("signal") or record.config.get("StopSignal") or "TERM"
     with contextlib.suppress(Conflict):  # it has ended by itself
-        if not await _ends(engine, record, signal, time.time() + grace if grace >= 0 else None):
+        latest = time.monotonic() + grace if grace >= 0 else None  # whatever the clock does
+        if not await _ends(engine, record, signal, latest):
             await _ends(engine, record, "KILL", None)
         engine.events.publish("container", "stop", record.id, record.attributes)
 
@@ -128,7 +129,7 @@ async def _ends(engine: Engine, record: Record, signal: str, until: float | None
         await asyncio.to_thread(engine.running.kill, record, signal)
         if not record.is_up:  # it was between two runs
             return True
-        async for event in queue.until(until):
+        async for event in queue.until(until, clock=time.monotonic):
             if event["Actor"]["ID"] == record.id and event["Action"] == "die":
                 return True
     return False
