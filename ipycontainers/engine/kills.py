@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import select
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from .cgroup import EVENTS, kills_in
@@ -31,19 +30,16 @@ class Kills:
         """Readable when ``look`` has something to do."""
         return self._epoll.fileno()
 
-    def watch(self, record: Record) -> None:
-        """Until ``forget``. What was killed before and is in the record is not told again."""
-        with suppress(OSError):
+    def watch(self, record: Record) -> Callable[[], None]:
+        """Until what is returned is called. What the record has of it is not told again."""
+        try:
             handle = os.open(Path(record.cgroup) / EVENTS, os.O_RDONLY | os.O_CLOEXEC)
-            self._watched[handle] = record, 1 if record.oom_killed else 0
-            self._epoll.register(handle, select.EPOLLPRI)
-            self._read(handle)
-
-    def forget(self, record: Record) -> None:
-        """It has ended. Idempotent."""
-        for handle, (watched, _) in list(self._watched.items()):
-            if watched is record:
-                self._drop(handle)
+        except OSError:  # it has ended already
+            return lambda: None
+        self._watched[handle] = record, 1 if record.oom_killed else 0
+        self._epoll.register(handle, select.EPOLLPRI)
+        self._read(handle)
+        return lambda: self._drop(handle, record)
 
     def look(self) -> None:
         """Tell what has happened."""
@@ -52,8 +48,8 @@ class Kills:
 
     def close(self) -> None:
         """Watch nothing any more."""
-        for handle in list(self._watched):
-            self._drop(handle)
+        for handle, (record, _) in list(self._watched.items()):
+            self._drop(handle, record)
         self._epoll.close()
 
     def _read(self, handle: int) -> None:
@@ -61,12 +57,14 @@ class Kills:
         try:
             now = kills_in(os.pread(handle, 4096, 0).decode())
         except OSError:  # the group is gone
-            self._drop(handle)
+            self._drop(handle, record)
             return
         self._watched[handle] = record, max(before, now)
         if now > before:
             self._told(record)
 
-    def _drop(self, handle: int) -> None:
-        del self._watched[handle]
-        os.close(handle)  # and the epoll forgets it
+    def _drop(self, handle: int, record: Record) -> None:
+        """Idempotent."""
+        if self._watched.get(handle, (None, 0))[0] is record:
+            del self._watched[handle]
+            os.close(handle)  # and the epoll forgets it

@@ -112,8 +112,8 @@ class _Service:
         self._watches.add(task)
         task.add_done_callback(self._watches.discard)
         if record.cgroup:
-            self._kills.watch(record)
-            task.add_done_callback(lambda _: self._kills.forget(record))
+            forget = self._kills.watch(record)
+            task.add_done_callback(lambda _: forget())
 
     async def _attend(self, record: Record) -> None:
         checking = asyncio.ensure_future(monitor(self._engine, record))

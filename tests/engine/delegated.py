@@ -18,6 +18,8 @@ from embedded import Engine
 from support import wait_for
 
 IMAGE = "ipycontainers-test/busybox"
+# docker-py leaves the sockets of exec_run to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 MOUNT = Path("/sys/fs/cgroup")
 # As dd does it: one block of that size in memory.
 FILL = ["dd", "if=/dev/zero", "of=/dev/null", "bs=100M", "count=1"]

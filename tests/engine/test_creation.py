@@ -21,6 +21,8 @@ from support import require, wait_for
 from ipycontainers.engine import cgroup, limits
 
 IMAGE = "ipycontainers-test/busybox"
+# docker-py leaves the sockets of exec_run to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 NO_ROOT = "this engine runs without root and has no rights or devices to give. Use Docker for it"
 
 
