@@ -164,7 +164,8 @@ def shared(host: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _oom_score(host: Mapping[str, Any]) -> int:
     """Never below this process's own, which only root may."""
-    return max(int(host.get("OomScoreAdj") or 0), limits.own_oom_score())
+    asked = int(host.get("OomScoreAdj") or 0)
+    return max(asked, limits.own_oom_score()) if asked else 0  # which it has by itself
 
 
 def refuse(host: Mapping[str, Any]) -> None:

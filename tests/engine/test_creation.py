@@ -212,6 +212,23 @@ def test_the_docker_command_shows_what_is_not_so(docker: Any, own: Engine) -> No
     ]
 
 
+def test_what_is_started_joins_its_group(containers: Containers) -> None:
+    """By writing its own pid, 0, as the kernel reads it; a file stands for the group here."""
+    group = containers.folder / "group"
+    group.mkdir()
+    joined = group / "cgroup.procs"
+    joined.touch()
+    containers.give(group)
+    made = containers.make("sleep", "60")
+    assert "pid" in made.ask({"do": "start", "cgroup": str(group)})
+    assert joined.read_text() == "0"
+    joined.write_text("")
+    assert made.output("echo", "beside") == b"beside\n"
+    assert joined.read_text() == "0"
+    refused = containers.make("sleep", "60").ask({"do": "start", "cgroup": str(group / "none")})
+    assert "no such file or directory" in refused["error"]
+
+
 # --- what is refused -----------------------------------------------------------------------------
 
 
