@@ -129,14 +129,20 @@ class Running:
 
     def start(self, record: Record) -> bool:
         """False: it ran already. Raises EngineError, whose exit code is 126 or 127 where the
-        program is the reason; Conflict for one that is paused."""
-        with record.lock:
-            if record.is_paused:
-                raise Conflict("cannot start a paused container, try unpause instead")
-            if record.is_up:
-                return False
-            record.restarts, record.manually_stopped = 0, False
-            self._start(record)
+        program is the reason; Conflict for one that is paused. One that goes by itself goes
+        also when it could not begin: clients wait for that."""
+        try:
+            with record.lock:
+                if record.is_paused:
+                    raise Conflict("cannot start a paused container, try unpause instead")
+                if record.is_up:
+                    return False
+                record.restarts, record.manually_stopped = 0, False
+                self._start(record)
+        except EngineError:
+            if record.host_config.get("AutoRemove") and not record.is_up:
+                self._remove(record)
+            raise
         self._told_of_start(record)
         return True
 

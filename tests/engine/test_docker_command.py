@@ -106,6 +106,11 @@ def test_detached_followed_and_waited_for(both: Both) -> None:
     assert both("inspect", "-f", "{{.State.ExitCode}} {{.State.Status}}", A).out == "4 exited\n"
 
 
+def test_what_cannot_begin_and_goes_by_itself_is_gone(both: Both) -> None:
+    assert both("run", "--rm", "--name", A, IMAGE, "/nosuch").code == 127
+    assert both("ps", "-aq", "--filter", f"name={A}").out == ""
+
+
 # --- a container that runs -----------------------------------------------------------------------
 
 

@@ -344,5 +344,8 @@ async def _wait(engine: Engine, record: Record, condition: str) -> AsyncIterator
                     code = int(event["Actor"]["Attributes"]["exitCode"])
                 if event["Action"] in (over, "destroy"):
                     break
+    if condition == "removed":  # also one that could not begin, whose error the start has told
+        yield wire.line({"Error": None, "StatusCode": record.exit_code})
+        return
     error = {"Message": record.error} if record.error else None
     yield wire.line({"Error": error, "StatusCode": code})
