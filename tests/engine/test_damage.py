@@ -23,6 +23,14 @@ IMAGE = "ipycontainers-test/busybox"
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
+@pytest.fixture
+def mine() -> Iterator[Engine]:
+    """With bubblewrap: no launcher has a part in this."""
+    with embedded.running("bubblewrap") as engine:
+        recipes.ensure(engine.client, "busybox")
+        yield engine
+
+
 def load_broken(mine: Engine) -> Made:
     """broken:1, which is whole as yet."""
     made = Made([tar(file("file", b"content"))])
@@ -196,8 +204,8 @@ time.time = lambda: real() + float(open(os.environ["SHIFT"]).read())
 """
 
 
-def test_a_clock_that_is_set_back_keeps_nobody_waiting(isolated_engine: Engine) -> None:
-    engine = isolated_engine
+def test_a_clock_that_is_set_back_keeps_nobody_waiting(mine: Engine) -> None:
+    engine = mine
     shift = engine.data.with_name("shift")
     shift.write_text("0")
     shift.with_name("sitecustomize.py").write_text(CLOCK)
@@ -221,13 +229,6 @@ def test_a_clock_that_is_set_back_keeps_nobody_waiting(isolated_engine: Engine) 
     assert made.status == "running"
     assert made.exec_run("echo on").output == b"on\n"
     made.remove(force=True)
-
-
-@pytest.fixture
-def isolated_engine() -> Iterator[Engine]:
-    with embedded.running("bubblewrap") as engine:
-        recipes.ensure(engine.client, "busybox")
-        yield engine
 
 
 def test_times_that_are_yet_to_come_change_nothing(mine: Engine) -> None:

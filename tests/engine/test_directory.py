@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import embedded
@@ -17,6 +18,14 @@ from support import require
 IMAGE = "ipycontainers-test/busybox"
 # docker-py leaves the sockets of exec_run to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture
+def mine() -> Iterator[Engine]:
+    """With bubblewrap: no launcher has a part in this."""
+    with embedded.running("bubblewrap") as engine:
+        recipes.ensure(engine.client, "busybox")
+        yield engine
 
 
 def refusal(mine: Engine) -> str:
