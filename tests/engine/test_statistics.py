@@ -92,7 +92,9 @@ def test_stats_measure_processor_memory_and_processes(own: Engine, docker: Any) 
     assert 5e6 < found["memory_stats"]["usage"] < found["memory_stats"]["limit"]
     assert found["pids_stats"]["current"] == 3
     assert found["preread"] == "0001-01-01T00:00:00Z"
-    assert "networks" not in found
+    assert found["networks"] == {}  # none is counted apart
+    apart = run(own, "sleep 60", network_mode="host")
+    assert "networks" not in docker.api.stats(apart.id, stream=False, one_shot=True)
 
 
 def test_what_ended_processes_used_still_counts(own: Engine, docker: Any) -> None:

@@ -72,8 +72,13 @@ def measure(engine: Engine, record: Record) -> Sample | None:
 
 
 def shape(record: Record, before: Sample | None, now: Sample | None) -> wire.Json:
-    """``before`` is the sample that a client computes percentages from. There is no key for
-    networks: what a container sends over the host's is not counted apart."""
+    """``before`` is the sample that a client computes percentages from.
+
+    Of networks there are none: what a container sends over the host's is not counted apart.
+    Clients that go through them find an empty object where dockerd has a network, and no key
+    where it has none.
+    """
+    has_network = now and record.host_config["NetworkMode"] not in ("host", "none")
     return {
         "read": wire.time_text(now.time if now else None),
         "preread": wire.time_text(before.time if before else None),
@@ -86,6 +91,7 @@ def shape(record: Record, before: Sample | None, now: Sample | None) -> wire.Jso
         "memory_stats": _memory(now),
         "name": f"/{record.name}",
         "id": record.id,
+        **({"networks": {}} if has_network else {}),
     }
 
 
