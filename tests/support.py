@@ -67,6 +67,11 @@ def library(name: str) -> Any:
     return importlib.import_module(name)
 
 
+def examples(count: int) -> int:
+    """How many a test of hypothesis tries; IPYCONTAINERS_TEST_FUZZ=50 makes it fifty times that."""
+    return count * int(os.environ.get("IPYCONTAINERS_TEST_FUZZ", "1"))
+
+
 def wait_for(claim: Callable[[], T], *, seconds: float = 10, every: float = 0.05) -> T:
     """The first true answer of ``claim``, or its last one when the time is over."""
     end = time.monotonic() + seconds

@@ -15,6 +15,7 @@ Knows: tar, roots. Does not know: HTTP, launchers' flags.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import posixpath
@@ -161,12 +162,18 @@ def _found(record: Record, path: str, folder: bool) -> Iterator[None]:
         if folder:
             raise Invalid("extraction point is not a directory") from error
         raise _missing(record, path) from error
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise
+        raise Invalid(f"bad parameter: {path[:80]!r}: {error.strerror}") from error
 
 
 @contextlib.contextmanager
 def _entry(record: Record, path: str, *, folder: bool = False) -> Iterator[tuple[int, str, str]]:
     """A folder, a name in it, and the path in the container without links and slash in front;
     of a path that means a ``folder``, that and "."."""
+    if "\0" in path:
+        raise Invalid(f"bad parameter: a path with a null byte: {path[:80]!r}")
     with contextlib.ExitStack() as opened:
         root, inner, mounted = opened.enter_context(root_at(record, path))
         opened.enter_context(_found(record, path, folder))
