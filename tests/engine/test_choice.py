@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
+import embedded
+import images as recipes
 import pytest
 from docker import errors as docker_errors
 from embedded import Engine
@@ -13,6 +16,14 @@ from embedded import Engine
 IMAGE = "ipycontainers-test/busybox"
 # docker-py leaves the sockets of exec_run to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Engine]:
+    """With one launcher: none has a part in what is chosen."""
+    with embedded.running("bubblewrap") as engine:
+        recipes.ensure(engine.client, "busybox")
+        yield engine
 
 
 def test_each_filter_of_list_chooses_as_dockerd_does(own: Engine, docker: Any) -> None:
