@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from registry import Registry
 from support import wait_for
 
 DOCKERD = "dockerd"
+APART = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
 LAUNCHERS = ("bubblewrap", "ptrace")
 NAMES = (DOCKERD, *LAUNCHERS)
 # name: its own file, so that no image is another's
@@ -60,7 +61,7 @@ def mirror() -> Iterator[str]:
 @contextlib.contextmanager
 def running(name: str, hub: str) -> Iterator[str]:
     """The address of a new engine of that name, with the images of WANTED; ``hub`` is mirror's."""
-    with _dockerd(hub) if name == DOCKERD else _own(name, hub) as address:
+    with dockerd("--registry-mirror", hub) if name == DOCKERD else _own(name, hub) as address:
         _load(address)
         yield address
 
@@ -77,11 +78,13 @@ def _own(launcher: str, hub: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _dockerd(hub: str) -> Iterator[str]:
+def dockerd(*options: str, before: Sequence[str] = ()) -> Iterator[str]:
+    """The address of a new one, of which nobody else knows. ``before`` stands in front of the
+    command: APART gives it a network of its own, so that it leaves docker0 to others."""
     # /var/tmp is on a disk where /tmp may be memory, and overlay2 wants one.
     folder = Path(tempfile.mkdtemp(prefix="ipyc-", dir="/var/tmp"))
     address = f"unix://{folder}/docker.sock"
-    command = ["dockerd", "--host", address, "--registry-mirror", hub, "--pidfile", folder / "pid"]
+    command = [*before, "dockerd", "--host", address, "--pidfile", folder / "pid", *options]
     places = ["--data-root", folder / "data", "--exec-root", folder / "exec"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*command, *places], stdout=log, stderr=log)
