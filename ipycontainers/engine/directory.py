@@ -92,6 +92,21 @@ def _from_0(data: Path) -> None:
     for volume in (data / "volumes").glob("*"):
         if not os.path.lexists(volume / "_data"):
             clearing.remove(volume)
+    _lengthen_names(data)
+
+
+def _lengthen_names(data: Path) -> None:
+    """Merged images had 12 digits; containers that were copied from one are compared with it.
+    Layers are unpacked again when an image needs them, or stay with their containers."""
+    for path in (data / "containers").glob("*/state.json"):
+        try:
+            digits = str(json.loads(path.read_bytes())["image"]).partition(":")[2]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # told of when the containers are read
+        for end in ("", ".json"):
+            old = data / "roots" / f"{digits[:12]}{end}"
+            if len(digits) == 64 and old.exists():
+                old.rename(old.with_name(f"{digits[:32]}{end}"))
 
 
 STEPS: dict[int, Callable[[Path], None]] = {0: _from_0}

@@ -1,6 +1,6 @@
 """Whose the files of a container are in its image, as one uid on the disk cannot say it.
 
-    layers/HEX12.json, roots/HEX12.json    of an unpacked layer or image, see ``oci.record``
+    layers/HEX32.json, roots/HEX32.json    of an unpacked layer or image, see ``oci.record``
     containers/ID/owners.json              of what archives brought into the container
 
 A path keeps the owner that the newest layer with it gave, or the archive that came last,

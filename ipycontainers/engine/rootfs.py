@@ -27,9 +27,6 @@ from .copying import Copying
 from .launch import Launcher
 from .tree import Tree
 
-_LONGEST_OPTIONS = 3800  # mount(2) takes one page, of which some words are the launcher's
-_PREFIX = len("/oldroot:")  # that bubblewrap puts in front of each path
-
 
 def prepare(
     layout: Layout,

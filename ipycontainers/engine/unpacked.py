@@ -1,13 +1,15 @@
 """Layers and images unpacked once, for all containers of them.
 
-    DATA/layers/HEX12/            a layer for overlayfs, shared, never written to
-    DATA/layers/stack-HEX12/      all layers of an image that has too many for one mount
-    DATA/layers/linked-HEX12/     a layer with links to files of those below, for these alone
+    DATA/layers/HEX32/            a layer for overlayfs, shared, never written to
+    DATA/layers/stack-HEX32/      all layers of an image that has too many for one mount
+    DATA/layers/linked-HEX32/     a layer with links to files of those below, for these alone
     DATA/layers/init/             the oldest layer of all: mount points that images may lack
-    DATA/roots/HEX12/             an image merged, to be copied for launchers without overlay
-    DATA/*/HEX12.json             whose the files of that layer or root are, see ``ownership``
+    DATA/roots/HEX32/             an image merged, to be copied for launchers without overlay
+    DATA/*/HEX32.json             whose the files of that layer or root are, see ``ownership``
 
-Each is made beside its place and renamed, so a name means it is whole.
+HEX32 are the first digits of a digest: as many as nobody finds a second content for, since a
+name means that the layer need not be looked at again. Each is made beside its place and
+renamed, so a name means, too, that it is whole.
 
 Knows: the layout's images. Does not know: containers, but for their layers' names.
 """
@@ -33,6 +35,7 @@ from .container import Bundle
 from .copying import stack
 from .overlay import escaped
 
+_DIGITS = 32  # 128 bits
 _LONGEST_OPTIONS = 3800  # mount(2) takes one page, of which some words are the launcher's
 _PREFIX = len("/oldroot:")  # that bubblewrap puts in front of each path
 
@@ -91,12 +94,12 @@ def sweep(
     making; the folders to be removed. Nothing may be prepared meanwhile. ``used`` are the ids of
     images that containers were made from: a copy is compared with its image's root."""
     images = [image for _, image in layout.images()]
-    needed = {_short(str(layer.diff_id)) for image in images for layer in image.layers}
+    needed = {_name(str(layer.diff_id)) for image in images for layer in image.layers}
     needed |= {layer.name for bundle in bundles for layer in bundle.layers} | {"init"}
     needed |= {_stack_name(image) for image in images}
     chains = (_chain(image, count) for image in images for count in range(1, len(image.layers) + 1))
     needed |= {f"linked-{chain}" for chain in chains}
-    roots = {_short(str(image.id)) for image in images} | set(map(_short, used))
+    roots = {_name(str(image.id)) for image in images} | set(map(_name, used))
     aside = []
     for kind, kept in (("layers", needed), ("roots", roots)):
         for path in (data / kind).glob("*") if (data / kind).is_dir() else ():
@@ -109,11 +112,11 @@ def sweep(
 
 def image_root(data: Path, image_id: str) -> Path:
     """Where an image's merged root is, if it was ever needed."""
-    return data / "roots" / _short(image_id)
+    return data / "roots" / _name(image_id)
 
 
-def _short(digest: str) -> str:
-    return digest.partition(":")[2][:12]
+def _name(digest: str) -> str:
+    return digest.partition(":")[2][:_DIGITS]
 
 
 def _layer(
@@ -133,7 +136,7 @@ def _layer(
             ownership.keep(place, unpack.layer(stream, folder, overlay=True))
         made = True
 
-    place = data / "layers" / _short(str(layer.diff_id))
+    place = data / "layers" / _name(str(layer.diff_id))
     _once(place, make)
     if verify and not made:
         verify_layer(layout, layer, passed)
@@ -171,7 +174,7 @@ def _above(layout: Layout, image: Image, number: int, data: Path, below: list[Pa
 
 def _chain(image: Image, count: int) -> str:
     diff_ids = " ".join(str(layer.diff_id) for layer in image.layers[:count])
-    return hashlib.sha256(diff_ids.encode()).hexdigest()[:12]
+    return hashlib.sha256(diff_ids.encode()).hexdigest()[:_DIGITS]
 
 
 def _stack_name(image: Image) -> str:

@@ -85,6 +85,24 @@ def test_a_folder_of_an_older_engine_is_brought_up_to_date(mine: Engine) -> None
     assert mine.client.containers.get("running").exec_run("echo on").output == b"on\n"
 
 
+def test_copies_of_an_older_engine_are_still_compared_with_their_image() -> None:
+    require(shutil.which("proot"), "proot", "Debian's proot is not installed")
+    with embedded.running("ptrace") as engine:
+        recipes.ensure(engine.client, "busybox")
+        made = engine.client.containers.create(IMAGE, ["touch", "/new"])
+        made.start()
+        made.wait()
+        image = made.image.id.partition(":")[2]
+        engine.terminate()
+        for end in ("", ".json"):
+            path = engine.data / "roots" / f"{image[:32]}{end}"
+            path.rename(path.with_name(f"{image[:12]}{end}"))
+        (engine.data / "version").unlink()
+        engine.start()
+        assert [change["Path"] for change in engine.client.api.diff(made.id)] == ["/new"]
+        assert (engine.data / "roots" / image[:32]).is_dir()
+
+
 def test_what_nobody_owns_is_swept_away_and_no_link_is_followed(
     mine: Engine, tmp_path: Path
 ) -> None:

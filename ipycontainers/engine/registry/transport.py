@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import ipycontainers
 from ipycontainers.errors import EngineError
 
 from .settings import Place, Settings
@@ -30,7 +31,7 @@ PIECE = 128 << 10
 CONNECTING = 10.0  # seconds, as Go's clients give a TLS handshake
 PATIENCE = 60.0  # seconds without a byte
 DOCUMENT = 60.0  # seconds for all of a document
-AGENT = "docker/20.10.24 ipycontainers"  # some registries answer only what calls itself docker
+AGENT = f"ipycontainers/{ipycontainers.__version__}"
 
 
 class Unreachable(EngineError):
