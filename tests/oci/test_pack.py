@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -124,7 +125,7 @@ def test_what_its_owner_may_not_read_is_packed(folders: Path) -> None:
     (folders / "shut/file").write_text("inside")
     (folders / "shut/file").chmod(0)
     (folders / "shut").chmod(0)
-    words = [shutil.which("python3") or "python3", "-c", PACKS, str(folders)]
+    words = [sys.executable, "-c", PACKS, str(folders)]
     user = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"]
     if os.geteuid() == 0:
         subprocess.run(["chown", "-R", "1000:1000", folders], check=True)
