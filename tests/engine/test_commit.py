@@ -22,6 +22,8 @@ ln /new /new2; ln -s new /link; mkfifo /fifo; chmod 4755 /d/e/f; chmod 700 /root
 rm -rf /var; mkdir /var; echo v >/var/v; touch /gone; rm /gone
 """
 
+# No launcher has a part in these.
+ONCE = pytest.mark.parametrize("own", ["bubblewrap"], indirect=True, scope="module")
 CHANGED = "bin bin/.wh.yes d d/e d/e/f etc etc/group fifo link new new2 root var var/v"
 
 
@@ -92,6 +94,7 @@ def masked(told: Any) -> Any:
     return {key: value for key, value in told.items() if key not in left_out}
 
 
+@ONCE
 @pytest.mark.parametrize("changes", [[], CONFIG, WORDS, ["ENV A='$A' B=\"x $A\" C=\\$A"]])
 def test_a_commit_says_what_dockerds_says(sides: tuple[Side, Side], changes: list[str]) -> None:
     told = []
@@ -117,6 +120,7 @@ def test_a_commit_says_what_dockerds_says(sides: tuple[Side, Side], changes: lis
     assert ours[1] == theirs[1]
 
 
+@ONCE
 def test_a_commit_that_cannot_be_is_refused(sides: tuple[Side, Side]) -> None:
     for side in sides:
         side.docker.containers.create("ipyc-side:1", "x", name="ipyc-refused")
@@ -139,6 +143,7 @@ def test_a_commit_without_a_change_has_no_layer(clean: Any) -> None:
     assert image.history()[0]["Size"] == 0
 
 
+@ONCE
 def test_a_change_of_the_stop_signal_is_taken(clean: Any) -> None:
     """dockerd 20.10 takes it in Dockerfiles only, and others do here too."""
     container = clean.containers.create(BUSYBOX, "true")
@@ -146,6 +151,7 @@ def test_a_change_of_the_stop_signal_is_taken(clean: Any) -> None:
     assert image.attrs["Config"]["StopSignal"] == "SIGUSR1"
 
 
+@ONCE
 def test_an_import_is_an_image_of_one_layer(sides: tuple[Side, Side]) -> None:
     content = tar(file("etc/shadow", b"x", mode=0o640, gid=42), folder("d", mode=0o1777))
     told = []
@@ -164,6 +170,7 @@ def test_an_import_is_an_image_of_one_layer(sides: tuple[Side, Side]) -> None:
     assert told[0] == told[1]
 
 
+@ONCE
 def test_what_is_no_archive_is_not_imported(sides: tuple[Side, Side]) -> None:
     for content in (b"junk junk", gzip.compress(b"junk" * 500)):
         for side in sides:
@@ -217,6 +224,7 @@ def pages() -> Iterator[str]:
         thread.join()
 
 
+@ONCE
 def test_an_import_from_a_url(clean: Any, pages: str) -> None:
     side = Side(clean)
     for number, source in enumerate((f"http://{pages}/tar", f"{pages}/moved")):

@@ -10,6 +10,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from engine.sides import BUSYBOX, Side, same
 from layers import Made, file, folder, image_archive, sha256, tar, tar_listing
 from support import require
@@ -19,6 +20,10 @@ def saved(docker: Any, *names: str) -> bytes:
     answer = docker.api._get(docker.api._url("/images/get"), params={"names": names}, stream=True)
     answer.raise_for_status()
     return b"".join(answer.iter_content(1 << 20))
+
+
+# No launcher has a part in these.
+ONCE = pytest.mark.parametrize("own", ["bubblewrap"], indirect=True, scope="module")
 
 
 # --- save ----------------------------------------------------------------------------------------
@@ -41,6 +46,7 @@ def test_what_is_saved_is_loaded_again(clean: Any) -> None:
     assert sorted(again.tags) == ["ipyc-save:1", "ipyc-save:2"]
 
 
+@ONCE
 def test_several_images_share_blobs_in_an_archive(clean: Any) -> None:
     base = tar(file("base", bytes(100_000)))
     for number in range(2):
@@ -80,6 +86,7 @@ def test_docker_and_skopeo_read_what_is_saved(clean: Any, engine: Any, tmp_path:
 # --- as dockerd ----------------------------------------------------------------------------------
 
 
+@ONCE
 def test_an_image_is_told_of_as_by_dockerd(sides: tuple[Side, Side]) -> None:
     assert same(sides, "GET", "/images/ipyc-side:1/history")[1][0]["Size"] == 2
     theirs, ours = (side.ask("GET", "/images/ipyc-side:1/json")[1] for side in sides)
@@ -111,6 +118,7 @@ FILTERS: list[dict[str, list[str]]] = [
 ]
 
 
+@ONCE
 def test_filters_choose_what_dockerd_chooses(sides: tuple[Side, Side]) -> None:
     for filters in FILTERS:
         told = [side.ask("GET", "/images/json", filters=json.dumps(filters)) for side in sides]
@@ -120,6 +128,7 @@ def test_filters_choose_what_dockerd_chooses(sides: tuple[Side, Side]) -> None:
         assert told[0] == told[1], filters
 
 
+@ONCE
 def test_names_are_given_as_by_dockerd(sides: tuple[Side, Side]) -> None:
     assert same(sides, "POST", "/images/ipyc-side:1/tag", repo="ipyc-side/x", tag="y")[0] == 201
     assert same(sides, "POST", "/images/ipyc-side:1/tag", repo="Bad", tag="y")[0] == 500
@@ -133,6 +142,7 @@ def test_names_are_given_as_by_dockerd(sides: tuple[Side, Side]) -> None:
         assert same(sides, "GET", f"/images/ipyc-no-such/{path}")[0] == 404
 
 
+@ONCE
 def test_an_image_in_use_is_kept_as_by_dockerd(sides: tuple[Side, Side]) -> None:
     for side in sides:
         made = side.docker.containers.create("ipyc-side:1", "x")
@@ -169,6 +179,7 @@ def test_an_image_that_runs_only_loses_its_names(clean: Any) -> None:
     assert (status, "dependent child images" in told["message"]) == (409, True)
 
 
+@ONCE
 def test_pruning_tells_what_it_freed(clean: Any) -> None:
     config = {"created": "2024-05-01T10:00:00Z", "config": {"Labels": {"l": "1"}}}
     loose = Made([tar(file("loose", bytes(5000)))], config=config)
@@ -186,6 +197,7 @@ def test_pruning_tells_what_it_freed(clean: Any) -> None:
     assert clean.images.get("ipyc-kept:1").id == kept.id
 
 
+@ONCE
 def test_events_tell_an_images_life(clean: Any) -> None:
     made = Made([tar(file("a"))], config={"config": {"Labels": {"l": "m"}}})
     heard = clean.events(decode=True, filters={"type": "image"})
