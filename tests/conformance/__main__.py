@@ -2,7 +2,7 @@
 
     cd tests && python -m conformance                     every engine, every area
     python -m conformance --engine ptrace --area exec     one area on one launcher
-    python -m conformance --engine bubblewrap -k test_top --keep
+    python -m conformance --engine bubblewrap -k test_top
 
 Needs root: a network namespace and a dockerd of its own. Results are written as JSON to --json,
 or to a file in the temporary folder that is named at the end.
@@ -50,6 +50,7 @@ def main() -> int:
     target = options.json or scratch / "results.json"
     target.write_text(json.dumps(_plain(outcomes), indent=1))
     _show(outcomes)
+    shutil.rmtree(scratch / "suite")
     print(f"results: {target}; output of each: {scratch}/ENGINE/output")
     return 0
 
