@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import shutil
 import subprocess
 import tarfile
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,8 @@ import pytest
 from engine.sides import BUSYBOX, Side, same
 from layers import Made, file, folder, image_archive, sha256, tar, tar_listing
 from support import require
+
+from ipycontainers.engine.endpoints import transfers
 
 
 def saved(docker: Any, *names: str) -> bytes:
@@ -44,6 +50,30 @@ def test_what_is_saved_is_loaded_again(clean: Any) -> None:
     again = clean.images.load(content)[0]
     assert again.id == made.id
     assert sorted(again.tags) == ["ipyc-save:1", "ipyc-save:2"]
+
+
+def test_a_client_that_leaves_ends_the_archive_that_is_being_made() -> None:
+    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        try:
+            begun.set()
+            assert go_on.wait(10)
+            yield b"x"
+        finally:
+            ended.set()
+
+    async def leaving() -> None:
+        chunks = transfers.streamed(pieces())
+        asking = asyncio.ensure_future(anext(chunks))
+        assert await asyncio.to_thread(begun.wait, 10)
+        asking.cancel()
+        asyncio.get_running_loop().call_later(0.1, go_on.set)
+        with suppress(asyncio.CancelledError):
+            await asking
+
+    asyncio.run(leaving())
+    assert ended.is_set()
 
 
 @ONCE

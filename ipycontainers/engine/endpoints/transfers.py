@@ -6,6 +6,7 @@ Knows: Docker's queries, its streams of progress. Does not know: what is in an a
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
@@ -21,23 +22,32 @@ PIECE = 1 << 18
 
 
 async def streamed(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """The pieces as they are made, in a thread, some at once; ended with the iteration."""
+    """The pieces as they are made, in a thread, some at once; ended with the iteration.
+
+    Who is cancelled leaves a thread that still makes some: their end waits for it.
+    """
+    turn = threading.Lock()
 
     def some() -> bytes:
         taken = bytearray()
-        for piece in pieces:
-            taken += piece
-            if len(taken) >= PIECE:
-                break
+        with turn:
+            for piece in pieces:
+                taken += piece
+                if len(taken) >= PIECE:
+                    break
         return bytes(taken)
+
+    def end() -> None:
+        closing = getattr(pieces, "close", None)
+        with turn:
+            if closing:
+                closing()
 
     try:
         while piece := await asyncio.to_thread(some):
             yield piece
     finally:
-        closing = getattr(pieces, "close", None)
-        if closing:
-            await asyncio.to_thread(closing)
+        await asyncio.to_thread(end)
 
 
 async def save(engine: Engine, request: Request) -> Answer:
