@@ -81,17 +81,17 @@ class Order:
 
     def _images(self) -> list[tuple[Reference, Image]]:
         layout, name = self._store.layout, self._reference.familiar_name
-        if not self._all_tags:
-            try:
-                return [(self._reference, layout.resolve(str(self._reference)))]
-            except NotFound as error:
-                raise NotFound(f"tag does not exist: {self._reference}") from error
         known = [
             (Reference.parse(text), image) for names, image in layout.images() for text in names
         ]
         found = [pair for pair in known if pair[0].name == self._reference.name]
         if not found:
             raise NotFound(f"An image does not exist locally with the tag: {name}")
+        if not self._all_tags:
+            try:
+                return [(self._reference, layout.resolve(str(self._reference)))]
+            except NotFound as error:
+                raise NotFound(f"tag does not exist: {self._reference}") from error
         return sorted(found, key=lambda pair: pair[0].tag)
 
 

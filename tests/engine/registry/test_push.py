@@ -94,6 +94,8 @@ def test_what_is_not_here_is_a_line(docker: Any, registry: Registry) -> None:
     name = f"127.0.0.1:{registry.port}/test/never"
     expected = f"An image does not exist locally with the tag: {name}"
     assert push(docker, name)[-1] == {"errorDetail": {"message": expected}, "error": expected}
+    assert push(docker, name, tag="no")[-1]["error"] == expected
+    loaded(docker, f"{name}:1")
     expected = f"tag does not exist: {name}:no"
     assert push(docker, name, tag="no")[-1]["error"] == expected
 
