@@ -36,6 +36,8 @@ class Room:
         if self._left >= 0:
             return
         found = os.statvfs(self._folder)
+        if not found.f_blocks:  # one that does not count, such as some of FUSE's
+            return
         reserved = min(MOST_RESERVED, found.f_blocks * found.f_frsize // 50)
         free = found.f_bavail * found.f_frsize - reserved
         if free < size or (found.f_files and found.f_favail < FEWEST_FILES):

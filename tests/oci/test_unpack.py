@@ -141,6 +141,10 @@ def test_what_would_fill_the_disk_is_refused_before(
         add(root, file("small"))
 
 
+def test_a_file_system_that_does_not_count_its_blocks_is_not_full() -> None:
+    room.Room("/proc").take(1 << 40)
+
+
 def test_ten_gigabytes_of_nothing_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
