@@ -50,9 +50,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         type=float,
         default=0,
-        help="leave when nobody has asked for so long and no container runs; 0: never",
+        help="leave when nobody has asked for so long and no container runs; 0, the default: never",
     )
-    parser.add_argument("--launcher", choices=("bubblewrap", "ptrace"), help="use only this one")
+    parser.add_argument(
+        "--launcher", choices=("bubblewrap", "ptrace"), help="use only this one; ptrace is PRoot"
+    )
     return parser
 
 
