@@ -19,7 +19,7 @@ from support import require, wait_for
 DOCKERD = "unix:///var/run/docker.sock"
 IMAGE = "ipycontainers-test/busybox"
 A, B = "ipyc-command-a", "ipyc-command-b"
-TAG = "ipyc-command:1"
+TAG, LONG = "ipyc-command:1", "ipyc.example/command/a:1"
 PROMPT = re.compile(r"\x1b\[[0-9;]*[a-zA-Z]")
 
 replies: dict[str, list[Outcome]] = {}  # dockerd's, by test
@@ -51,7 +51,7 @@ def both(own: Engine, dockerd: Terminal, request: pytest.FixtureRequest) -> Iter
 def _clear(terminal: Terminal) -> None:
     terminal.run("rm", "-f", "-v", A, B)
     terminal.run("volume", "rm", "-f", A)
-    terminal.run("rmi", TAG)
+    terminal.run("rmi", TAG, LONG)
 
 
 def _start(both: Both, *words: str) -> None:
@@ -212,6 +212,10 @@ def test_images_are_committed_tagged_saved_loaded_and_removed(both: Both, tmp_pa
     both("rmi", "ipyc-command:2")
     both("rmi", "ipyc-nosuch")
     both("inspect", "-f", "{{.Config.Cmd}} {{.Comment}} {{.Os}}", TAG)
+    both("tag", TAG, LONG)
+    both("inspect", "-f", "{{.Comment}} {{.Os}}", LONG)
+    both("rmi", LONG)
+    both("inspect", "ipyc.example/command/b")
     both("export", "-o", str(tmp_path / "exported"), A)
     both("run", "--rm", "--pull", "never", "ipyc-nosuch", "true")
 
@@ -224,6 +228,8 @@ def test_volumes_and_the_engine(both: Both) -> None:
     both("volume", "inspect", A)
     both("network", "ls", "--filter", "name=none")
     both("network", "inspect", "-f", "{{.Driver}}", "none")
+    both("network", "prune", "-f", "--filter", f"label={A}")
+    assert both.ours.run("system", "prune", "-f").code == 0
     both("version", "-f", "{{.Server.APIVersion}} {{.Server.Os}} {{.Server.Arch}}")
     both("info", "-f", "{{.OSType}} {{.NCPU}} {{.Swarm.LocalNodeState}}")
     both("system", "df", only=lambda text: [line.split()[0] for line in text.splitlines()])

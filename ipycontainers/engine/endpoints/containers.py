@@ -16,6 +16,7 @@ from ipycontainers.engine.events import Queue
 from ipycontainers.engine.record import Record
 from ipycontainers.engine.server import Answer, Reply, Request
 from ipycontainers.errors import Conflict, Invalid, NotFound
+from ipycontainers.oci import Platform
 
 from .sizes import sized
 
@@ -45,8 +46,24 @@ def filters_of(request: Request, known: tuple[str, ...]) -> dict[str, list[str]]
 
 async def create(engine: Engine, request: Request) -> Answer:
     body, name = shapes.spelled(_json(request)), request.query.get("name", "")
+    image, platform = str(body.get("Image") or ""), request.query.get("platform", "")
+    if platform:
+        await asyncio.to_thread(_check_platform, engine, image, platform)
     record, warnings = await asyncio.to_thread(engine.create, body, name)
     return Reply(201, {"Id": record.id, "Warnings": warnings})
+
+
+def _check_platform(engine: Engine, name: str, platform: str) -> None:
+    """NotFound, for which docker pulls, where the image is for another one."""
+    from ipycontainers.engine.registry import platforms
+
+    wanted = platforms.parse(platform, Platform.here())
+    actual = engine.image_of(name).config.platform
+    if platforms.rank(wanted, actual) is None:
+        raise NotFound(
+            f"image with reference {name} was found but does not match the specified platform: "
+            f"wanted {wanted}, actual: {actual}"
+        )
 
 
 async def inspected(engine: Engine, request: Request, name: str) -> Answer:

@@ -14,6 +14,7 @@ from ipycontainers.errors import NotFound
 
 from .containers import filters_of
 
+OF_PRUNE = ("label", "label!", "until")
 FILTERS = ("dangling", "driver", "id", "label", "name", "scope", "type")
 NO_MANAGER = (
     'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect '
@@ -46,6 +47,13 @@ async def inspected(engine: Engine, request: Request, name: str) -> Answer:
         if name == known or network_shapes.network_id(known).startswith(name):
             return Reply(200, network_shapes.network(known))
     raise NotFound(f"network {name} not found")
+
+
+async def prune(engine: Engine, request: Request) -> Answer:
+    """Those that there are always stay: nothing goes."""
+    filters_of(request, OF_PRUNE)
+    engine.events.publish("network", "prune", "", {"reclaimed": "0"})
+    return Reply(200, {"NetworksDeleted": None})
 
 
 async def swarm_leave(engine: Engine, request: Request) -> Answer:
