@@ -107,8 +107,11 @@ class Suite:
         ``each`` seconds, all of them after ``limit``: what has not run then is not in the
         answer. ``scratch`` gets pytest's output and its JUnit file.
         """
-        scratch.mkdir()
-        scratch.chmod(0o777)
+        settings = scratch / ".docker"
+        settings.mkdir(parents=True)
+        (settings / "config.json").write_text("{}")  # beside it the tests write contexts
+        for folder in (scratch, settings):
+            folder.chmod(0o777)
         results = scratch / "junit.xml"
         ignored = [f"--ignore=tests/integration/{name}" for name in LEFT_OUT]
         command = [
@@ -131,7 +134,7 @@ class Suite:
             **kept,
             "DOCKER_HOST": address,
             "DOCKER_TEST_API_VERSION": API_VERSION,
-            "HOME": str(scratch),  # the tests write docker contexts there
+            "HOME": str(scratch),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONPATH": str(self.private),
         }

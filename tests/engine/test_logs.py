@@ -87,6 +87,26 @@ def test_a_reader_goes_on_through_rotations(folder: Path) -> None:
     reader.close()
 
 
+def test_a_reader_comes_upon_nothing_twice_while_files_are_renamed(folder: Path) -> None:
+    writer, reader = Writer(60, 3), Reader(str(folder))
+    last = 20_000
+
+    def write() -> None:
+        for number in range(last + 1):
+            writer.write(1, b"%d" % number)
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    seen = [-1]
+    while writing.is_alive() or seen[-1] < last:
+        for it in reader.records():
+            assert int(it.data) > seen[-1]
+            seen.append(int(it.data))
+    writing.join()
+    writer.close()
+    reader.close()
+
+
 def test_a_record_is_whole_or_not_there(folder: Path) -> None:
     path = folder / "output.log"
     path.write_bytes(record(1, b"one\n") + record(2, b"two\n")[:-3])

@@ -307,6 +307,7 @@ def test_an_interrupt_leaves_no_process_of_the_cell(session, shared_kernel, name
     assert time.monotonic() - start < 4
 
 
+@pytest.mark.needs("join-pid")
 @pytest.mark.parametrize("of", STUBBORN, ids=["sh", "python", "perl"])
 def test_an_interrupt_touches_nothing_of_a_container_whose_processes_are_seen(
     session, shared_kernel, name, images, engine, of

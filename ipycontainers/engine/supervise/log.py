@@ -98,6 +98,8 @@ class Reader:
         for _ in range(_TRIES):
             numbers = numbers_in(self._folder)
             place = self._place(numbers)
+            if place is None:
+                continue
             wanted = place - 1 if place >= 0 else max(numbers, default=-1)
             if wanted not in numbers:
                 return None  # this one is the newest, or the newest is just being made
@@ -110,15 +112,15 @@ class Reader:
             found.close()
         return None
 
-    def _place(self, numbers: list[int]) -> int:
-        """The number of this file; -1 when it was deleted."""
+    def _place(self, numbers: list[int]) -> int | None:
+        """The number of this file; -1 when it was deleted, None when it has just got another."""
         assert self._file
         own = os.fstat(self._file.fileno())
         for number in numbers:
             with suppress(FileNotFoundError):
                 if os.path.samestat(own, os.stat(path(self._folder, number))):
                     return number
-        return -1
+        return None if os.fstat(self._file.fileno()).st_nlink else -1
 
 
 def path(folder: str, number: int) -> str:
