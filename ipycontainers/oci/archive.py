@@ -7,6 +7,7 @@
 The archive is read once from front to back, compressed or not. Each file goes into
 the layout as content at its digest while it passes, so nothing large is in memory
 and no name in the archive becomes a path; what no image needs is removed at the end.
+A file system, which is no image yet, is refused after its first files.
 
 Knows: these archives. Does not know: HTTP, what is in a layer.
 """
@@ -14,6 +15,7 @@ Knows: these archives. Does not know: HTTP, what is in a layer.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -29,8 +31,14 @@ from .origins import NAME
 from .reference import Reference
 
 MOST_FILES = 100_000  # in an archive; an image has at most a few hundred
+MOST_STRANGE = 128  # files of names that no program known here gives; an image has fewer layers
+_USUAL = re.compile(
+    r"(oci-layout|repositories|[^/]+\.json|[^/]+\.tar(\.gz)?|(sha256:)?[0-9a-f]{64}"
+    r"|[^/]+/(VERSION|json|layer\.tar)|blobs/[^/]+/[^/]+)"
+)
 _CONTAINERD_NAME = "io.containerd.image.name"
 _BLOBS = "blobs/sha256/"
+_LISTS = frozenset({"manifest.json", "index.json"})
 
 
 def load(stream: Readable, layout: Layout) -> list[str]:
@@ -64,12 +72,15 @@ class _Files:
         self.layout = layout
         self._stored: dict[str, Descriptor] = {}
         self._links: dict[str, str] = {}
+        self._strange = 0
 
     def take(self, stream: Readable) -> None:
         for entry, content in entries(stream, "the archive"):
             name = posixpath.normpath(entry.name).lstrip("/")
             if len(self._stored) + len(self._links) >= MOST_FILES:
                 raise Invalid(f"an archive of more than {MOST_FILES} files is no image")
+            if not entry.isdir():
+                self._judge(name)
             if content:
                 hex_ = name.removeprefix(_BLOBS)
                 digest = Digest.parse(f"sha256:{hex_}") if hex_ != name else None
@@ -79,6 +90,12 @@ class _Files:
                 self._links[name] = posixpath.normpath(target)
             elif entry.islnk():
                 self._links[name] = posixpath.normpath(entry.linkname)
+
+    def _judge(self, name: str) -> None:
+        """Invalid for one strange file too many, unless a list has said that this has images."""
+        self._strange += not _USUAL.fullmatch(name)
+        if self._strange > MOST_STRANGE and not _LISTS & self._stored.keys():
+            raise _no_images(f"it has {name!r:.100} and more files that are of none")
 
     def __contains__(self, name: str) -> bool:
         return name in self._stored
@@ -102,10 +119,14 @@ def _images(files: _Files) -> Iterator[tuple[Descriptor, list[str]]]:
     elif "index.json" in files:
         yield from _oci_images(files)
     else:
-        raise Invalid(
-            "this is no archive of images: neither manifest.json nor index.json is in it",
-            "make one with docker save",
-        )
+        raise _no_images("neither manifest.json nor index.json is in it")
+
+
+def _no_images(why: str) -> Invalid:
+    return Invalid(
+        f"this is no archive of images, as docker save makes them: {why}; "
+        "an archive of a file system becomes an image by docker import"
+    )
 
 
 def _docker_images(files: _Files) -> Iterator[tuple[Descriptor, list[str]]]:

@@ -15,6 +15,7 @@ Knows: names of content. Does not know: where content is stored.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import sys
@@ -136,3 +137,12 @@ class Descriptor:
                 platform["variant"] = self.platform.variant
             written["platform"] = platform
         return written
+
+
+def parse_json(text: bytes, what: str) -> object:
+    """JSON from elsewhere; Invalid also when it is nested too deeply."""
+    try:
+        parsed: object = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"{what} is no JSON: {error}") from error
+    return parsed

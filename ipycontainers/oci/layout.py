@@ -28,7 +28,7 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -37,11 +37,11 @@ from ipycontainers.errors import ContainerError, IntegrityError, Invalid, NotFou
 
 from . import descriptor as kinds
 from .blob import PIECE, Readable, bounded, counted, decompressed, verified
-from .descriptor import Descriptor, Digest
+from .descriptor import Descriptor, Digest, parse_json
 from .image import Image, Layer
 from .names import sync_folder
-from .naming import by_manifest, named, without
-from .origins import NAME, TAGGED, now, origins, tagged, without_origins
+from .naming import Identity, by_manifest, grouped, named, without, without_origins
+from .origins import NAME, TAGGED, now, origins, tagged
 from .reference import Reference
 from .room import Room
 from .unfinished import Unfinished
@@ -211,9 +211,9 @@ class Layout:
         image = self.whole(manifest)
         entry = replace(image.manifest, annotations={NAME: reference.full, TAGGED: now()})
         with self._locked():
-            kept = without(reference, self._entries())
-            unnamed = [e for e in kept if e.annotations or e.digest != manifest.digest]
-            self._write_index([*unnamed, entry])
+            kept = without(reference, self._entries(), self._identity)
+            others = [e for e in kept if e.annotations or self._identity(e) != image.id]
+            self._write_index([*others, entry])
         return image
 
     def untag(self, name: str | Reference) -> Image:
@@ -226,36 +226,43 @@ class Layout:
             found = named(reference, self._entries())
             if found is None:
                 raise NotFound(f"No such image: {reference}")
-            self._write_index(
-                without_origins(without(reference, self._entries()), reference, found)
-            )
+            kept = without(reference, self._entries(), self._identity)
+            self._write_index(without_origins(kept, reference, found, self._identity))
         return self.image(found)
 
     def remove(self, image: Image) -> None:
         """Forget an image and all its names; its content goes with the next gc. Idempotent."""
-        self.forget(image.manifest)
+        with self._locked():
+            self._write_index([e for e in self._entries() if self._identity(e) != image.id])
 
     def forget(self, manifest: Descriptor) -> None:
-        """As ``remove``, of an image that may be damaged."""
+        """As ``remove``, of one manifest, whose image may be damaged."""
         with self._locked():
             self._write_index([e for e in self._entries() if e.digest != manifest.digest])
 
     def images(self) -> list[tuple[tuple[str, ...], Image]]:
-        """Every image with its names as docker prints them, in the order they came; but for
-        those that are ``damaged``."""
-        found = [(names, self._readable(entry)) for names, entry in by_manifest(self._entries())]
-        return [(names, image) for names, image in found if isinstance(image, Image)]
+        """Every image once, with its names as docker prints them, in the order they came; but for
+        those that are ``damaged``. Of manifests with one config it has the first."""
+        found = self._read(self._identity)
+        return [(names, image) for names, _, image in found if isinstance(image, Image)]
+
+    def stored(self) -> list[Image]:
+        """Images as each of their manifests has them, such as with layers compressed and not."""
+        return [image for _, _, image in self._read(by_manifest) if isinstance(image, Image)]
 
     def damaged(self) -> list[tuple[tuple[str, ...], Descriptor, ContainerError]]:
-        """Images that cannot be read, with their names and why; ``forget`` takes one away."""
-        found = [
-            (names, entry, self._readable(entry)) for names, entry in by_manifest(self._entries())
-        ]
+        """Manifests that cannot be read, with their names and why; ``forget`` takes one away."""
         return [
             (names, entry, error)
-            for names, entry, error in found
+            for names, entry, error in self._read(by_manifest)
             if isinstance(error, ContainerError)
         ]
+
+    def _read(
+        self, key: Identity
+    ) -> list[tuple[tuple[str, ...], Descriptor, Image | ContainerError]]:
+        found = grouped(self._entries(), key)
+        return [(names, entry, self._readable(entry)) for names, entry in found]
 
     def _readable(self, manifest: Descriptor) -> Image | ContainerError:
         try:
@@ -263,20 +270,25 @@ class Layout:
         except ContainerError as error:
             return error
 
+    def _identity(self, entry: Descriptor) -> Hashable:
+        """The image's id; what cannot be read is like nothing else."""
+        found = self._readable(entry)
+        return found.id if isinstance(found, Image) else ("damaged", entry.digest)
+
+    def _entries_of(self, image: Image) -> list[Descriptor]:
+        return [entry for entry in self._entries() if self._identity(entry) == image.id]
+
     def names(self, image: Image) -> tuple[str, ...]:
         """The names of one image, as docker prints them."""
-        digest = image.manifest.digest
-        return next(
-            (names for names, other in self.images() if other.manifest.digest == digest), ()
-        )
+        return next((names for names, other in self.images() if other.id == image.id), ())
 
     def origins(self, image: Image) -> tuple[str, ...]:
         """What registries call one image: names with digests, as docker prints them."""
-        return origins(self._entries(), image.manifest.digest)
+        return origins(self._entries_of(image))
 
     def tagged(self, image: Image) -> str:
         """When it was given a name last, RFC 3339; "" where that is not known."""
-        return tagged(self._entries(), image.manifest.digest)
+        return tagged(self._entries_of(image))
 
     def resolve(self, name: str) -> Image:
         """The image of a name, an id, or the beginning of an id that only one image has.
@@ -326,7 +338,7 @@ class Layout:
             except BlockingIOError:
                 return 0
             with self._locked():
-                needed = {digest.hex for _, image in self.images() for digest in image.blobs}
+                needed = {digest.hex for image in self.stored() for digest in image.blobs}
                 needed |= self.unfinished.sweep()
                 blobs = () if self.damaged() else (self.path / "blobs/sha256").iterdir()
                 unused = [path for path in blobs if path.name not in needed]
@@ -376,15 +388,6 @@ class Layout:
             os.fsync(file.fileno())
         Path(name).replace(path)
         sync_folder(path.parent)
-
-
-def parse_json(text: bytes, what: str) -> object:
-    """JSON from elsewhere; Invalid also when it is nested too deeply."""
-    try:
-        parsed: object = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise Invalid(f"{what} is no JSON: {error}") from error
-    return parsed
 
 
 def _copy(source: Readable, target: io.BufferedWriter, room: Room) -> tuple[Digest, int]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker import errors as docker_errors
 from engine.sides import BUSYBOX, Side, same
 from layers import Made, file, folder, image_archive, sha256, tar, tar_listing
 from support import require
@@ -74,6 +75,13 @@ def test_a_client_that_leaves_ends_the_archive_that_is_being_made() -> None:
 
     asyncio.run(leaving())
     assert ended.is_set()
+
+
+@ONCE
+def test_a_file_system_is_no_archive_of_images(clean: Any) -> None:
+    files = (file(f"usr/lib/{number}", b"%d" % number * 10_000) for number in range(300))
+    with pytest.raises(docker_errors.ImageLoadError, match="docker import"):
+        clean.images.load(tar(*files))
 
 
 @ONCE

@@ -7,6 +7,8 @@ import gzip
 import io
 import json
 import lzma
+import os
+import tempfile
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -211,6 +213,80 @@ def test_a_layer_is_never_wholly_in_memory(layout: Layout) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 16 << 20
+
+
+# --- what is a file system -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [lambda name: file(name, name.encode()), lambda name: link(name, "busybox")],
+    ids=["files", "links"],
+)
+def test_a_file_system_is_refused_after_its_first_files(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, entry: Any
+) -> None:
+    stored, put = [], Layout.put
+
+    def counted(self: Layout, *arguments: Any, **more: Any) -> Any:
+        stored.append(put(self, *arguments, **more))
+        return stored[-1]
+
+    monkeypatch.setattr(Layout, "put", counted)
+    content = tar(*(entry(f"./usr/bin/{number}") for number in range(6000)))
+    with tempfile.TemporaryFile(buffering=0) as opened:
+        opened.write(content)
+        opened.seek(0)
+        with pytest.raises(Invalid, match="docker import"):
+            archive.load(os.fdopen(os.dup(opened.fileno()), "rb"), layout)
+        assert opened.tell() < len(content) / 2
+    assert len(stored) <= archive.MOST_STRANGE
+    assert list((layout.path / "blobs/sha256").iterdir()) == []
+
+
+def test_a_small_file_system_is_told_of_docker_import_too(layout: Layout) -> None:
+    with pytest.raises(Invalid, match=r"manifest\.json.*docker import"):
+        load(layout, tar(file("etc/motd", b"hi"), link("bin/sh", "busybox")))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "{hex}/layer.tar {hex}/json {hex}/VERSION",
+        "blobs/sha256/{hex}",
+        "sha256:{hex} {hex}.tar.gz",
+        "{number}/layer.tar {hex}.tar {hex}.json",
+    ],
+    ids=["docker", "oci", "crane", "podman"],
+)
+def test_an_archive_may_have_many_files_before_its_list(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, names: str
+) -> None:
+    """As of a docker save of several images, whose list comes last."""
+    monkeypatch.setattr(archive, "MOST_STRANGE", 3)
+    contents = [b"%d" % number for number in range(4)]
+    others = [
+        file(name.format(hex=sha256(content)[7:], number=content.decode()), content)
+        for content in contents
+        for name in names.split()
+    ]
+    made = Made([LAYER])
+    own = [(f"blobs/sha256/{sha256(blob)[7:]}", blob) for blob in (made.config_blob, LAYER)]
+    listed = [{"Config": own[0][0], "RepoTags": ["a:1"], "Layers": [own[1][0]]}]
+    last = file("manifest.json", json.dumps(listed).encode())
+    assert load(layout, tar(*others, *(file(*one) for one in own), last)) == ["a:1"]
+
+
+def test_an_archive_whose_list_comes_first_may_call_its_files_as_it_likes(layout: Layout) -> None:
+    layers = [tar(file(f"{number}")) for number in range(archive.MOST_STRANGE + 2)]
+    made = Made(layers)
+    paths = [f"layers/{number}" for number in range(len(layers))]
+    listed = json.dumps([{"Config": "config", "RepoTags": ["a:1"], "Layers": paths}]).encode()
+    content = tar(
+        *(file("manifest.json", listed), file("config", made.config_blob)),
+        *(file(path, blob) for path, blob in zip(paths, layers, strict=True)),
+    )
+    assert load(layout, content) == ["a:1"]
 
 
 # --- other programs' archives ---------------------------------------------------------------

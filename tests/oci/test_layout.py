@@ -303,6 +303,71 @@ def test_an_origin_can_be_taken_away(layout: Layout) -> None:
     assert (layout.images(), layout.origins(image)) == ([((), image)], ())
 
 
+# --- one image with two manifests ----------------------------------------------------------------
+
+
+def twice(layout: Layout) -> tuple[Image, Image]:
+    """Named a:1 with plain layers, and x:1 with compressed ones, as a push and a pull leave it."""
+    plain, packed = put(layout), put(layout, compress=True)
+    assert (plain.id, plain.manifest == packed.manifest) == (packed.id, False)
+    layout.tag("a:1", plain.manifest)
+    layout.note_origin(AT, packed.manifest)
+    layout.tag("x:1", packed.manifest)
+    return plain, packed
+
+
+def test_manifests_with_one_config_are_one_image(layout: Layout) -> None:
+    plain, packed = twice(layout)
+    assert layout.images() == [(("a:1", "x:1"), plain)]
+    assert layout.stored() == [plain, packed]
+    for image in (plain, packed):
+        assert layout.names(image) == ("a:1", "x:1")
+        assert layout.origins(image) == (str(AT),)
+    assert layout.tagged(plain) == layout.tagged(packed) != ""
+    assert (layout.resolve("a:1"), layout.resolve("x:1")) == (plain, packed)
+    assert layout.resolve(plain.id.hex[:20]) == plain
+
+
+def test_content_of_both_stays_until_their_names_go(layout: Layout) -> None:
+    plain, packed = twice(layout)
+    both = {digest.hex for image in (plain, packed) for digest in image.blobs}
+    assert (layout.gc(), blobs(layout)) == (0, both)
+    layout.untag("a:1")
+    assert layout.images() == [(("x:1",), packed)]
+    assert layout.gc() > 0
+    assert blobs(layout) == {digest.hex for digest in packed.blobs}
+    assert layout.resolve(str(plain.id)) == packed
+    layout.untag("x:1")
+    assert (layout.images(), layout.origins(packed)) == ([((), packed)], ())
+
+
+def test_a_name_that_goes_from_one_to_the_other_leaves_nothing(layout: Layout) -> None:
+    plain, packed = put(layout), put(layout, compress=True)
+    layout.tag("a:1", plain.manifest)
+    layout.add(packed.manifest)
+    layout.tag("a:1", packed.manifest)
+    assert layout.images() == [(("a:1",), packed)]
+    assert layout.stored() == [packed]
+
+
+def test_with_an_image_go_all_its_manifests(layout: Layout) -> None:
+    plain, _ = twice(layout)
+    layout.remove(plain)
+    assert layout.images() == []
+    layout.gc()
+    assert blobs(layout) == set()
+
+
+def test_one_of_both_may_be_damaged(layout: Layout) -> None:
+    plain, packed = twice(layout)
+    (layout.path / "blobs/sha256" / packed.manifest.digest.hex).unlink()
+    again = Layout.open(layout.path)
+    assert again.images() == [(("a:1",), plain)]
+    assert [names for names, _, _ in again.damaged()] == [("x:1",)]
+    again.forget(packed.manifest)
+    assert (again.images(), again.damaged()) == ([(("a:1",), plain)], [])
+
+
 # --- compression ---------------------------------------------------------------------------------
 
 

@@ -30,8 +30,7 @@ from ipycontainers.errors import (
     Unauthorized,
 )
 from ipycontainers.oci import Descriptor, Digest, Image, Layer, Layout, Platform, Reference
-from ipycontainers.oci.descriptor import INDEXES
-from ipycontainers.oci.layout import parse_json
+from ipycontainers.oci.descriptor import INDEXES, parse_json
 
 from . import blobs, platforms
 from .client import LARGEST_MANIFEST, Client, Manifest, Refused, reached
@@ -283,10 +282,10 @@ class Pull:
     def _verified(self) -> set[Layer]:
         """Of images that are here."""
         try:
-            images = self._store.layout.images()
+            images = self._store.layout.stored()
         except ContainerError:  # a broken one is no reason against another
             return set()
-        return {replace(layer, created_by="") for _, image in images for layer in image.layers}
+        return {replace(layer, created_by="") for image in images for layer in image.layers}
 
     def _work(self, layer: Layer, transfer: Transfer) -> None:
         """What a transfer does; it may outlive this pull, for another one."""

@@ -81,10 +81,8 @@ class Order:
 
     def _images(self) -> list[tuple[Reference, Image]]:
         layout, name = self._store.layout, self._reference.familiar_name
-        known = [
-            (Reference.parse(text), image) for names, image in layout.images() for text in names
-        ]
-        found = [pair for pair in known if pair[0].name == self._reference.name]
+        known = [Reference.parse(text) for names, _ in layout.images() for text in names]
+        found = [reference for reference in known if reference.name == self._reference.name]
         if not found:
             raise NotFound(f"An image does not exist locally with the tag: {name}")
         if not self._all_tags:
@@ -92,7 +90,8 @@ class Order:
                 return [(self._reference, layout.resolve(str(self._reference)))]
             except NotFound as error:
                 raise NotFound(f"tag does not exist: {self._reference}") from error
-        return sorted(found, key=lambda pair: pair[0].tag)
+        found.sort(key=lambda reference: reference.tag)
+        return [(reference, layout.resolve(str(reference))) for reference in found]
 
 
 class Push:
@@ -203,7 +202,7 @@ class Push:
     def _sources(self, blob: Descriptor) -> set[str]:
         """Repositories of this registry from which an image with this blob came, or went to."""
         found = set()
-        for _, image in self._layout.images():
+        for image in self._layout.stored():
             blobs = {layer.descriptor.digest for layer in image.layers}
             blobs |= {known.digest for known in self._known_gzipped(image)}
             if blob.digest in blobs:
