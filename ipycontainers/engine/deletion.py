@@ -90,8 +90,9 @@ class _Deleting:
 
     def settle(self) -> None:
         """Content and folders go that nobody needs any more."""
-        if any("Deleted" in one for one in self.told):
+        if self.told:  # a name may have been the last of one manifest of an image that stays
             self.engine.layout.gc()
+        if any("Deleted" in one for one in self.told):
             self.engine.tidy()
 
     def children(self, image: Image) -> bool:

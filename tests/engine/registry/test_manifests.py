@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from embedded import Engine
 from engine.sides import Side, same
 from registry import Registry
 
@@ -47,15 +48,20 @@ def test_it_is_one_image_under_all_its_names(sides: tuple[Side, Side], repositor
         assert (own["Size"], own["SharedSize"], own["Containers"]) == (1002, 0, 0)
 
 
-def test_it_stays_while_it_has_a_name(sides: tuple[Side, Side], repository: str) -> None:
+def test_it_stays_while_it_has_a_name(
+    sides: tuple[Side, Side], repository: str, own: Engine
+) -> None:
     image = image_id(sides)
     status, told = same(sides, "DELETE", f"/images/{image}")
     assert (status, "image is referenced in multiple repositories" in told["message"]) == (
         409,
         True,
     )
+    stored = len(list((own.data / "oci/blobs/sha256").iterdir()))
     for name in ("ipyc-side:1", "ipyc-side:2"):
         assert same(sides, "DELETE", f"/images/{name}") == (200, [{"Untagged": name}])
+    # The manifest and the two plain layers go with their last name; the config stays.
+    assert len(list((own.data / "oci/blobs/sha256").iterdir())) == stored - 3
     for side in sides:
         container = side.docker.containers.create(f"{repository}:1")
         assert b"d/a" in b"".join(container.export())
