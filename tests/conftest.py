@@ -20,6 +20,7 @@ import contextlib
 import gc
 import os
 import shutil
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -37,6 +38,14 @@ OURS = "org.ipycontainers."
 ENGINE_FIXTURES = {"engine", "images", "plain_images"}
 CHOSEN = os.environ.get("IPYCONTAINERS_TEST_ENGINE", "")
 LAUNCHER = os.environ.get("IPYCONTAINERS_TEST_LAUNCHER", "")
+
+
+def pytest_configure() -> None:
+    # A shell lets what it starts in the background ignore them, and programs hand that on.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            own = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, own)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
