@@ -233,6 +233,9 @@ def _ignored(config: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str
         yield f"--log-driver {driver}"
     if config.get("MacAddress"):
         yield "--mac-address"
+    ends = ((config.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}).values()
+    if any((end or {}).get("IPAMConfig") for end in ends):
+        yield "--ip"
 
 
 def _has_sized_tmpfs(host: Mapping[str, Any]) -> bool:

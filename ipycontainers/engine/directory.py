@@ -53,7 +53,9 @@ def _take(lock: int, data: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        raise Conflict(f"another engine has {data}", "ipycontainers engine status") from error
+        raise Conflict(
+            f"another engine has {data}", "stop that one first, or name another folder with --data"
+        ) from error
 
 
 def _bring_up_to_date(data: Path) -> None:

@@ -168,7 +168,8 @@ def prepare_folder(folder: Path) -> None:
         )
     if stat.S_IMODE(found.st_mode) & 0o077:
         raise EngineForbidden(
-            f"others may enter {folder}, so no socket is made there", f"chmod 700 {folder}"
+            f"others may enter {folder}, so no socket is made there",
+            f"name a folder of your own with --socket, or chmod 700 {folder}",
         )
 
 

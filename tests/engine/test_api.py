@@ -630,6 +630,15 @@ def test_each_option_that_means_nothing_is_told(
     assert told == ([words.format(own.launcher)] if words else [])
 
 
+def test_an_address_that_nobody_can_have_is_told(docker: Any, image: str) -> None:
+    ends = {"bridge": {"IPAMConfig": {"IPv4Address": "172.17.0.9"}}}
+    config = {"Image": image, "Cmd": ["true"], "NetworkingConfig": {"EndpointsConfig": ends}}
+    told = docker.api.create_container_from_config(config | {"MacAddress": "02:42:ac:11:00:09"})
+    assert told["Warnings"] == [
+        f"{option} is ignored by this engine" for option in ("--mac-address", "--ip")
+    ]
+
+
 def test_the_hostname_is_told_where_it_cannot_be(docker: Any, own: Engine, image: str) -> None:
     config = {"Image": image, "Cmd": ["true"], "Hostname": "box"}
     told = docker.api.create_container_from_config(config)["Warnings"]
