@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ipycontainers.errors import Invalid, Unsupported
+from ipycontainers.errors import EngineError, Invalid, Unsupported
 
 from . import limits, logs, wire
 from .container import Network, Spec
@@ -114,7 +114,7 @@ def spec(
     host: Mapping[str, Any],
     points: tuple[MountPoint, ...],
 ) -> Spec:
-    """Raises Invalid, also for a network that this engine has not."""
+    """Raises Invalid, and EngineError for a network that this engine has not."""
     security = [str(option) for option in host.get("SecurityOpt") or ()]
     words = [*(config["Entrypoint"] or ()), *(config["Cmd"] or ())]
     if not words:
@@ -186,9 +186,9 @@ def environment(config: Mapping[str, Any], container_id: str) -> list[str]:
 
 
 def network(mode: str) -> Network:
-    """Invalid and not NotFound, for which docker would pull the image."""
+    """EngineError and not NotFound, for which docker would pull the image."""
     if mode not in NETWORKS:
-        raise Invalid(
+        raise EngineError(
             f"network {mode} not found: this engine has none, host and default, which is the host's"
         )
     return NETWORKS[mode]

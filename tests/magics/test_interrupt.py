@@ -163,7 +163,7 @@ def test_an_interrupted_pull_is_one_line(shared_kernel, engine, words):
         shared_kernel.interrupt()
         result = cell.result(timeout=10)
     assert time.monotonic() - start < LIMIT
-    assert result.error.ename == "KeyboardInterrupt"
+    assert result.error.ename == "KeyboardInterrupt", result.error
     assert len(result.error.traceback) == 1
     assert shared_kernel.run("print(_exit_code)").stdout == "130\n"
 
