@@ -438,7 +438,6 @@ def test_archives_are_refused_in_words(docker: Any, own: Engine, image: str) -> 
         ({"stop_signal": "NOPE"}, "Invalid signal: NOPE"),
         ({"volumes": ["/tmp:/x:zz"]}, "invalid mode: zz"),
         ({"volumes": ["a/b:/x"]}, "If you intended to pass a host directory, use absolute path"),
-        ({"network_mode": "lan"}, "network lan not found"),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(
@@ -447,7 +446,13 @@ def test_what_cannot_be_is_refused_at_once(
     with pytest.raises(docker_errors.APIError) as caught:
         docker.containers.create(image, ["true"], **asked)
     assert message in caught.value.explanation
-    assert caught.value.status_code == 400  # for 404 docker would pull the image
+    assert caught.value.status_code == 400
+
+
+def test_an_unknown_network_is_no_missing_image(docker: Any, image: str) -> None:
+    with pytest.raises(docker_errors.APIError, match="network lan not found") as caught:
+        docker.containers.create(image, ["true"], network_mode="lan")
+    assert caught.value.status_code == 500  # for 404 docker would pull the image
 
 
 def test_what_an_exec_lacks_is_told_with_126(docker: Any, image: str) -> None:
