@@ -212,11 +212,12 @@ def test_a_clock_that_is_set_back_keeps_nobody_waiting(mine: Engine) -> None:
     engine.terminate()
     engine.start(PYTHONPATH=f"{shift.parent}:{REPOSITORY}", SHIFT=str(shift))
     docker = engine.client
-    script = "trap 'echo heard' TERM; while :; do sleep 0.1; done"
+    script = "trap 'echo heard' TERM; echo up; while :; do sleep 0.1; done"
     made = docker.containers.run(IMAGE, ["sh", "-c", script], detach=True)
+    assert wait_for(made.logs)
     with ThreadPoolExecutor(1) as pool:
         stopping = pool.submit(made.stop, timeout=2)
-        assert wait_for(made.logs) == b"heard\n"
+        assert wait_for(lambda: made.logs() == b"up\nheard\n")
         later = shift.with_name("later")
         later.write_text("-3600")
         later.replace(shift)

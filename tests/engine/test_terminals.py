@@ -200,9 +200,8 @@ def test_the_image_says_how_a_container_is_stopped(own: Engine, docker: Any) -> 
     assert wait_for(container.logs)
     container.stop()
     assert container.wait()["StatusCode"] == 9
-    container = docker.api.create_container(IMAGE, ["sh", "-c", "trap '' TERM; sleep 60"])
-    stubborn = docker.containers.get(container["Id"])
-    stubborn.start()
+    stubborn = run(own, "sh", "-c", "trap '' TERM; echo up; sleep 60")
+    assert wait_for(stubborn.logs)
     start = time.monotonic()
     stubborn.stop(timeout=1)
     assert 0.9 < time.monotonic() - start < 8
