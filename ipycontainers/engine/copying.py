@@ -17,7 +17,7 @@ import stat
 from pathlib import Path
 from typing import IO
 
-from ipycontainers.oci.sparse import extents
+from ipycontainers.oci import sparse
 from ipycontainers.oci.view import View
 
 from .tree import Tree
@@ -101,15 +101,8 @@ class Copying:
 
 
 def _copy_data(old: IO[bytes], new: IO[bytes]) -> None:
-    pieces = extents(old.fileno())
+    pieces = sparse.extents(old.fileno())
     if pieces is None:
         shutil.copyfileobj(old, new, _PIECE)
         return
-    for offset, size in pieces:
-        old.seek(offset)
-        new.seek(offset)
-        left = size
-        while left and (piece := old.read(min(_PIECE, left))):
-            new.write(piece)
-            left -= len(piece)
-    new.truncate(os.fstat(old.fileno()).st_size)
+    sparse.copy(old, new, pieces, os.fstat(old.fileno()).st_size)

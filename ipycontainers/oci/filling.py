@@ -13,10 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+from . import sparse
 from .blob import PIECE
 from .record import XATTR, Owner
 from .room import Room
-from .sparse import checked
 
 Below = Callable[[str], "tuple[Path, Owner | None] | None"]
 """Of a real path: the file that lower layers have there, and what is recorded of it."""
@@ -28,18 +28,11 @@ def fill(entry: tarfile.TarInfo, content: IO[bytes], file: IO[bytes], room: Room
         room.take(entry.size)
         shutil.copyfileobj(content, file, PIECE)
         return
-    sparse: Any = entry.sparse
-    pieces = checked(sparse, entry.size)
+    told: Any = entry.sparse
+    pieces = sparse.checked(told, entry.size)
     room.take(sum(size for _, size in pieces))
     raw: Any = content.raw  # type: ignore[attr-defined]  # the buffer above it cannot seek
-    for offset, size in pieces:
-        raw.seek(offset)
-        file.seek(offset)
-        left = size
-        while left and (piece := raw.read(min(PIECE, left))):
-            file.write(piece)
-            left -= len(piece)
-    file.truncate(entry.size)
+    sparse.copy(raw, file, pieces, entry.size)
 
 
 def set_attributes(entry: tarfile.TarInfo, handle: int) -> None:

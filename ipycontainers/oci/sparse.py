@@ -8,11 +8,13 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable
+from typing import IO
 
 from ipycontainers.errors import Invalid
 
 Extents = list[tuple[int, int]]
 """Offset and size of each piece of data, in order."""
+_PIECE = 1 << 20
 _LEAST_HOLE = 1 << 16  # bytes; smaller ones cost more as entries of a map
 
 
@@ -43,3 +45,15 @@ def checked(pieces: Iterable[tuple[int, int]], size: int) -> Extents:
             raise Invalid(f"a file of {size} bytes that has data at {offset}")
         at = offset + length
     return found
+
+
+def copy(source: IO[bytes], target: IO[bytes], pieces: Extents, size: int) -> None:
+    """The data of ``source`` to the same places of ``target``, which has ``size`` bytes then."""
+    for offset, length in pieces:
+        source.seek(offset)
+        target.seek(offset)
+        left = length
+        while left and (piece := source.read(min(_PIECE, left))):
+            target.write(piece)
+            left -= len(piece)
+    target.truncate(size)

@@ -81,6 +81,13 @@ def mine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         yield engine
 
 
+@pytest.fixture
+def isolated_mine() -> Iterator[Engine]:
+    """The same on bubblewrap only, for what no launcher has a part in."""
+    with _running("bubblewrap") as engine:
+        yield engine
+
+
 @contextlib.contextmanager
 def _running(launcher: str) -> Iterator[Engine]:
     if launcher == "ptrace":

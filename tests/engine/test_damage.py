@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 @pytest.fixture
-def mine() -> Iterator[Engine]:
-    """With bubblewrap: no launcher has a part in this."""
-    with embedded.running("bubblewrap") as engine:
-        recipes.ensure(engine.client, "busybox")
-        yield engine
+def mine(isolated_mine: Engine) -> Engine:
+    """No launcher has a part in this."""
+    return isolated_mine
 
 
 def load_broken(mine: Engine) -> Made:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import embedded
@@ -21,11 +20,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 
 @pytest.fixture
-def mine() -> Iterator[Engine]:
-    """With bubblewrap: no launcher has a part in this."""
-    with embedded.running("bubblewrap") as engine:
-        recipes.ensure(engine.client, "busybox")
-        yield engine
+def mine(isolated_mine: Engine) -> Engine:
+    """No launcher has a part in this."""
+    return isolated_mine
 
 
 def refusal(mine: Engine) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ipycontainers.engine import shapes, wire
 from ipycontainers.engine.engine import Engine
@@ -23,7 +23,7 @@ from .sizes import sized
 GRACE = 10  # seconds that stop gives a program, as docker's
 
 
-def _json(request: Request) -> wire.Json:
+def json_of(request: Request) -> wire.Json:
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip()
     if request.body and kind != "application/json":
         raise Invalid(f"Content-Type specified ({kind}) must be 'application/json'")
@@ -33,11 +33,14 @@ def _json(request: Request) -> wire.Json:
         raise Invalid(f"invalid JSON: {error}") from error
 
 
-def filters_of(request: Request, known: tuple[str, ...]) -> dict[str, list[str]]:
+def filters_of(
+    request: Request, known: Sequence[str], failed: str = "invalid filter"
+) -> dict[str, list[str]]:
+    """``failed`` begins the message where they cannot be read. Raises Invalid."""
     try:
         wanted = wire.filters(request.query.get("filters", ""))
     except ValueError as error:
-        raise Invalid(f"invalid filter: {error}") from error
+        raise Invalid(f"{failed}: {error}") from error
     for name in wanted:
         if name not in known:
             raise Invalid(f"Invalid filter '{name}'")
@@ -45,7 +48,7 @@ def filters_of(request: Request, known: tuple[str, ...]) -> dict[str, list[str]]
 
 
 async def create(engine: Engine, request: Request) -> Answer:
-    body, name = shapes.spelled(_json(request)), request.query.get("name", "")
+    body, name = shapes.spelled(json_of(request)), request.query.get("name", "")
     image, platform = str(body.get("Image") or ""), request.query.get("platform", "")
     if platform:
         await asyncio.to_thread(_check_platform, engine, image, platform)
@@ -170,7 +173,7 @@ async def rename(engine: Engine, request: Request, name: str) -> Answer:
 async def update(engine: Engine, request: Request, name: str) -> Answer:
     record = engine.find(name)
     warnings = await asyncio.to_thread(
-        engine.update, record, wire.spelled(_json(request), shapes.HOST_CONFIG)
+        engine.update, record, wire.spelled(json_of(request), shapes.HOST_CONFIG)
     )
     return Reply(200, {"Warnings": warnings or None})
 
@@ -204,7 +207,7 @@ async def _resize(
 
 
 async def exec_create(engine: Engine, request: Request, name: str) -> Answer:
-    made = engine.execs.new(engine.find(name), wire.spelled(_json(request), shapes.EXEC))
+    made = engine.execs.new(engine.find(name), wire.spelled(json_of(request), shapes.EXEC))
     return Reply(201, {"Id": made.id})
 
 

@@ -9,7 +9,7 @@ import asyncio
 import os
 import platform
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 
 import ipycontainers
 from ipycontainers.engine import events as happenings
@@ -78,13 +78,11 @@ async def info(engine: Engine, request: Request) -> Answer:
                 ["Isolates", " ".join(sorted(isolates))],
             ],
             "Plugins": PLUGINS,
-            **{key: name in engine.groups.controllers for key, name in LIMITS.items()},
+            **_groups(engine.groups.controllers),
             **UNSAID,
             "IPv4Forwarding": True,
             "SystemTime": wire.time_text(time.time()),
             "LoggingDriver": "json-file",
-            "CgroupDriver": "cgroupfs" if engine.groups.controllers else "none",
-            "CgroupVersion": "2" if engine.groups.controllers else "1",
             **_machine(),
             "IndexServerAddress": "https://index.docker.io/v1/",
             "RegistryConfig": {"IndexConfigs": {}, "Mirrors": []},
@@ -99,6 +97,14 @@ async def info(engine: Engine, request: Request) -> Answer:
             "Warnings": warnings or None,
         },
     )
+
+
+def _groups(controllers: Collection[str]) -> wire.Json:
+    return {
+        **{key: name in controllers for key, name in LIMITS.items()},
+        "CgroupDriver": "cgroupfs" if controllers else "none",
+        "CgroupVersion": "2" if controllers else "1",
+    }
 
 
 def _warnings(engine: Engine) -> list[str]:

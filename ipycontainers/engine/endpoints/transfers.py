@@ -16,7 +16,7 @@ from ipycontainers.engine.server import Answer, Chunks, Reply, Request
 from ipycontainers.errors import ContainerError, EngineError, Invalid
 from ipycontainers.oci import Image, archive
 
-from .containers import _json
+from .containers import json_of
 
 PIECE = 1 << 18
 
@@ -119,7 +119,7 @@ async def commit(engine: Engine, request: Request) -> Answer:
         comment=request.query.get("comment", ""),
         author=request.query.get("author", ""),
         changes=_changes(request),
-        config=_config(_json(request)),
+        config=_config(json_of(request)),
     )
     pause = request.flag("pause", "1")
     image = await asyncio.to_thread(images.commit, engine, record, wanted, pause=pause)

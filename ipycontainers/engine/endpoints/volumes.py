@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from ipycontainers.engine import wire
 from ipycontainers.engine.engine import Engine
@@ -15,8 +15,9 @@ from ipycontainers.engine.server import Answer, Reply, Request
 from ipycontainers.engine.volumes import DRIVER, Volume
 from ipycontainers.errors import Conflict, Invalid, NotFound
 
-from .containers import _json
+from .containers import filters_of, json_of
 
+UNREADABLE = "error reading volume filters"
 FILTERS = ("dangling", "driver", "label", "name")
 OF_PRUNE = ("label", "label!")
 
@@ -33,19 +34,8 @@ def _shape(volume: Volume) -> wire.Json:
     }
 
 
-def _filters(request: Request, known: Sequence[str]) -> dict[str, list[str]]:
-    try:
-        wanted = wire.filters(request.query.get("filters", ""))
-    except ValueError as error:
-        raise Invalid(f"error reading volume filters: {error}") from error
-    for name in wanted:
-        if name not in known:
-            raise Invalid(f"Invalid filter '{name}'")
-    return wanted
-
-
 async def listed(engine: Engine, request: Request) -> Answer:
-    wanted = _filters(request, FILTERS)
+    wanted = filters_of(request, FILTERS, UNREADABLE)
     dangling = wanted.get("dangling", [])
     if set(dangling) - {"true", "false", "1", "0"}:
         raise Invalid(f"Invalid filter 'dangling=[{' '.join(dangling)}]'")
@@ -90,7 +80,7 @@ def _users(engine: Engine) -> dict[str, list[str]]:
 
 
 async def create(engine: Engine, request: Request) -> Answer:
-    body = _json(request)
+    body = json_of(request)
     made = await asyncio.to_thread(
         engine.volumes.create,
         str(body.get("Name") or ""),
@@ -120,7 +110,7 @@ async def remove(engine: Engine, request: Request, name: str) -> Answer:
 
 async def prune(engine: Engine, request: Request) -> Answer:
     """All that no container has: API 1.41 knows no difference of named and anonymous ones."""
-    wanted = _filters(request, OF_PRUNE)
+    wanted = filters_of(request, OF_PRUNE, UNREADABLE)
     used = _users(engine)
     gone, size = [], 0
     for volume in await asyncio.to_thread(engine.volumes.all):
