@@ -19,11 +19,12 @@ from pathlib import Path
 
 from ipycontainers.oci.view import is_opaque, is_whiteout
 
+from . import apt
 from .tree import Tree
 
 CHANGED, ADDED, DELETED = 0, 1, 2
 Changes = dict[str, int]
-OWN = ("/proc", "/dev", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
+OWN = ("/proc", "/dev", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", apt.FILE)
 
 
 def of_layers(upper: Path, layers: Sequence[Path], own: Iterable[str]) -> Changes:

@@ -32,7 +32,7 @@ class Command(NamedTuple):
     program: Literal["itself", "reported", "child"] = "itself"
     reaped: bool = False
     descriptors: Mapping[int, bytes] = _NOTHING  # files to be read there
-    filter: bytes = b""  # loaded before execve
+    filter: Mapping[bool, bytes] = _NOTHING  # after entering; of root: True
     is_tracer: bool = False  # signals are kept from it, and within what it starts
     readable: tuple[str, ...] = ()  # of a tracer: all that it and what it traces may reach,
     writable: tuple[str, ...] = ()  # where the kernel can see to that
@@ -52,7 +52,7 @@ class Command(NamedTuple):
             **self._asdict(),
             "env": dict(self.env),
             "descriptors": {str(to): _text(data) for to, data in self.descriptors.items()},
-            "filter": _text(self.filter),
+            "filter": [_text(program) for _, program in sorted(self.filter.items())],
             "capabilities": [sorted(held) for _, held in sorted(self.capabilities.items())],
         }
 
@@ -60,10 +60,11 @@ class Command(NamedTuple):
     def of(cls, plain: Mapping[str, Any]) -> Command:
         """From ``to_dict``'s form."""
         files, rights = plain["descriptors"].items(), plain["capabilities"]
+        filters = plain["filter"]
         made: dict[str, Any] = {
             **{name: tuple(plain[name]) for name in ("argv", "readable", "writable")},
             "descriptors": {int(to): a2b_base64(text) for to, text in files},
-            "filter": a2b_base64(plain["filter"]),
+            "filter": {bool(root): a2b_base64(text) for root, text in enumerate(filters)},
             "ulimits": tuple((kind, soft, hard) for kind, soft, hard in plain["ulimits"]),
             "capabilities": {bool(root): frozenset(held) for root, held in enumerate(rights)},
         }

@@ -125,6 +125,7 @@ class Bundle:
 
     Either ``layers`` (oldest first, read only, several containers share them; what is written
     goes to ``directory/upper``) or ``root``, a whole copy that belongs to this container.
+    ``beneath`` are layers below those, which a container sees and nothing is made of.
     """
 
     id: str
@@ -132,6 +133,7 @@ class Bundle:
     spec: Spec
     layers: tuple[Path, ...] = ()
     root: Path | None = None
+    beneath: tuple[Path, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only."""
@@ -141,6 +143,7 @@ class Bundle:
             "spec": self.spec.to_dict(),
             "layers": [str(layer) for layer in self.layers],
             "root": str(self.root) if self.root else None,
+            "beneath": [str(layer) for layer in self.beneath],
         }
 
     @classmethod
@@ -152,6 +155,7 @@ class Bundle:
             spec=Spec.of(plain["spec"]),
             layers=tuple(Path(layer) for layer in plain["layers"]),
             root=Path(plain["root"]) if plain["root"] else None,
+            beneath=tuple(Path(layer) for layer in plain.get("beneath", ())),
         )
 
 

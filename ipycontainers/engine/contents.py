@@ -17,7 +17,7 @@ from ipycontainers.oci.delta import Difference
 from ipycontainers.oci.pack import END, Packing
 from ipycontainers.oci.view import Part, View
 
-from . import changes, files, usage
+from . import apt, changes, files, usage
 from .changes import DELETED, OWN
 from .container import Bundle
 from .ownership import Owners
@@ -27,7 +27,7 @@ from .record import Record
 def export(record: Record, image_root: Path) -> Iterator[bytes]:
     """The whole root, of volumes only the folders that they are mounted on."""
     bundle = files.bundle(record)
-    packing = Packing(Owners.of_container(bundle, image_root))
+    packing = Packing(Owners.of_container(bundle, image_root), without=(apt.FILE[1:],))
     with _written(bundle) as here:
         yield from packing.tree(View((here, *_below(bundle))))
     yield END

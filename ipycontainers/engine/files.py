@@ -34,7 +34,7 @@ from ipycontainers.oci.inside import MOST_LINKS, Inside
 from ipycontainers.oci.pack import END, Packing
 from ipycontainers.oci.view import Spot, View
 
-from . import ownership
+from . import apt, ownership
 from .container import Bundle
 from .overlay import escaped
 from .record import Record
@@ -215,7 +215,7 @@ def put(
 def get(record: Record, path: str, image_root: Path) -> Iterator[bytes]:
     """A tar of the file or folder ``path``, in pieces. Raises NotFound with the first."""
     owners = ownership.Owners.of_container(bundle(record), image_root)
-    packing = Packing(owners)
+    packing = Packing(owners, without=(apt.FILE[1:],))
     with _entry(record, path) as (folder, name, real):
         shown = _shown(path)
         yield from packing.entry(Spot(folder, name), real, shown.removesuffix("/"))

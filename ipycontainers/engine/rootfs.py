@@ -21,7 +21,7 @@ from ipycontainers.errors import EngineError, Invalid
 from ipycontainers.oci import Image, Layout
 from ipycontainers.oci.inside import Inside
 
-from . import etc, unpacked, users
+from . import apt, etc, unpacked, users
 from .container import Bundle, Mount, Spec
 from .copying import Copying
 from .launch import Launcher
@@ -43,7 +43,7 @@ def prepare(
     links in them, and ``HOME`` is set. ``Invalid`` for a user that the image does not know;
     what ``unpack`` raises for the image.
     """
-    root, layers = None, tuple[Path, ...]()
+    root, layers, beneath = None, tuple[Path, ...](), tuple[Path, ...]()
     if launcher.needs_copy:
         root = directory / "root"
         copy(unpacked.merged(layout, image, data), root)
@@ -53,6 +53,11 @@ def prepare(
         (directory / name).mkdir()
     (directory / "shm").chmod(0o1777)
     tree = Tree((root,) if root else layers)
+    if launcher.maps_one_user and apt.is_in(tree):
+        if root:
+            apt.add(root)
+        else:
+            beneath = (unpacked.for_apt(data),)
     user = users.find(spec.user, tree.text)
     has_home = any(word.startswith("HOME=") for word in spec.env)
     spec = replace(spec, user=user.numbers, home="" if has_home else user.home)
@@ -66,7 +71,7 @@ def prepare(
             (directory / "tmpfs" / str(number)).chmod(mount.mode)
         else:
             (directory / "binds" / str(number)).symlink_to(mount.source)
-    return settle(Bundle(id, directory, spec, layers, root))
+    return settle(Bundle(id, directory, spec, layers, root, beneath))
 
 
 def generated(directory: Path) -> tuple[Mount, ...]:

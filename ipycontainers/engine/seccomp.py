@@ -1,9 +1,16 @@
-"""System calls that a container may not make, as a program for the kernel's seccomp filter.
+"""System calls that a container may not make or that are acted, as a program for seccomp.
 
 Denied is what Docker's default profile denies a container without added capabilities; all
 else is allowed, so a call that Linux gets next year is decided by the kernel's own checks. A
 denied call fails with EPERM, as there; clone3 with ENOSYS, so that C libraries fall back to
 clone, whose flags a filter can see. A call by another architecture's table ends the program.
+
+Acted is what root does with other users' numbers, where one uid is mapped and the kernel can
+only refuse: chown, setuid and their like, and mknod of devices, are answered with success and
+nothing is done. So a package's scripts go on, a file stays root's, and a program that became
+somebody else is still root: that is no isolation. The idea is Charliecloud's "zero-consistency
+root emulation" (https://hpc.github.io/charliecloud/ch-image.html); but what the kernel can do, a
+chown to root or a fifo, is done, so its errors are told.
 
 https://docs.docker.com/engine/security/seccomp/, the kernel's Documentation/userspace-api/
 seccomp_filter.rst, linux/filter.h.
@@ -15,6 +22,7 @@ from __future__ import annotations
 
 import errno
 import struct
+from collections.abc import Collection, Mapping
 from functools import cache
 
 from .syscalls import MACHINE
@@ -57,12 +65,38 @@ _TABLES = {
 }
 """NAME=NUMBER of asm/unistd_64.h and asm-generic/unistd.h."""
 
-_NUMBERS = {
-    machine: {
-        name: int(number) for name, _, number in (word.partition("=") for word in table.split())
-    }
-    for machine, table in _TABLES.items()
+_ROOTS = {
+    "x86_64": """
+    chown=92 fchown=93 fchownat=260 lchown=94 mknod=133 mknodat=259 setfsgid=123 setfsuid=122
+    setgid=106 setgroups=116 setregid=114 setresgid=119 setresuid=117 setreuid=113 setuid=105
+    """,
+    "aarch64": """
+    fchown=55 fchownat=54 mknodat=33 setfsgid=152 setfsuid=151 setgid=144 setgroups=159
+    setregid=143 setresgid=149 setresuid=147 setreuid=145 setuid=146
+    """,
 }
+"""The same of calls that are acted."""
+
+
+def _numbers(tables: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for machine, table in tables.items():
+        pairs = (word.split("=") for word in table.split())
+        found[machine] = {name: int(number) for name, number in pairs}
+    return found
+
+
+_NUMBERS = _numbers(_TABLES)
+_ACTED = _numbers(_ROOTS)
+_IDS: Mapping[str, Mapping[str, tuple[int, ...]]] = {
+    "CHOWN": {"chown": (1, 2), "fchown": (1, 2), "fchownat": (2, 3), "lchown": (1, 2)},
+    "SETUID": {"setfsuid": (0,), "setresuid": (0, 1, 2), "setreuid": (0, 1), "setuid": (0,)},
+    "SETGID": {"setfsgid": (0,), "setgid": (0,), "setregid": (0, 1), "setresgid": (0, 1, 2)},
+}
+"""Capability → calls that need it → their arguments that are users or groups."""
+_MODES = {"mknod": 1, "mknodat": 2}  # of MKNOD: which argument is the kind of file
+_OURS = (0, 0xFFFFFFFF)  # root, and what is to stay as it is
+_KIND, _DEVICES = 0xF000, (0x2000, 0x6000)  # S_IFMT, S_IFCHR and S_IFBLK
 _TO_ONE = {"pidfd_open", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tgkill", "tkill"}
 _BY_ARGUMENT = {"clone", "clone3", "kill", "personality", "socket"} | _TO_ONE
 _UNSEEN = {
@@ -78,7 +112,7 @@ _PERSONALITIES = (0x0, 0x8, 0x20000, 0x20008, 0xFFFFFFFF)
 _AF_VSOCK = 40
 _X32 = 0x40000000
 
-_LOAD, _JUMP_EQUAL, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
+_LOAD, _AND, _JUMP_EQUAL, _JUMP_ANY_BIT, _RETURN = 0x20, 0x54, 0x15, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data, little endian
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 
@@ -86,12 +120,29 @@ _SIGKILL, _SIGSTOP = 9, 19
 
 Instruction = tuple[int, int, int, int]
 _PASS: Instruction = (_RETURN, 0, 0, _ALLOW)
+_DONE: Instruction = (_RETURN, 0, 0, _ERRNO)  # nothing was, and the call returns 0
+
+
+def program(*, denies: bool, acts: Collection[str] = (), machine: str = MACHINE) -> bytes:
+    """What is to be loaded: the denials of ``default`` if it ``denies``, and root's calls that
+    need the capabilities ``acts``, without CAP_, acted. Empty where there is nothing to do."""
+    if denies:
+        return default(acts=frozenset(acts), machine=machine)
+    acted = _act(acts, machine)
+    if not acted:
+        return b""
+    # No other table's call is known here, and none is forbidden.
+    foreign: list[Instruction] = [(_JUMP_EQUAL, 1, 0, _AUDIT[machine]), _PASS]
+    return _packed([(_LOAD, 0, 0, _ARCHITECTURE), *foreign, (_LOAD, 0, 0, _NUMBER), *acted, _PASS])
 
 
 @cache
-def default(*, tracer: int = 0, machine: str = MACHINE) -> bytes:
+def default(
+    *, tracer: int = 0, acts: frozenset[str] = frozenset(), machine: str = MACHINE
+) -> bytes:
     """The program. On a machine whose numbers are not known here: empty, no filter.
 
+    ``acts`` as in ``program``: what is denied is decided first.
     ``tracer`` is the pid, and process group, of a launcher that follows the container's calls
     and shares its filter: it may read the container's memory; signals to it are denied, since
     without it the container would run unhindered, and so is ``kill(-1)``, which would reach
@@ -100,22 +151,53 @@ def default(*, tracer: int = 0, machine: str = MACHINE) -> bytes:
     if machine not in _NUMBERS:
         return b""
     numbers = _NUMBERS[machine]
-    program = _head(machine)
+    made = _head(machine)
     for name in sorted(numbers.keys() - _BY_ARGUMENT - _UNSEEN):
         if not (tracer and name in _TRACER):
-            program += _if_number(numbers[name], [_fail(errno.EPERM)])
-    program += _if_number(numbers["clone3"], [_fail(errno.ENOSYS)])
-    program += _if_number(numbers["clone"], _deny_bits(0, _NEW_NAMESPACES))
-    program += _if_number(numbers["socket"], _deny_values(0, (_AF_VSOCK,)))
-    program += _if_number(numbers["personality"], _allow_values(0, _PERSONALITIES))
+            made += _if_number(numbers[name], [_fail(errno.EPERM)])
+    made += _if_number(numbers["clone3"], [_fail(errno.ENOSYS)])
+    made += _if_number(numbers["clone"], _deny_bits(0, _NEW_NAMESPACES))
+    made += _if_number(numbers["socket"], _deny_values(0, (_AF_VSOCK,)))
+    made += _if_number(numbers["personality"], _allow_values(0, _PERSONALITIES))
     if tracer:
         for name in sorted(_UNSEEN):
-            program += _if_number(numbers[name], [_fail(errno.ENOSYS)])
-        program += _if_number(numbers["kill"], _deny_kill(tracer))
+            made += _if_number(numbers[name], [_fail(errno.ENOSYS)])
+        made += _if_number(numbers["kill"], _deny_kill(tracer))
         for name in sorted(_TO_ONE):
-            program += _if_number(numbers[name], _deny_values(0, (tracer,)))
-    program.append(_PASS)
+            made += _if_number(numbers[name], _deny_values(0, (tracer,)))
+    return _packed([*made, *_act(acts, machine), _PASS])
+
+
+def _packed(program: list[Instruction]) -> bytes:
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+
+
+def _act(capabilities: Collection[str], machine: str) -> list[Instruction]:
+    numbers = _ACTED.get(machine, {})
+    program: list[Instruction] = []
+    for capability, calls in _IDS.items():
+        for name in calls if capability in capabilities else ():
+            if name in numbers:
+                program += _if_number(numbers[name], _act_for_others(calls[name]))
+    if numbers and "SETGID" in capabilities:
+        program += _if_number(numbers["setgroups"], [_DONE])  # the kernel takes none at all
+    for name, argument in _MODES.items() if "MKNOD" in capabilities else ():
+        if name in numbers:
+            program += _if_number(numbers[name], _act_for_devices(argument))
+    return program
+
+
+def _act_for_others(ids: tuple[int, ...]) -> list[Instruction]:
+    """Where one of these arguments is somebody else; else the kernel does it."""
+    root, same = _OURS
+    tests: list[Instruction] = []
+    for argument in ids:
+        tests += [_load(argument), (_JUMP_EQUAL, 2, 0, root), (_JUMP_EQUAL, 1, 0, same), _DONE]
+    return [*tests, _PASS]
+
+
+def _act_for_devices(kind: int) -> list[Instruction]:
+    return [_load(kind), (_AND, 0, 0, _KIND), *_choose_loaded(_DEVICES, _DONE, _PASS)]
 
 
 def _head(machine: str) -> list[Instruction]:
@@ -171,7 +253,13 @@ def _deny_kill(tracer: int) -> list[Instruction]:
 def _choose(
     argument: int, values: tuple[int, ...], then: Instruction, otherwise: Instruction
 ) -> list[Instruction]:
+    return [_load(argument), *_choose_loaded(values, then, otherwise)]
+
+
+def _choose_loaded(
+    values: tuple[int, ...], then: Instruction, otherwise: Instruction
+) -> list[Instruction]:
     tests: list[Instruction] = []
     for value in values:
         tests += [(_JUMP_EQUAL, 0, 1, value), then]
-    return [_load(argument), *tests, otherwise]
+    return [*tests, otherwise]

@@ -4,6 +4,7 @@
     DATA/layers/stack-HEX32/      all layers of an image that has too many for one mount
     DATA/layers/linked-HEX32/     a layer with links to files of those below, for these alone
     DATA/layers/init/             the oldest layer of all: mount points that images may lack
+    DATA/layers/apt/              beneath it, of images with apt: see ``apt``
     DATA/roots/HEX32/             an image merged, to be copied for launchers without overlay
     DATA/*/HEX32.json             whose the files of that layer or root are, see ``ownership``
 
@@ -29,7 +30,7 @@ from ipycontainers.oci.blob import drain, reading
 from ipycontainers.oci.record import Owner, Unpacked
 from ipycontainers.oci.view import View
 
-from . import ownership, syscalls
+from . import apt, ownership, syscalls
 from .clearing import remove
 from .container import Bundle
 from .copying import stack
@@ -37,6 +38,7 @@ from .overlay import escaped
 
 _DIGITS = 32  # 128 bits
 _LONGEST_OPTIONS = 3800  # mount(2) takes one page, of which some words are the launcher's
+_OURS = {"init", "apt"}
 _PREFIX = len("/oldroot:")  # that bubblewrap puts in front of each path
 
 
@@ -53,7 +55,7 @@ def layers(layout: Layout, image: Image, data: Path, directory: Path) -> tuple[P
 
 def _fits(layers: tuple[Path, ...], directory: Path) -> bool:
     """Whether these are few enough for the options of one mount."""
-    paths = [str(layer) for layer in layers] + 2 * [f"{directory}/upper"]
+    paths = [str(layer) for layer in layers] + 3 * [f"{directory}/upper"]  # work, beneath
     return sum(len(escaped(path)) + _PREFIX for path in paths) <= _LONGEST_OPTIONS
 
 
@@ -95,7 +97,7 @@ def sweep(
     images that containers were made from: a copy is compared with its image's root."""
     images = [image for _, image in layout.images()]
     needed = {_name(str(layer.diff_id)) for image in images for layer in image.layers}
-    needed |= {layer.name for bundle in bundles for layer in bundle.layers} | {"init"}
+    needed |= {layer.name for bundle in bundles for layer in bundle.layers} | _OURS
     needed |= {_stack_name(image) for image in images}
     chains = (_chain(image, count) for image in images for count in range(1, len(image.layers) + 1))
     needed |= {f"linked-{chain}" for chain in chains}
@@ -221,6 +223,11 @@ def _init(data: Path) -> Path:
             (folder / "etc" / name).touch()
 
     return _once(data / "layers" / "init", make)
+
+
+def for_apt(data: Path) -> Path:
+    """The layer with apt's configuration."""
+    return _once(data / "layers" / "apt", apt.write)
 
 
 def _once(place: Path, make: Callable[[Path], None]) -> Path:

@@ -16,7 +16,7 @@ import os
 import posixpath
 import stat
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 
 from .blob import PIECE
@@ -34,12 +34,17 @@ def nobody(path: str) -> Owner | None:  # noqa: ARG001
 
 
 class Packing:
-    """One tar. ``owner`` gives what is recorded of a path, which has no slash in front."""
+    """One tar. ``owner`` gives what is recorded of a path, which has no slash in front;
+    ``without`` are such paths that stay out of trees."""
 
     def __init__(
-        self, owner: Callable[[str], Owner | None] = nobody, *, sparse: bool = False
+        self,
+        owner: Callable[[str], Owner | None] = nobody,
+        *,
+        sparse: bool = False,
+        without: Container[str] = (),
     ) -> None:
-        self._owner, self._sparse = owner, sparse
+        self._owner, self._sparse, self._without = owner, sparse, without
         self._seen: dict[tuple[int, int], str] = {}
 
     def tree(self, view: View, path: str = "", shown: str = "") -> Iterator[bytes]:
@@ -50,6 +55,8 @@ class Packing:
                 if spot is None:
                     continue
                 inner, called = posixpath.join(path, name), posixpath.join(shown, name)
+                if inner in self._without:
+                    continue
                 yield from self.entry(spot, inner, called)
                 if stat.S_ISDIR(spot.stat().st_mode):
                     with view.folder(name) as below:

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from engine.containers import Containers
@@ -164,31 +165,47 @@ def test_without_proot_it_says_how_to_get_it(
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-@pytest.mark.parametrize("tracer", [0, 4711])
-def test_every_jump_of_the_filter_lands_in_it(machine: str, tracer: int) -> None:
-    program = list(struct.iter_unpack("=HBBI", seccomp.default(tracer=tracer, machine=machine)))
+@pytest.mark.parametrize(
+    "asked", [{}, {"tracer": 4711}, {"acts": frozenset({"CHOWN", "SETUID", "SETGID", "MKNOD"})}]
+)
+def test_every_jump_of_the_filter_lands_in_it(machine: str, asked: dict[str, Any]) -> None:
+    program = list(struct.iter_unpack("=HBBI", seccomp.default(**asked, machine=machine)))
     assert 50 < len(program) < 4096
     for place, (code, true, false, _) in enumerate(program):
-        assert code == 0x06 or place + 1 + max(true, false) < len(program)
+        assert code in (0x06, 0x54) or place + 1 + max(true, false) < len(program)
     assert program[-1] == (0x06, 0, 0, 0x7FFF0000)
 
 
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_without_denials_only_root_is_acted(machine: str) -> None:
+    assert seccomp.program(denies=False, machine=machine) == b""
+    acted = seccomp.program(denies=False, acts=["CHOWN"], machine=machine)
+    returns = {value for code, _, _, value in struct.iter_unpack("=HBBI", acted) if code == 0x06}
+    assert returns == {0x7FFF0000, 0x00050000}
+    assert seccomp.program(denies=True, machine="s390x") == b""
+
+
 FILTERED = """
-import ctypes, sys
+import ctypes, os, sys
 from ipycontainers.engine import seccomp, syscalls
-libc, table = ctypes.CDLL(None, use_errno=True), seccomp._NUMBERS[syscalls.MACHINE]
+libc, machine = ctypes.CDLL(None, use_errno=True), syscalls.MACHINE
+table = {**seccomp._NUMBERS[machine], **seccomp._ACTED[machine]}
 syscalls.no_new_privileges()
-syscalls.load_filter(seccomp.default(tracer=int(sys.argv[1])))
-for word in sys.argv[2:]:
+acts = frozenset(filter(None, sys.argv[2].split(",")))
+syscalls.load_filter(seccomp.default(tracer=int(sys.argv[1]), acts=acts))
+before = os.getresuid(), os.getresgid(), os.getgroups()
+for word in sys.argv[3:]:
     name, *arguments = word.split(",")
+    ctypes.set_errno(0)
     libc.syscall(table[name], *map(int, arguments or "0"), 0, 0, 0)
     print(ctypes.get_errno())
+assert (os.getresuid(), os.getresgid(), os.getgroups()) == before
 """
 
 
-def _errors(tracer: int, *calls: str) -> list[int]:
+def _errors(tracer: int, *calls: str, acts: str = "") -> list[int]:
     """errno of each call, NAME,ARGUMENT,…, under the filter."""
-    words = [sys.executable, "-c", FILTERED, str(tracer), *calls]
+    words = [sys.executable, "-c", FILTERED, str(tracer), acts, *calls]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(words, capture_output=True, text=True, check=True, env=env)
     return [int(line) for line in done.stdout.split()]
@@ -244,6 +261,32 @@ def test_the_filters_calls_fail_with_eperm() -> None:
 def test_calls_that_a_tracer_does_not_follow_do_not_exist() -> None:
     assert _errors(4711, "statx", "openat2", "renameat2") == [errno.ENOSYS] * 3
     assert errno.ENOSYS not in _errors(0, "statx", "openat2", "renameat2")
+
+
+SAME = (1 << 32) - 1
+
+
+@pytest.mark.parametrize(
+    ("capability", "calls"),
+    [
+        ("CHOWN", ["fchown,99,5,6", "fchown,99,0,6", f"fchownat,-100,0,{SAME},6,0"]),
+        ("SETUID", ["setuid,7", "setreuid,0,7", "setresuid,7,7,7", f"setresuid,{SAME},0,7"]),
+        ("SETGID", ["setgid,7", "setregid,7,7", "setresgid,0,0,7", "setgroups,1,1"]),
+        ("MKNOD", [f"mknodat,99,1,{0o020666},259", f"mknodat,99,1,{0o060666},259"]),
+    ],
+)
+def test_what_root_does_is_acted_by_capability(capability: str, calls: list[str]) -> None:
+    """Each would fail: the descriptors and the pointers are bad."""
+    assert _errors(0, *calls, acts=capability) == [0] * len(calls)
+    others = {"CHOWN", "SETUID", "SETGID", "MKNOD"} - {capability}
+    bad = [call for call in calls if call.startswith(("fchown", "mknodat,99", "setgroups"))]
+    assert 0 not in _errors(0, *bad, acts=",".join(others))
+
+
+def test_what_the_kernel_can_do_is_not_acted() -> None:
+    calls = ["fchown,99,0,0", f"fchown,99,{SAME},0", f"mknodat,99,1,{0o010666},0", "keyctl"]
+    expected = [errno.EBADF, errno.EBADF, errno.EFAULT, errno.EPERM]
+    assert _errors(0, *calls, acts="CHOWN,SETUID,SETGID,MKNOD") == expected
 
 
 def test_no_signal_reaches_a_tracer() -> None:

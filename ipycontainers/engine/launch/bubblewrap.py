@@ -29,6 +29,7 @@ DEFAULT_CAPABILITIES = frozenset(
     }
 )
 """Docker's. All of them count within the container's user namespace only."""
+_ROOT_OR_NOT = ((True, 0), (False, 1))  # an exec's user is known when it has entered
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Bubblewrap:
     needs_copy: bool = False
     masked: tuple[str, ...] = ()
     masked_directories: tuple[str, ...] = ()
+    maps_one_user: bool = field(default=True, init=False)
     name: str = field(default="bubblewrap", init=False)
 
     def argv(self, bundle: Bundle) -> Command:
@@ -60,8 +62,8 @@ class Bubblewrap:
             *_process(spec),
         ]
         descriptors = {ARGUMENTS: "".join(f"{word}\0" for word in options).encode()}
-        if spec.seccomp:
-            descriptors[SECCOMP] = seccomp.default()
+        if program := _filter(spec, numbers(spec.user)[0]):
+            descriptors[SECCOMP] = program
         return Command(
             # By a descriptor, so that the values of variables stay out of `ps`.
             argv=(*self._guard(bundle), self.program, "--args", str(ARGUMENTS), "--", *spec.args),
@@ -90,9 +92,9 @@ class Bubblewrap:
             user=spec.user or bundle.spec.user,
             capabilities={
                 is_root: frozenset(map(CAPABILITIES.index, capabilities(bundle.spec, uid)))
-                for is_root, uid in ((True, 0), (False, 1))
+                for is_root, uid in _ROOT_OR_NOT
             },
-            filter=seccomp.default() if bundle.spec.seccomp else b"",
+            filter={is_root: _filter(bundle.spec, uid) for is_root, uid in _ROOT_OR_NOT},
             ulimits=bundle.spec.ulimits,
             oom_score=bundle.spec.oom_score,
         )
@@ -184,6 +186,13 @@ def capabilities(spec: Spec, uid: int) -> list[str]:
     return sorted(held - dropped if "ALL" in added else held)
 
 
+def _filter(spec: Spec, uid: int) -> bytes:
+    """Of a process with this number. Root's calls are acted as far as it has the rights for them:
+    one uid is mapped, so the kernel would refuse all; any other user is to be refused."""
+    acts = capabilities(spec, uid) if uid == 0 else ()
+    return seccomp.program(denies=spec.seccomp, acts=acts)
+
+
 def _namespaces(spec: Spec) -> Iterator[str]:
     own = {"user": "user", "ipc": "ipc", "pid": "pid", "uts": "uts", "cgroup": "cgroup-try"}
     yield from (f"--unshare-{word}" for kind, word in own.items() if kind not in spec.shared)
@@ -195,7 +204,7 @@ def _namespaces(spec: Spec) -> Iterator[str]:
     if not spec.init and "pid" not in spec.shared:
         yield "--as-pid-1"
     yield from ("--json-status-fd", str(STATUS))
-    if spec.seccomp:
+    if _filter(spec, numbers(spec.user)[0]):
         yield from ("--seccomp", str(SECCOMP))
 
 
@@ -212,7 +221,7 @@ def _root(bundle: Bundle) -> Iterator[str]:
     if bundle.root:
         yield from ("--bind", str(bundle.root), "/")
         return
-    for layer in bundle.layers:
+    for layer in (*bundle.beneath, *bundle.layers):
         yield from ("--overlay-src", str(layer))
     yield from ("--overlay", str(bundle.directory / "upper"), str(bundle.directory / "work"), "/")
 

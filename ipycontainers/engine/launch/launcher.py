@@ -30,6 +30,10 @@ class Launcher(Protocol):
     def needs_copy(self) -> bool:
         """Whether a container needs a root of its own, not layers."""
 
+    @property
+    def maps_one_user(self) -> bool:
+        """Whether all processes stay one user, whatever they ask for."""
+
     def argv(self, bundle: Bundle) -> Command:
         """What starts the container."""
 

@@ -42,6 +42,7 @@ class Ptrace:
     program: str
     isolates: frozenset[str] = frozenset()
     needs_copy: bool = field(default=True, init=False)
+    maps_one_user: bool = field(default=False, init=False)
     name: str = field(default="ptrace", init=False)
 
     def argv(self, bundle: Bundle) -> Command:

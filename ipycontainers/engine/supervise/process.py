@@ -88,7 +88,7 @@ def start(command: Command, streams: Streams, said: int) -> Started:
 
 def _is_plain(command: Command, streams: Streams) -> bool:
     """Whether nothing has to be done between fork and execve: the launcher does it itself."""
-    needs_more = command.filter or command.cgroup or command.ulimits or command.oom_score
+    needs_more = command.cgroup or command.ulimits or command.oom_score
     return command.program == "reported" and not needs_more and not os.isatty(streams.stdin)
 
 
@@ -158,14 +158,17 @@ def _become(command: Command, numbers: dict[int, int], failure: int, go: int) ->
         # PRoot takes SIGQUIT for an order to kill all that it traces; without it, they are free.
         syscalls.die_with_parent(signal.SIGQUIT if command.is_tracer else signal.SIGKILL)
         env = dict(command.env)
+        program = b""
         if command.enter:
-            env.setdefault("HOME", _enter(command))
+            user = _enter(command)
+            env.setdefault("HOME", user.home)
+            program = command.filter[user.uid == 0]
         elif command.cwd:
             os.chdir(command.cwd)
         if command.is_tracer:
             _guard(command)
-        if command.filter:
-            syscalls.load_filter(command.filter)
+        if program:
+            syscalls.load_filter(program)
         _limit(command)
         os.read(go, 1)  # not before it is traced, where it is to be
         os.execvpe(command.argv[0], list(command.argv), env)
@@ -207,8 +210,8 @@ def _guard(command: Command) -> None:
         syscalls.load_filter(program)
 
 
-def _enter(command: Command) -> str:
-    """Join the container; what returns from here is a new process inside it. The user's home."""
+def _enter(command: Command) -> users.User:
+    """Join the container; what returns from here is a new process inside it, as this user."""
     spaces = _namespaces(command.enter)
     user = os.open(f"/proc/{command.enter}/ns/user", os.O_RDONLY)
     root = os.open(f"/proc/{command.enter}/root", os.O_PATH)
@@ -238,7 +241,7 @@ def _enter(command: Command) -> str:
         os.chdir(command.cwd)
     except OSError as error:
         raise of_cwd(command.cwd, error.errno or 0) from error
-    return asked.home
+    return asked
 
 
 def _text(path: str) -> str:
