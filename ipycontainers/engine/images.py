@@ -18,7 +18,7 @@ from ipycontainers.oci.descriptor import Descriptor
 from ipycontainers.oci.entries import entries
 from ipycontainers.oci.save import save
 
-from . import contents, files, instructions, unpacked, wire
+from . import contents, files, unpacked, wire
 from .engine import Engine
 from .record import Record
 
@@ -131,6 +131,8 @@ def _paused(engine: Engine, record: Record) -> Iterator[None]:
 
 
 def _commit(engine: Engine, record: Record, wanted: Wanted) -> Image:
+    from .build import instructions
+
     of_container = dict(record.config)
     config = instructions.apply(wanted.config, wanted.changes) if wanted.config else None
     config = merged(config or {}, of_container)
@@ -164,6 +166,8 @@ def _written(engine: Engine, record: Record, base: Image) -> Iterator[bytes]:
 
 def import_(engine: Engine, source: Readable, wanted: Wanted) -> Image:
     """A new image of one layer, a tar that may be compressed. Invalid for what is none."""
+    from .build import instructions
+
     config = instructions.apply({}, wanted.changes)
     with engine.layout.hold():
         layer = _imported(engine, source)

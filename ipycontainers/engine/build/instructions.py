@@ -1,0 +1,278 @@
+"""What instructions change besides files: an image's Config, its author, the build's arguments.
+
+    state = State(begun(base.config), arguments)
+    change = changed(state, instruction, dockerfile.escape)
+    change.state, change.comment                    # …, 'CMD ["sh"]'
+
+    apply({}, ["ENV A=1 B=$A", 'CMD ["sh"]'])       # docker commit --change
+
+https://docs.docker.com/reference/dockerfile for each word.
+
+Knows: their effects and how dockerd 20.10 tells of them in a history. Does not know: files, how
+images are stored.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ipycontainers.errors import Invalid
+
+from . import health_check, ports
+from .arguments import Arguments
+from .dockerfile import Instruction, read
+from .quotes import listed
+from .words import expand, expand_words
+
+Config = dict[str, Any]
+DEFAULT_SHELL = ("/bin/sh", "-c")
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+CHANGES = frozenset(
+    "CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD STOPSIGNAL USER VOLUME WORKDIR".split()
+)  # dockerd 20.10 has no STOPSIGNAL here, others have
+_ONE_ARGUMENT = {"ADD", "COPY", "WORKDIR"}  # whose text in a history is one word with its #(nop)
+
+
+@dataclass(frozen=True)
+class State:
+    """What a stage is between two of its instructions. ``config`` is never changed in place.
+
+    ``has_command`` says that a CMD stood in this stage, so that ENTRYPOINT leaves it.
+    """
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Arguments = field(default_factory=Arguments)
+    author: str = ""
+    has_command: bool = False
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that an instruction may use: ENV, then ARG."""
+        variables = self.config.get("Env") or ()
+        return {**self.arguments.beside(variables), **_by_name(variables)}
+
+
+@dataclass(frozen=True)
+class Change:
+    """The state after an instruction; ``comment`` is for the history, ``note`` for who builds."""
+
+    state: State
+    comment: str
+    note: str = ""
+
+
+# --- from a base to an image ---------------------------------------------------------------------
+
+
+def begun(config: Mapping[str, Any] | None) -> Config:
+    """The Config that a stage begins with: its base's, which is None for scratch."""
+    began = {**(config or {}), "OpenStdin": False, "StdinOnce": False}
+    if "PATH" not in _by_name(began.get("Env") or ()):
+        began["Env"] = [*(began.get("Env") or ()), f"PATH={DEFAULT_PATH}"]
+    return began
+
+
+def expanded(instruction: Instruction, state: State, escape: str = "\\") -> Instruction:
+    """With variables replaced in what this instruction replaces them in. Invalid."""
+    if instruction.word not in _EXPANDED or not instruction.expands:
+        return instruction
+    environment = state.environment
+    flags = dict(instruction.flags)
+    if "chown" in flags:
+        flags["chown"] = expand(str(flags["chown"]), environment, escape)
+    words = tuple(expand(word, environment, escape) for word in instruction.arguments)
+    return replace(instruction, arguments=words, flags=flags)
+
+
+def changed(state: State, instruction: Instruction, escape: str = "\\") -> Change:
+    """After any instruction but RUN, COPY and ADD. Invalid, in dockerd's words."""
+    if instruction.word == "EXPOSE":
+        return _expose(state, instruction, escape)
+    return _EFFECTS[instruction.word](state, expanded(instruction, state, escape))
+
+
+def nothing(config: Mapping[str, Any], word: str, comment: str) -> list[str]:
+    """The command of a step that runs none: what a history shows of it."""
+    shell = config.get("Shell") or DEFAULT_SHELL
+    if word in _ONE_ARGUMENT:
+        return [*shell, f"#(nop) {comment}"]
+    return [*shell, "#(nop) ", comment]
+
+
+def command(config: Mapping[str, Any], instruction: Instruction) -> list[str]:
+    """What RUN, CMD and ENTRYPOINT run: the words of their JSON form, or text for the shell."""
+    if instruction.is_json:
+        return list(instruction.arguments)
+    return [*(config.get("Shell") or DEFAULT_SHELL), *instruction.arguments]
+
+
+def told(state: State, words: list[str]) -> list[str]:
+    """The command of RUN for the history and the cache, with the build arguments it can see."""
+    arguments = state.arguments
+    variables = state.config.get("Env") or ()
+    if not arguments.beside(variables):
+        return words
+    seen = arguments.told(variables)
+    return [f"|{len(seen)}", *seen, *words]
+
+
+# --- docker commit --change ----------------------------------------------------------------------
+
+
+def apply(config: Mapping[str, Any], changes: Iterable[str]) -> Config:
+    """``config`` after the instructions. Invalid, in dockerd's words, for what is none."""
+    lines = list(changes)
+    if not lines:
+        return dict(config)
+    escape, instructions = read("\n".join(lines), CHANGES)
+    state = State(config)
+    for instruction in instructions:
+        state = changed(state, instruction, escape).state
+    return dict(state.config)
+
+
+# --- one by one ----------------------------------------------------------------------------------
+
+
+def _by_name(variables: Iterable[str]) -> dict[str, str]:
+    return dict(variable.partition("=")[::2] for variable in variables)
+
+
+def _pairs(instruction: Instruction) -> list[tuple[str, str]]:
+    return list(zip(instruction.arguments[::2], instruction.arguments[1::2], strict=True))
+
+
+def _with(state: State, **fields: Any) -> State:
+    return replace(state, config={**state.config, **fields})
+
+
+def _env(state: State, instruction: Instruction) -> Change:
+    variables = list(state.config.get("Env") or ())
+    for name, value in _pairs(instruction):
+        names = [variable.partition("=")[0] for variable in variables]
+        at = names.index(name) if name in names else len(names)
+        variables[at : at + 1] = [f"{name}={value}"]
+    return Change(_with(state, Env=variables), _comment("ENV", instruction))
+
+
+def _label(state: State, instruction: Instruction) -> Change:
+    labels = {**(state.config.get("Labels") or {}), **dict(_pairs(instruction))}
+    return Change(_with(state, Labels=labels), _comment("LABEL", instruction))
+
+
+def _comment(word: str, instruction: Instruction) -> str:
+    return " ".join([word, *(f"{name}={value}" for name, value in _pairs(instruction))])
+
+
+def _maintainer(state: State, instruction: Instruction) -> Change:
+    (author,) = instruction.arguments
+    return Change(replace(state, author=author), f"MAINTAINER {author}")
+
+
+def _argument(state: State, instruction: Instruction) -> Change:
+    arguments = state.arguments
+    for word in instruction.arguments:
+        name, equals, value = word.partition("=")
+        arguments = arguments.declared(name, value if equals else None)
+    comment = "ARG " + " ".join(instruction.arguments)
+    return Change(replace(state, arguments=arguments), comment)
+
+
+def _cmd(state: State, instruction: Instruction) -> Change:
+    words = command(state.config, instruction)
+    has_command = state.has_command or bool(instruction.arguments)
+    after = replace(_with(state, Cmd=words), has_command=has_command)
+    return Change(after, f"CMD {listed(words)}")
+
+
+def _entrypoint(state: State, instruction: Instruction) -> Change:
+    """A CMD of the base is for the base's entrypoint, and goes."""
+    words = command(state.config, instruction) if instruction.arguments else []
+    after = _with(state, Entrypoint=words or None)
+    if not state.has_command:
+        after = _with(after, Cmd=None)
+    return Change(after, f"ENTRYPOINT {listed(words)}")
+
+
+def _shell(state: State, instruction: Instruction) -> Change:
+    words = list(instruction.arguments)
+    return Change(_with(state, Shell=words), f"SHELL [{' '.join(words)}]")
+
+
+def _expose(state: State, instruction: Instruction, escape: str) -> Change:
+    environment = state.environment
+    words = [
+        word
+        for argument in sorted(instruction.arguments)
+        for word in expand_words(argument, environment, escape)
+    ]
+    exposed = dict(state.config.get("ExposedPorts") or {})
+    exposed |= {port: {} for word in words for port in ports.exposed(word)}
+    return Change(_with(state, ExposedPorts=exposed), " ".join(["EXPOSE", *words]))
+
+
+def _volume(state: State, instruction: Instruction) -> Change:
+    if "" in instruction.arguments:
+        raise Invalid("VOLUME specified can not be an empty string")
+    paths = instruction.arguments
+    volumes = {**(state.config.get("Volumes") or {}), **{path: {} for path in paths}}
+    return Change(_with(state, Volumes=volumes), f"VOLUME [{' '.join(paths)}]")
+
+
+def _workdir(state: State, instruction: Instruction) -> Change:
+    (path,) = instruction.arguments
+    if not path:
+        raise Invalid("cannot normalize nothing")
+    if not path.startswith("/"):
+        current = state.config.get("WorkingDir") or ""
+        path = posixpath.normpath(posixpath.join("/", current.lstrip("/"), path))
+    return Change(_with(state, WorkingDir=path), f"WORKDIR {path}")
+
+
+def _user(state: State, instruction: Instruction) -> Change:
+    (user,) = instruction.arguments
+    return Change(_with(state, User=user), f"USER {user}")
+
+
+def _stop_signal(state: State, instruction: Instruction) -> Change:
+    from ..wire import signal_number
+
+    (signal,) = instruction.arguments
+    signal_number(signal)
+    return Change(_with(state, StopSignal=signal), f"STOPSIGNAL {signal}")
+
+
+def _on_build(state: State, instruction: Instruction) -> Change:
+    triggers = [*(state.config.get("OnBuild") or ()), instruction.text]
+    return Change(_with(state, OnBuild=triggers), f"ONBUILD {instruction.text}")
+
+
+def _health_check(state: State, instruction: Instruction) -> Change:
+    earlier = (state.config.get("Healthcheck") or {}).get("Test") or []
+    note = ""
+    if earlier and earlier[0] != "NONE":
+        note = f"Note: overriding previous HEALTHCHECK: [{' '.join(earlier)}]"
+    check = health_check.config(instruction.arguments, instruction.flags, instruction.is_json)
+    comment = f"HEALTHCHECK {health_check.shown(check)}"
+    return Change(_with(state, Healthcheck=check), comment, note)
+
+
+_EFFECTS: Mapping[str, Callable[[State, Instruction], Change]] = {
+    "ARG": _argument,
+    "CMD": _cmd,
+    "ENTRYPOINT": _entrypoint,
+    "ENV": _env,
+    "HEALTHCHECK": _health_check,
+    "LABEL": _label,
+    "MAINTAINER": _maintainer,
+    "ONBUILD": _on_build,
+    "SHELL": _shell,
+    "STOPSIGNAL": _stop_signal,
+    "USER": _user,
+    "VOLUME": _volume,
+    "WORKDIR": _workdir,
+}
+_EXPANDED = frozenset("ADD ARG COPY ENV LABEL STOPSIGNAL USER VOLUME WORKDIR".split())
