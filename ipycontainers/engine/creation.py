@@ -19,6 +19,7 @@ from ipycontainers.errors import EngineError, Invalid, Unsupported
 
 from . import limits, logs, wire
 from .container import Network, Spec
+from .network import ports
 from .record import MountPoint
 
 UNENFORCED = "not enforced: "
@@ -31,8 +32,6 @@ NETWORKS: Mapping[str, Network] = {
     "none": "none",
 }
 IGNORED = {
-    "PortBindings": "-p (the container has the host's network)",
-    "PublishAllPorts": "-P (the container has the host's network)",
     "DeviceCgroupRules": "--device-cgroup-rule",
     "Sysctls": "--sysctl",
     "Links": "--link",
@@ -57,6 +56,7 @@ def host_config(given: Mapping[str, Any]) -> wire.Json:
 
     kept = {key: value for key, value in given.items() if value is not None or key in HOST_CONFIG}
     made = {**HOST_CONFIG, **kept}
+    made["PortBindings"] = ports.echoed(made["PortBindings"])
     log = made["LogConfig"] or {}
     made["LogConfig"] = {"Type": log.get("Type") or "json-file", "Config": log.get("Config") or {}}
     made["NetworkMode"] = made["NetworkMode"] or "default"

@@ -48,6 +48,8 @@ from .execs import Execs
 from .folders import Folders
 from .groups import Groups
 from .launch import Launcher
+from .network import ports
+from .network.publishing import Publisher
 from .record import MountPoint, Record
 from .registry.transfers import Transfers
 from .running import Running
@@ -83,7 +85,9 @@ class Engine:
         self.volumes = Volumes(data / "volumes", self.events)
         self.folders = Folders(data, layout, launcher, self.volumes)
         self.groups = Groups(tree, launcher)
-        self.running = Running(self.folders, self.groups, nursery, self.events, self._remove_itself)
+        publisher = Publisher(self.containers)
+        parts = (self.folders, self.groups, publisher, nursery, self.events)
+        self.running = Running(*parts, self._remove_itself)
         self._book = Book()
         self.unreadable: dict[Path, str] = {}
         """Folders of containers that were complete once and cannot be read, and why."""
@@ -158,7 +162,11 @@ class Engine:
         creation.spec(container_id, config, host, points)  # whether it can be
         launcher = self.launcher
         controllers = self.groups.controllers
-        told = creation.warnings(body, host, launcher.isolates, launcher.name, controllers)
+        ports.wanted(config, host)  # whether they can be published
+        told = [
+            *creation.warnings(body, host, launcher.isolates, launcher.name, controllers),
+            *ports.warnings(config, host, shares_host=True),
+        ]
         record = Record(
             container_id,
             creation.check_name(name) if name else "",
@@ -177,7 +185,7 @@ class Engine:
                 self._forget(record)
                 raise
         self.events.publish("container", "create", record.id, record.attributes)
-        return record, list(told)
+        return record, told
 
     def _mounts_of(self, name: str) -> tuple[MountPoint, ...]:
         try:

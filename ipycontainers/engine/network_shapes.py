@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from . import port_shapes
 from .wire import ZERO_TIME, Json
 
 DRIVERS = {"bridge": "bridge", "host": "host", "none": "null"}
@@ -78,7 +79,7 @@ def network(name: str) -> Json:
 
 def settings(record: Mapping[str, Any]) -> Json:
     """Of a container; ``record`` is what ``Record.describe`` tells."""
-    return {**_SETTINGS, "Networks": endpoints(record)}
+    return {**_SETTINGS, "Ports": port_shapes.settings(record), "Networks": endpoints(record)}
 
 
 def endpoints(record: Mapping[str, Any]) -> Json:

@@ -24,6 +24,7 @@ from ipycontainers.oci.names import sync_folder
 
 from .container import TRANSITIONS, Mount, State
 from .health import Health
+from .network.binding import Binding
 from .supervise.log import LOG
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class Record:
     finished: float = 0
     restarts: int = 0  # by its policy, since somebody started it
     manually_stopped: bool = False
+    ports: tuple[Binding, ...] = ()  # that are open for it, while it runs
     cgroup: str = ""  # its control group's folder, while it runs
     oom_killed: bool = False
     leaves: tuple[str, ...] = ()  # volumes that go with it, of one that is "removing"
@@ -211,8 +213,9 @@ class Record:
         plain = json.loads((directory / FILE).read_text(encoding="utf-8"))
         mounts = tuple(MountPoint.of(mount) for mount in plain.pop("mounts"))
         leaves = tuple(plain.pop("leaves", ()))
+        ports = tuple(Binding(*port) for port in plain.pop("ports", ()))
         known = {name: plain[name] for name in plain if name in cls.__dataclass_fields__}
-        made = cls(**known, mounts=mounts, leaves=leaves, directory=directory)
+        made = cls(**known, mounts=mounts, leaves=leaves, ports=ports, directory=directory)
         made.health = Health.load(directory)
         if made.status not in TRANSITIONS or made.id != directory.name:
             raise ValueError(f"{directory / FILE} is of {made.id}, which is {made.status}")

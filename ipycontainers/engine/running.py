@@ -34,6 +34,7 @@ from .events import Events
 from .folders import Folders
 from .groups import Groups
 from .health import Check, Health
+from .network.publishing import Publisher, opened
 from .record import KILLED, Record
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Running:
         self,
         folders: Folders,
         groups: Groups,
+        publisher: Publisher,
         nursery: supervise.Nursery,
         events: Events,
         remove: Callable[[Record], object],
@@ -59,6 +61,7 @@ class Running:
         self.on_start: Callable[[Record], object] = _ignore
         self._folders = folders
         self._groups = groups
+        self._publisher = publisher
         self._nursery = nursery
         self._events = events
         self._remove = remove
@@ -116,7 +119,8 @@ class Running:
             told = supervise.ask(record.directory, {"do": "state"}, ANSWERING)
         if told["status"] == "running":
             if not record.is_running:
-                record.learn("running", **_begun(told["pid"], told["started"], group))
+                begun = _begun(told["pid"], told["started"], group)
+                record.learn("running", **begun, ports=opened(told))
             if bool(told["paused"]) != record.is_paused:
                 record.learn("paused" if told["paused"] else "running")
         elif not record.is_running and (end := _unknown_end(record)):
@@ -153,12 +157,15 @@ class Running:
         with record.writing:
             self._folders.settle(record)
             group = self._groups.make(record)
-            answer = self.tell(record, {"do": "start", "cgroup": group})
+            asked = self._publisher.asked(record)
+            answer = self.tell(record, {"do": "start", "cgroup": group, "publish": asked})
         if "error" in answer:
             self._groups.end(group)
-            raise _not_started(record, answer)
+            refusal = self._publisher.refusal(record, answer)
+            raise _not_started(record, {**answer, **({"error": refusal} if refusal else {})})
         try:
-            record.move("running", **_begun(answer["pid"], time.time(), group))
+            begun = _begun(answer["pid"], time.time(), group)
+            record.move("running", **begun, ports=opened(answer))
         except OSError as error:
             self.tell(record, {"do": "kill", "signal": SIGKILL})
             raise EngineError(f"the start cannot be kept: {error.strerror}") from error
@@ -275,7 +282,7 @@ class Running:
             was_told, killed = record.oom_killed, self._groups.end(record.cgroup)
             delay = restarts.delay(record, code, finished - record.started)
             after: dict[str, Any] = {"exit_code": code, "error": error, "finished": finished}
-            after |= {"pid": 0, "cgroup": "", "oom_killed": killed}
+            after |= {"pid": 0, "cgroup": "", "ports": (), "oom_killed": killed}
             if delay is None:
                 record.learn("exited", **after)
             else:

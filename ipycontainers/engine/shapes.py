@@ -14,7 +14,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import network_shapes
+from . import network_shapes, port_shapes
 from .wire import API_VERSION, OLDEST_API, Json, time_text
 from .wire import spelled as _spelled
 
@@ -274,7 +274,7 @@ def container_summary(record: Mapping[str, Any], now: float) -> Json:
         "ImageID": record["image"],
         "Command": _command(words),
         "Created": int(record["created"]),
-        "Ports": [],
+        "Ports": port_shapes.summary(record),
         "Labels": record["config"]["Labels"],
         "State": record["status"],
         "Status": _status(record, now),

@@ -19,6 +19,7 @@ from ipycontainers.errors import Invalid
 
 from . import wire
 from .limits import NANO, RESOURCES
+from .network import ports
 from .syscalls import CAPABILITIES
 
 SMALLEST_MEMORY = 6 << 20
@@ -86,6 +87,7 @@ def _of_host(config: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str
             yield f"bad format for add-host: {json.dumps(host_line)}"
         elif not _is_address(address := host_line.partition(":")[2]):
             yield f"invalid IP address in add-host: {json.dumps(address)}"
+    yield from ports.mistakes(host)
     yield from _of_modes(config, host)
     yield from _of_plugins(host)
     yield from _of_policy(host)

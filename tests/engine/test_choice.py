@@ -37,7 +37,8 @@ def test_each_filter_of_list_chooses_as_dockerd_does(own: Engine, docker: Any) -
     ended = make(IMAGE, ["sh", "-c", "exit 4"], name="ended", network_mode="none")
     ended.start()
     ended.wait()
-    up = docker.containers.run(IMAGE, ["sleep", "60"], name="up", detach=True)
+    up = docker.containers.run(IMAGE, ["sleep", "60"], name="up", detach=True, **ports)
+    ((published,),) = docker.containers.get("up").ports.values()
     assert named(status="created") == ["made"]
     assert named(status=["exited", "running"]) == ["ended", "up"]
     assert named(exited=4) == ["ended"]
@@ -50,9 +51,9 @@ def test_each_filter_of_list_chooses_as_dockerd_does(own: Engine, docker: Any) -
     assert named(volume="vol") == named(volume="/in") == ["made"]
     assert named(network="none") == ["ended"]
     assert named(network="bridge") == ["made", "up"]
-    assert named(expose="80/tcp") == named(expose="79-81") == ["made"]
-    assert named(publish="80") == ["made"]
-    assert named(expose="80/udp") == named(publish="81") == []
+    assert named(expose="80/tcp") == named(expose="79-81") == ["up"]
+    assert named(publish=published["HostPort"]) == named(publish="1025-65535/tcp") == ["up"]
+    assert named(expose="80/udp") == named(publish="80") == []
     assert named(health="none") == named(**{"is-task": False}) == ["ended", "made", "up"]
     assert named(**{"is-task": True}) == []
     assert named(ancestor=IMAGE) == named(ancestor=made.image.id) == ["ended", "made", "up"]
@@ -73,6 +74,7 @@ def test_each_filter_of_list_chooses_as_dockerd_does(own: Engine, docker: Any) -
         ({"is-task": "x"}, r"Invalid filter 'is-task=\[x\]'"),
         ({"exited": "x"}, "invalid syntax"),
         ({"publish": "x/y"}, "error while looking up for publish x/y"),
+        ({"expose": "9-8"}, "error while looking up for expose 9-8: it is no port"),
     ],
 )
 def test_a_filter_that_is_none_is_refused(docker: Any, filters: dict[str, str], said: str) -> None:

@@ -9,10 +9,12 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ipycontainers.engine import shapes, wire
 from ipycontainers.engine.engine import Engine
+from ipycontainers.engine.network import ports
+from ipycontainers.engine.network.binding import split
 from ipycontainers.engine.record import Record
 from ipycontainers.engine.server import Answer, Reply, Request
 from ipycontainers.errors import ContainerError, Invalid
@@ -69,7 +71,8 @@ def _check(wanted: Wanted) -> None:
             raise Invalid(f'strconv.Atoi: parsing "{value}": invalid syntax')
     for key in ("publish", "expose"):
         for value in wanted.get(key, ()):
-            if not PORT.fullmatch(value):
+            found = PORT.fullmatch(value)
+            if not found or int(found[2] or found[1]) < int(found[1]):
                 raise Invalid(f"error while looking up for {key} {value}: it is no port")
 
 
@@ -132,12 +135,22 @@ def _is_called(record: Record, value: str) -> bool:
         return value in record.name
 
 
-def _has_port(ports: Mapping[str, object], value: str) -> bool:
+def _exposed(record: Record) -> list[str]:
+    is_reachable = record.is_running and ports.has_ports_of_its_own(record.host_config)
+    return ports.exposed(record.config) if is_reachable else []
+
+
+def _public(record: Record) -> list[str]:
+    """The host's ports that are open for it."""
+    return [f"{one.host_port}/{split(one.container_port)[1]}" for one in record.ports]
+
+
+def _has_port(open_ports: Iterable[str], value: str) -> bool:
     found = PORT.fullmatch(value)
     assert found
     low, high = int(found[1]), int(found[2] or found[1])
     wanted = {f"{number}/{found[3] or 'tcp'}" for number in range(low, high + 1)}
-    return bool(wanted & {port if "/" in port else f"{port}/tcp" for port in ports})
+    return bool(wanted & set(open_ports))
 
 
 FITS: Mapping[str, Callable[[Record, str], bool]] = {
@@ -149,8 +162,8 @@ FITS: Mapping[str, Callable[[Record, str], bool]] = {
     "is-task": lambda _, value: value.lower() in ("0", "false"),
     "volume": _has_volume,
     "network": lambda record, value: _network_of(record) == value,
-    "publish": lambda record, value: _has_port(record.host_config.get("PortBindings") or {}, value),
-    "expose": lambda record, value: _has_port(record.config.get("ExposedPorts") or {}, value),
+    "publish": lambda record, value: _has_port(_public(record), value),
+    "expose": lambda record, value: _has_port(_exposed(record), value),
 }
 
 

@@ -7,7 +7,9 @@ supervisor frames as Docker's (8 bytes head; raw with a terminal), to it raw sta
 which a half-close is the end. The connection closes when the program has ended and all its
 output was sent.
 
-    {"do": "start", "cgroup": "/sys/…"}         {"pid": 123}  or {"error": text, "code": 127}
+    {"do": "start", "cgroup": "/sys/…", "publish": {…}}
+                                                {"pid": 123, "ports": […]}
+                                                or {"error": text, "code": 127}
     {"do": "attach", "stdin": true, "logs": false, "stream": true}   {"tty": false}, the stream
     {"do": "wait"}                              {"exit": 0}  when the container has ended
     {"do": "kill", "signal": 9}                 {}           (with "exec": ID, that exec)
@@ -17,7 +19,9 @@ output was sent.
     {"do": "exec", "id": ID, "command": {…}, "session": {…}, "stdin": true}
                                                 {"pid": 124}  or {"error", "code"}; the stream
     {"do": "state"}                             {"status": "running", "pid": 123, "paused": false,
-                                                 "execs": {…}}
+                                                 "execs": {…}, "ports": […]}
+
+``publish`` and ``ports`` are ``network.forwarder``'s; without ``publish`` nothing is published.
 
 In the container's directory the supervisor reads ``orders``, which the engine makes of
 ``run.json`` before each start of a supervisor (``"command"`` and ``"session"``, see

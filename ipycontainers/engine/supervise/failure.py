@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Mapping
+from typing import Any
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -15,11 +17,13 @@ REFUSED = 125
 
 
 class StartError(Exception):
-    """The program did not begin. ``code`` is what ``docker run`` exits with."""
+    """The program did not begin. ``code`` is what ``docker run`` exits with, ``told`` what the
+    engine may want to know besides."""
 
-    def __init__(self, message: str, code: int) -> None:
+    def __init__(self, message: str, code: int, told: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.told = told or {}
 
 
 def of_errno(name: str, number: int) -> StartError:

@@ -54,6 +54,15 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def has_children() -> bool:
+    """Whether anything is left: as a subreaper this process is the parent of every orphan."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
 def is_outside(pid: int) -> bool:
     """Whether it is seen to be in no other pid namespace than this process."""
     try:

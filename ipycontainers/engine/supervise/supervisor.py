@@ -27,6 +27,7 @@ from .failure import StartError, of_exception
 from .folder import read, reserve, write
 from .freezer import Freezer
 from .loop import READ, Loop
+from .publishing import Publishing
 from .session import Session
 
 _LINGER = 60.0  # seconds that a client may leave its output unread after the end
@@ -49,6 +50,7 @@ class Supervisor:
         self._overdue = float("inf")  # when a launcher that does not end by itself is killed
         self._polled: dict[int, Callable[[int | None], None]] = {}
         self._execs = Execs()
+        self._publishing = Publishing()
         self._freezer = Freezer(self._processes)
         self._clients: list[Client] = []
         self._waiting: list[Client] = []
@@ -123,7 +125,7 @@ class Supervisor:
             verb = getattr(self, f"_do_{request['do']}")
             verb(client, request)
         except StartError as err:
-            client.reply({"error": str(err), "code": err.code})
+            client.reply({**err.told, "error": str(err), "code": err.code})
             client.finish()
         except Exception as err:  # noqa: BLE001 - the asker must hear it, the container lives on
             client.reply({"error": of_exception(err)})
@@ -139,6 +141,7 @@ class Supervisor:
             os.unlink(END)  # of an earlier run
         reserve(END)
         try:
+            self._publishing.begin(request.get("publish"))
             self._started = _begin(command, self._session)
         except StartError as err:
             self._sweep()  # a launcher that failed half-way may have left a child with our pipes
@@ -148,7 +151,7 @@ class Supervisor:
         self._is_traced = command.is_tracer
         if command.program == "child":
             self._watch_end(self._started, self._end_program)
-        client.reply({"pid": self._started.program})
+        client.reply({"pid": self._started.program, "ports": self._publishing.ports})
 
     def _do_attach(self, client: Client, request: dict[str, Any]) -> None:
         client.reply({"tty": self._session.tty})
@@ -195,6 +198,7 @@ class Supervisor:
                 "status": status,
                 "pid": self._started.program if self._started and not self._exit else 0,
                 "started": self._began,
+                "ports": self._publishing.ports,
                 "paused": self._freezer.is_frozen,
                 "execs": execs,
                 "exit": self._exit and self._exit["code"],
@@ -249,8 +253,9 @@ class Supervisor:
         return [it.monitor for it in all_started if it.monitor != it.program]
 
     def _processes(self) -> list[int]:
-        """Of the container, but for its launchers."""
+        """Of the container, without its launchers and its forwarder."""
         monitors, found = self._monitors(), proc.descendants(os.getpid())
+        monitors.append(self._publishing.pid)
         if not self._is_traced:  # a guard between them may be another bwrap
             monitors += [pid for pid in found if proc.is_outside(pid)]
         return [pid for pid in found if pid not in monitors]
@@ -342,7 +347,7 @@ class Supervisor:
 
     def _sweep(self) -> None:
         """Kill and reap every descendant: orphans of the container come to this process."""
-        while _has_children():
+        while proc.has_children():
             for pid in proc.descendants(os.getpid()):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -377,15 +382,6 @@ def _begin(command: Command, session: Session, *, followed: bool = True) -> proc
     if followed:
         session.began(started.early)
     return started
-
-
-def _has_children() -> bool:
-    """Whether anything is left: as a subreaper this process is the parent of every orphan."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True
 
 
 def _nothing(*_: object) -> None:

@@ -1,0 +1,276 @@
+"""Published ports: who connects on the host reaches the program, and who may not is told why."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker import errors as docker_errors
+from embedded import USER, Engine
+from podman import become
+from support import wait_for
+
+IMAGE = "ipycontainers-test/busybox"
+# docker-py leaves the sockets of exec_run to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+LISTEN = """
+import socket, time
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+time.sleep(999)
+"""
+
+
+def free(kind: int = socket.SOCK_STREAM) -> int:
+    """A port that nobody has now."""
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def echo(client: Any, **more: Any) -> tuple[Any, int]:
+    """A running container that says what it hears, and on which port."""
+    port = free()
+    wanted = {"ports": {f"{port}/tcp": None}, **more}
+    wanted["ports"] = {key.format(port): value for key, value in wanted["ports"].items()}
+    script = ["nc", "-ll", "-p", str(port), "-e", "cat"]
+    made = client.containers.run(IMAGE, script, detach=True, **wanted)
+    made.reload()
+    return made, port
+
+
+def bindings(container: Any, port: int, protocol: str = "tcp") -> list[tuple[str, int]]:
+    container.reload()
+    found = container.attrs["NetworkSettings"]["Ports"][f"{port}/{protocol}"]
+    return [(one["HostIp"], int(one["HostPort"])) for one in found]
+
+
+def said(address: tuple[str, int], text: bytes = b"hello\n") -> bytes:
+    """What comes back for ``text`` and the end of it."""
+    with socket.create_connection(address, 10) as sock:
+        sock.settimeout(10)
+        sock.sendall(text)
+        sock.shutdown(socket.SHUT_WR)
+        heard = b""
+        while piece := sock.recv(65536):
+            heard += piece
+        return heard
+
+
+def answers(address: tuple[str, int]) -> bool:
+    with contextlib.suppress(OSError):
+        return said(address) == b"hello\n"
+    return False
+
+
+def is_refused(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, 10).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:  # it came too late
+        return False
+    return False
+
+
+def not_started(container: Any) -> str:
+    with pytest.raises(docker_errors.APIError) as caught:
+        container.start()
+    assert caught.value.status_code == 500
+    container.reload()
+    state = container.attrs["State"]
+    assert (state["Status"], state["ExitCode"]) == ("created", 128)
+    assert state["Error"] == caught.value.explanation
+    return str(caught.value.explanation)
+
+
+@contextlib.contextmanager
+def listening(uid: int) -> Iterator[tuple[int, int]]:
+    """A process of that user: its pid, and the port that it has on 127.0.0.1."""
+    words = [sys.executable, "-c", LISTEN]
+    before = become(uid) if os.getuid() == 0 else []
+    with subprocess.Popen([*before, *words], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        try:
+            yield process.pid, int(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def test_who_connects_reaches_the_program(own: Engine, docker: Any) -> None:
+    container, port = echo(docker)
+    ((host_ip, host_port),) = bindings(container, port)
+    assert host_ip == "127.0.0.1"
+    assert wait_for(lambda: answers((host_ip, host_port)))
+    text = os.urandom(3 << 20)
+    assert said((host_ip, host_port), text) == text
+    (listed,) = docker.api.containers()
+    told = {"IP": host_ip, "PrivatePort": port, "PublicPort": host_port, "Type": "tcp"}
+    assert listed["Ports"] == [told]
+
+
+def test_it_listens_where_it_was_asked_to(own: Engine, docker: Any) -> None:
+    numbers = [free() for _ in range(3)]
+    asked = [("127.0.0.2", numbers[0]), ("::1", numbers[1]), ("0.0.0.0", numbers[2])]
+    container, port = echo(docker, ports={"{}/tcp": asked})
+    assert bindings(container, port) == asked
+    assert wait_for(lambda: answers(asked[0]))
+    assert answers(asked[1])
+    assert answers(("127.0.0.3", numbers[2]))
+    assert is_refused(("127.0.0.1", numbers[0]))
+    assert is_refused(("127.0.0.1", numbers[1]))
+
+
+def test_the_end_frees_the_port_and_a_start_takes_it(own: Engine, docker: Any) -> None:
+    number = free()
+    container, _ = echo(docker, ports={"{}/tcp": number})
+    address = ("127.0.0.1", number)
+    assert wait_for(lambda: answers(address))
+    container.stop(timeout=0)
+    assert is_refused(address)
+    container.reload()
+    assert container.attrs["NetworkSettings"]["Ports"] == {}
+    container.start()
+    assert wait_for(lambda: answers(address))
+    container.remove(force=True)
+    assert is_refused(address)
+
+
+def test_a_port_that_a_container_has_is_said_to_be_its(
+    own: Engine, docker: Any
+) -> None:  # moby#20486
+    number = free()
+    first, _ = echo(docker, name="web-1", ports={"{}/tcp": number})
+    second = docker.containers.create(IMAGE, "sleep 60", ports={"81/tcp": number})
+    assert "port is already allocated by the container web-1 (" in not_started(second)
+    first.kill()
+    second.start()
+    assert bindings(second, 81) == [("127.0.0.1", number)]
+
+
+def test_a_port_that_a_process_has_is_said_to_be_its(
+    own: Engine, docker: Any
+) -> None:  # moby#20486
+    with listening(USER if os.getuid() == 0 else os.getuid()) as (pid, number):
+        container = docker.containers.create(IMAGE, "sleep 60", ports={"81/tcp": number})
+        message = not_started(container)
+        assert f"listen tcp 127.0.0.1:{number}: bind: address already in use by python" in message
+        assert f"(pid {pid})" in message
+    assert wait_for(lambda: is_refused(("127.0.0.1", number)))
+    container.start()
+    assert bindings(container, 81) == [("127.0.0.1", number)]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root has another user's processes")
+def test_a_port_of_another_user_is_said_to_be_anothers(own: Engine, docker: Any) -> None:
+    with listening(0) as (_, number):
+        container = docker.containers.create(IMAGE, "sleep 60", ports={"81/tcp": number})
+        assert "in use by another user's process (root)" in not_started(container)
+
+
+def test_ports_outlive_the_engine(mine: Engine) -> None:
+    container, port = echo(mine.client)
+    (address,) = bindings(container, port)
+    assert wait_for(lambda: answers(address))
+    with socket.create_connection(address, 10) as held:
+        held.sendall(b"one\n")
+        assert held.recv(4) == b"one\n"
+        mine.kill9()
+        held.sendall(b"two\n")
+        assert held.recv(4) == b"two\n"
+        assert answers(address)
+        mine.start()
+        held.sendall(b"six\n")
+        assert held.recv(4) == b"six\n"
+    container = mine.client.containers.get(container.id)
+    assert bindings(container, port) == [address]
+    other = mine.client.containers.create(IMAGE, "true", ports={"81/tcp": address[1]})
+    assert f"by the container {container.name}" in not_started(other)
+    container.kill()
+    assert is_refused(address)
+
+
+@pytest.mark.parametrize("whose", ["supervisor", "program"])
+def test_a_killed_container_has_no_port(own: Engine, docker: Any, whose: str) -> None:
+    container, port = echo(docker)
+    (address,) = bindings(container, port)
+    assert wait_for(lambda: answers(address))
+    pid = container.attrs["State"]["Pid"]
+    os.kill(supervisor(pid) if whose == "supervisor" else pid, signal.SIGKILL)
+    assert wait_for(lambda: is_refused(address), seconds=10)
+    assert wait_for(lambda: container.reload() or container.status == "exited", seconds=10)
+
+
+def supervisor(pid: int) -> int:
+    """The ancestor of a program that has the nursery's command line."""
+    while b"nursery" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return pid
+
+
+def test_a_paused_container_still_accepts(own: Engine, docker: Any) -> None:
+    container, port = echo(docker)
+    (address,) = bindings(container, port)
+    assert wait_for(lambda: answers(address))
+    container.pause()
+    assert bindings(container, port) == [address]
+    with socket.create_connection(address, 10) as sock:
+        sock.sendall(b"later\n")
+        sock.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            sock.recv(6)
+        container.unpause()
+        sock.settimeout(10)
+        assert sock.recv(6) == b"later\n"
+
+
+def test_restarts_bring_ports_back(own: Engine, docker: Any) -> None:
+    number = free()
+    container, port = echo(docker, ports={"{}/tcp": number}, restart_policy={"Name": "on-failure"})
+    address = ("127.0.0.1", number)
+    assert wait_for(lambda: answers(address))
+    os.kill(container.attrs["State"]["Pid"], signal.SIGKILL)
+    assert wait_for(lambda: container.reload() or container.attrs["RestartCount"] == 1)
+    assert wait_for(lambda: answers(address))
+    container.restart(timeout=0)
+    assert wait_for(lambda: answers(address))
+    assert bindings(container, port) == [address]
+
+
+def test_udp_is_forwarded_for_each_peer(own: Engine, docker: Any) -> None:
+    port = free(socket.SOCK_DGRAM)
+    container = docker.containers.run(
+        IMAGE, "sleep 60", detach=True, ports={f"{port}/udp": ("127.0.0.1", None)}
+    )
+    (address,) = bindings(container, port, "udp")
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server,
+        contextlib.ExitStack() as open_,
+    ):
+        server.bind(("127.0.0.1", port))
+        server.settimeout(10)
+        kinds = (socket.AF_INET, socket.SOCK_DGRAM)
+        peers = [open_.enter_context(socket.socket(*kinds)) for _ in range(3)]
+        for number, peer in enumerate(peers):
+            peer.settimeout(10)
+            peer.connect(address)
+            peer.send(b"%d" % number)
+        for _ in peers:
+            data, sender = server.recvfrom(99)
+            server.sendto(data * 2, sender)
+        assert [peer.recv(99) for peer in peers] == [b"00", b"11", b"22"]
+
+
+def test_a_port_of_root_is_refused_with_what_to_do(own: Engine, docker: Any) -> None:
+    container = docker.containers.create(IMAGE, "sleep 60", ports={"80/tcp": 81})
+    message = not_started(container)
+    assert "Bind for 127.0.0.1:81 failed: permission denied: ports below 1024" in message
+    assert "-p 8080:80" in message
