@@ -214,16 +214,19 @@ def byte_count(text: str) -> int:
 
 
 def signal_number(text: str) -> int:
-    """ "KILL", "SIGKILL" or "9". Raises Invalid, in dockerd's words.
+    """ "KILL", "SIGKILL", "RTMIN+1" or "9". Raises Invalid, in dockerd's words.
 
-    >>> signal_number("SIGTERM"), signal_number("9")
-    (15, 9)
+    >>> signal_number("SIGTERM"), signal_number("9"), signal_number("RTMAX-1")
+    (15, 9, 63)
     """
     name = text.upper().removeprefix("SIG")
-    try:
-        number = int(name) if name.isdigit() else int(signal.Signals[f"SIG{name}"])
-    except KeyError:
-        number = 0
+    if text.isascii() and text.isdigit():
+        number = int(text[:9])
+    elif steps := re.fullmatch(r"RTM(?:IN\+|AX-)([1-9]|1[0-5])", name, re.ASCII):
+        up = name.startswith("RTMIN")
+        number = signal.SIGRTMIN + int(steps[1]) if up else signal.SIGRTMAX - int(steps[1])
+    else:
+        number = int(signal.Signals.__members__.get(f"SIG{name}", 0))
     if not 0 < number <= signal.SIGRTMAX:
         raise Invalid(f"Invalid signal: {text}")
     return number

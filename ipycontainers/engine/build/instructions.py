@@ -15,6 +15,7 @@ images are stored.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -211,7 +212,8 @@ def _expose(state: State, instruction: Instruction, escape: str) -> Change:
     ]
     exposed = dict(state.config.get("ExposedPorts") or {})
     exposed |= {port: {} for word in words for port in ports.exposed(word)}
-    return Change(_with(state, ExposedPorts=exposed), " ".join(["EXPOSE", *words]))
+    after = _with(state, ExposedPorts=exposed) if exposed else state
+    return Change(after, f"EXPOSE {' '.join(words)}")
 
 
 def _volume(state: State, instruction: Instruction) -> Change:
@@ -241,7 +243,8 @@ def _stop_signal(state: State, instruction: Instruction) -> Change:
     from ..wire import signal_number
 
     (signal,) = instruction.arguments
-    signal_number(signal)
+    if not re.fullmatch(r"[+-]?0*[1-9][0-9]*", signal, re.ASCII):  # any number is left to stop
+        signal_number(signal)
     return Change(_with(state, StopSignal=signal), f"STOPSIGNAL {signal}")
 
 
@@ -251,13 +254,13 @@ def _on_build(state: State, instruction: Instruction) -> Change:
 
 
 def _health_check(state: State, instruction: Instruction) -> Change:
-    earlier = (state.config.get("Healthcheck") or {}).get("Test") or []
-    note = ""
-    if earlier and earlier[0] != "NONE":
-        note = f"Note: overriding previous HEALTHCHECK: [{' '.join(earlier)}]"
+    """What it does not say of durations and retries stays as it was, as dockerd has it."""
+    earlier = state.config.get("Healthcheck") or {}
+    test = earlier.get("Test") or ["NONE"]
+    note = "" if test[0] == "NONE" else f"Note: overriding previous HEALTHCHECK: [{' '.join(test)}]"
     check = health_check.config(instruction.arguments, instruction.flags, instruction.is_json)
-    comment = f"HEALTHCHECK {health_check.shown(check)}"
-    return Change(_with(state, Healthcheck=check), comment, note)
+    after = _with(state, Healthcheck={**earlier, **check})
+    return Change(after, f"HEALTHCHECK {health_check.shown(check)}", note)
 
 
 _EFFECTS: Mapping[str, Callable[[State, Instruction], Change]] = {
