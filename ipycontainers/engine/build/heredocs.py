@@ -1,0 +1,59 @@
+"""Here-documents: <<NAME in a line of RUN, COPY or ADD, and the lines up to NAME.
+
+    of_line('COPY <<-"EOF" /file')     [Heredoc("EOF", "", expand=False, chomp=True)]
+
+A quoted name means that nothing in the document is replaced; <<- takes tabs from its lines'
+beginnings. dockerd 20.10 has none of it; the rules are those of BuildKit, which introduced them:
+https://docs.docker.com/reference/dockerfile/#here-documents
+
+Knows: that notation. Does not know: what a document is for.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ipycontainers.errors import Invalid
+
+from .words import split, unquoted
+
+_MARK = re.compile(r"\d*<<(-?)([^<]+)", re.DOTALL)
+_TABS = re.compile(r"^\t+", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Heredoc:
+    """``content`` has the lines as they stand in the file, each with its newline."""
+
+    name: str
+    content: str = ""
+    expand: bool = True
+    chomp: bool = False
+
+    @property
+    def text(self) -> str:
+        """The content, without the tabs that <<- takes off."""
+        return _TABS.sub("", self.content) if self.chomp else self.content
+
+    def is_end(self, line: str) -> bool:
+        """Whether the document ends with this line."""
+        return (line.lstrip("\t") if self.chomp else line) == self.name
+
+
+def of_word(word: str) -> Heredoc | None:
+    """<<NAME and nothing else, without its content."""
+    match = _MARK.fullmatch(word)
+    if match is None:
+        return None
+    try:
+        name = unquoted(match[2])
+    except Invalid:
+        return None
+    return Heredoc(name, expand=name == match[2], chomp=match[1] == "-") if name else None
+
+
+def of_line(line: str) -> list[Heredoc]:
+    """All of a line, in their order."""
+    found = (of_word(word) for word in split(line))
+    return [heredoc for heredoc in found if heredoc]
