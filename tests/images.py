@@ -15,7 +15,9 @@ The Debian roots need root and debootstrap and take a minute each, so they
 are kept as tar files that every user can read:
 
     $IPYCONTAINERS_TEST_CACHE or $XDG_CACHE_HOME/ipycontainers-tests/
-        debian-RECIPE.tar   python-RECIPE.tar   numpy-RECIPE.tar   lock
+        debian-RECIPE.tar   python-RECIPE.tar   numpy-RECIPE.tar   packages-RECIPE.tar   lock
+
+``packages`` is a repository of a few of Debian's packages, for what installs some.
 
 Knows: image archives, debootstrap. Does not know: which engine, pytest's fixtures.
 """
@@ -270,6 +272,60 @@ def _debootstrap(root: Path, *options: str) -> None:
     )
     if made.returncode:
         raise CannotMake(f"debootstrap ended with {made.returncode}: {made.stdout[-500:]}")
+
+
+PACKAGES = ("cron", "openssh-client")
+"""What ``packages`` has, with what they need above the image python: scripts of theirs make
+users and give files away."""
+
+
+def packages() -> Path:
+    """The tar of a flat repository: the packages, and their index. Raises CannotMake."""
+    with _cached(f"packages-{RECIPE}.tar") as (final, partial):
+        if partial:
+            if os.geteuid() or not shutil.which("apt-get"):
+                raise CannotMake(f"no {final}, and making it needs root and apt-get")
+            with tempfile.TemporaryDirectory(prefix="ipycontainers-") as folder:
+                fetched = _fetch_packages(Path(folder))
+                with tarfile.open(partial, "w") as tar:
+                    for path in sorted(fetched.iterdir()):
+                        tar.add(path, path.name)
+    return final
+
+
+def _fetch_packages(folder: Path) -> Path:
+    """Those that this machine's apt knows, and their index, into a folder in ``folder``."""
+    fetched = folder / "fetched"
+    (fetched / "partial").mkdir(parents=True)
+    with tarfile.open(debootstrapped("python", "--include=python3")) as tar:
+        status = tar.extractfile("./var/lib/dpkg/status")
+        assert status
+        (folder / "status").write_bytes(status.read())
+    options = {
+        "Dir::State::status": folder / "status",
+        "Dir::Cache::archives": fetched,
+        "Debug::NoLocking": 1,
+        "APT::Install-Recommends": 0,
+        "APT::Sandbox::User": "root",
+    }
+    words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    command = ["apt-get", "-y", *words, "--download-only", "install", *PACKAGES]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise CannotMake(f"apt-get ended with {made.returncode}: {made.stderr[-500:]}")
+    (fetched / "partial").rmdir()
+    (fetched / "lock").unlink(missing_ok=True)
+    index = b"\n".join(_described(path) for path in sorted(fetched.iterdir()))
+    (fetched / "Packages").write_bytes(index)
+    return fetched
+
+
+def _described(package: Path) -> bytes:
+    """An entry of an index: what the package says of itself, and where it is."""
+    fields = subprocess.run(["dpkg-deb", "-f", package], capture_output=True, check=True).stdout
+    content = package.read_bytes()
+    where = f"Filename: {package.name}\nSize: {len(content)}\n"
+    return fields + f"{where}SHA256: {hashlib.sha256(content).hexdigest()}\n".encode()
 
 
 def _mirror() -> list[str]:
