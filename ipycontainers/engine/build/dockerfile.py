@@ -67,7 +67,9 @@ def parse(text: str, *, name: str = "Dockerfile", heredocs: bool = True) -> Dock
             raise Invalid("no build stage in current context")
     warnings = source.warnings
     if warnings:
-        warnings.append("[WARNING]: Empty continuation lines will become errors in a future release.")
+        warnings.append(
+            "[WARNING]: Empty continuation lines will become errors in a future release."
+        )
     return Dockerfile(source.escape, tuple(arguments), tuple(map(_stage, stages)), tuple(warnings))
 
 
@@ -126,7 +128,7 @@ def _instruction(read: _Read) -> Instruction:
     node, line, documents = read
     text = node.text
     if node.word == "ONBUILD":
-        text = _ON_BUILD.sub("", node.line, count=1) + grammar.heredocs_text(documents)
+        text = _ON_BUILD.sub("", node.line, count=1) + heredocs.below(documents)
     plain = Instruction(
         node.word,
         text,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from ipycontainers.errors import Invalid
 
 from . import health_check
-from .heredocs import Heredoc, of_word
+from .heredocs import of_word
 from .instruction import Instruction
 from .quotes import quoted
 from .words import SPACE
@@ -110,6 +110,9 @@ def _copy(instruction: Instruction) -> None:
         )
     if instruction.heredocs and of_word(arguments[-1]):
         raise Invalid(f"{word} cannot accept a heredoc as a destination")
+    for document in instruction.heredocs:
+        if "/" in document.name or document.name in (".", ".."):
+            raise Invalid(f"{word} cannot name a file {quoted(document.name)}")
 
 
 def _from(instruction: Instruction) -> None:
@@ -169,8 +172,3 @@ _FLAGS_UNREAD = {"ARG", "STOPSIGNAL"}
 _FLAGS_FIRST = {"CMD", "ENTRYPOINT", "ENV", "LABEL", "RUN", "SHELL"}
 
 TAKES_HEREDOCS = frozenset({"ADD", "COPY", "RUN"})
-
-
-def heredocs_text(heredocs: tuple[Heredoc, ...]) -> str:
-    """The documents as they stand below their line."""
-    return "".join(f"\n{heredoc.content}{heredoc.name}" for heredoc in heredocs)

@@ -19,6 +19,7 @@ from ipycontainers.errors import Invalid
 from .words import split, unquoted
 
 _MARK = re.compile(r"\d*<<(-?)([^<]+)", re.DOTALL)
+FOLDER = "/dev/pipes"  # where BuildKit has the file of a script, for the time of its RUN
 _TABS = re.compile(r"^\t+", re.MULTILINE)
 
 
@@ -57,3 +58,37 @@ def of_line(line: str) -> list[Heredoc]:
     """All of a line, in their order."""
     found = (of_word(word) for word in split(line))
     return [heredoc for heredoc in found if heredoc]
+
+
+@dataclass(frozen=True)
+class Script:
+    """What the shell of RUN is given, and the file it names, if that has to be made first.
+
+    ``shown`` is for the history and the cache: all that can change what runs.
+    """
+
+    text: str
+    shown: str
+    file: Heredoc | None = None
+
+
+def script(text: str, documents: tuple[Heredoc, ...]) -> Script:
+    """RUN with this text and these documents.
+
+    <<NAME alone: its content runs, by its own interpreter if it begins with #!, as the file
+    ``FOLDER/NAME``. Otherwise the shell, which knows here-documents itself, gets all of it.
+    """
+    whole = text + below(documents)
+    if not documents:
+        return Script(text, text)
+    if of_word(text) is None:
+        return Script(whole, whole)
+    (document,) = documents
+    if document.content.startswith("#!"):
+        return Script(f"{FOLDER}/{document.name}", whole, document)
+    return Script(document.text, document.text)
+
+
+def below(documents: tuple[Heredoc, ...]) -> str:
+    """The documents as they stand below their line."""
+    return "".join(f"\n{document.content}{document.name}" for document in documents)

@@ -22,11 +22,12 @@ from typing import Any
 
 from ipycontainers.errors import Invalid
 
-from . import health_check, ports
+from . import health_check, heredocs, ports
 from .arguments import Arguments
 from .dockerfile import Instruction, read
+from .heredocs import Heredoc
 from .quotes import listed
-from .words import expand, expand_words
+from .words import expand, expand_document, expand_words
 
 Config = dict[str, Any]
 DEFAULT_SHELL = ("/bin/sh", "-c")
@@ -77,15 +78,21 @@ def begun(config: Mapping[str, Any] | None) -> Config:
 
 
 def expanded(instruction: Instruction, state: State, escape: str = "\\") -> Instruction:
-    """With variables replaced in what this instruction replaces them in. Invalid."""
+    """With variables replaced in what this instruction replaces them in. Invalid.
+
+    Of COPY and ADD the arguments are then paths only; the documents are sources beside them,
+    files of mode 0644 with the documents' names and content.
+    """
     if instruction.word not in _EXPANDED or not instruction.expands:
         return instruction
     environment = state.environment
     flags = dict(instruction.flags)
     if "chown" in flags:
         flags["chown"] = expand(str(flags["chown"]), environment, escape)
-    words = tuple(expand(word, environment, escape) for word in instruction.arguments)
-    return replace(instruction, arguments=words, flags=flags)
+    paths = _without_documents(instruction)
+    words = tuple(expand(word, environment, escape) for word in paths)
+    documents = tuple(_document(heredoc, environment) for heredoc in instruction.heredocs)
+    return replace(instruction, arguments=words, flags=flags, heredocs=documents)
 
 
 def changed(state: State, instruction: Instruction, escape: str = "\\") -> Change:
@@ -104,20 +111,39 @@ def nothing(config: Mapping[str, Any], word: str, comment: str) -> list[str]:
 
 
 def command(config: Mapping[str, Any], instruction: Instruction) -> list[str]:
-    """What RUN, CMD and ENTRYPOINT run: the words of their JSON form, or text for the shell."""
+    """What CMD and ENTRYPOINT say: the words of their JSON form, or text for the shell."""
     if instruction.is_json:
         return list(instruction.arguments)
     return [*(config.get("Shell") or DEFAULT_SHELL), *instruction.arguments]
 
 
-def told(state: State, words: list[str]) -> list[str]:
-    """The command of RUN for the history and the cache, with the build arguments it can see."""
-    arguments = state.arguments
-    variables = state.config.get("Env") or ()
-    if not arguments.beside(variables):
-        return words
-    seen = arguments.told(variables)
-    return [f"|{len(seen)}", *seen, *words]
+@dataclass(frozen=True)
+class Run:
+    """What RUN runs. ``history`` is its command for history and cache, with the build arguments
+    that it can see; ``arguments`` are those, NAME=VALUE, and not for the image's Config.
+    ``file`` has to be there while it runs, mode 0755, under ``heredocs.FOLDER``."""
+
+    command: list[str]
+    history: list[str]
+    arguments: list[str]
+    file: Heredoc | None = None
+
+
+def run(state: State, instruction: Instruction) -> Run:
+    """RUN in this state."""
+    seen = state.arguments.beside(state.config.get("Env") or ())
+    arguments = [f"{name}={value}" for name, value in seen.items()]
+    words, shown, file = list(instruction.arguments), list(instruction.arguments), None
+    if not instruction.is_json:
+        shell = state.config.get("Shell") or DEFAULT_SHELL
+        if instruction.heredocs:
+            script = heredocs.script(instruction.text, instruction.heredocs)
+            words, shown, file = [script.text], [script.shown], script.file
+        words, shown = [*shell, *words], [*shell, *shown]
+    if arguments:
+        told = state.arguments.told(state.config.get("Env") or ())
+        shown = [f"|{len(told)}", *told, *shown]
+    return Run(words, shown, arguments, file)
 
 
 # --- docker commit --change ----------------------------------------------------------------------
@@ -140,6 +166,17 @@ def apply(config: Mapping[str, Any], changes: Iterable[str]) -> Config:
 
 def _by_name(variables: Iterable[str]) -> dict[str, str]:
     return dict(variable.partition("=")[::2] for variable in variables)
+
+
+def _without_documents(instruction: Instruction) -> tuple[str, ...]:
+    if not instruction.heredocs:
+        return instruction.arguments
+    return tuple(word for word in instruction.arguments if not heredocs.of_word(word))
+
+
+def _document(heredoc: Heredoc, environment: Mapping[str, str]) -> Heredoc:
+    text = expand_document(heredoc.text, environment) if heredoc.expand else heredoc.text
+    return Heredoc(heredoc.name, text, expand=False)
 
 
 def _pairs(instruction: Instruction) -> list[tuple[str, str]]:

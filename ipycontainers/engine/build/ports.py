@@ -47,7 +47,9 @@ def _check_address(address: str) -> None:
     if in_brackets and "]" not in address:
         raise Invalid(f"Invalid ip address {address}: address {address}:: missing ']' in address")
     if ":" in address and not in_brackets:
-        raise Invalid(f"Invalid ip address {address}: address {address}:: too many colons in address")
+        raise Invalid(
+            f"Invalid ip address {address}: address {address}:: too many colons in address"
+        )
     bare = address[1:].removesuffix("]") if in_brackets else address
     try:
         if bare:

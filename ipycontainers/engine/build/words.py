@@ -226,7 +226,9 @@ class _Reader:
         elif first and first in _SPECIAL:
             self._next()
         else:
-            while (character := self._peek()).isalpha() or character.isdecimal() or character == "_":
+            while (
+                (character := self._peek()).isalpha() or character.isdecimal() or character == "_"
+            ):
                 self._next()
         return self._text[start : self._position]
 
