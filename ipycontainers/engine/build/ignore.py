@@ -202,7 +202,8 @@ def _reached(states: set[int], tokens: tuple[_Token, ...]) -> set[int]:
     """With those that stars reach by standing for nothing."""
     found = set(states)
     for state in states:
-        while 0 <= state < len(tokens) and isinstance(tokens[state], _Stars):
-            state += 1
-            found.add(state)
+        at = state
+        while 0 <= at < len(tokens) and isinstance(tokens[at], _Stars):
+            at += 1
+            found.add(at)
     return found

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ipycontainers.engine.wire import signal_number
 from ipycontainers.errors import Invalid
 
 from . import health_check, heredocs, ports
@@ -32,9 +33,9 @@ from .words import expand, expand_document, expand_words
 Config = dict[str, Any]
 DEFAULT_SHELL = ("/bin/sh", "-c")
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-CHANGES = frozenset(
-    "CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD STOPSIGNAL USER VOLUME WORKDIR".split()
-)  # dockerd 20.10 has no STOPSIGNAL here, others have
+# Of docker commit --change. dockerd 20.10 has no STOPSIGNAL there, others have.
+CHANGES = frozenset({"CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "ONBUILD"})
+CHANGES |= {"STOPSIGNAL", "USER", "VOLUME", "WORKDIR"}
 _ONE_ARGUMENT = {"ADD", "COPY", "WORKDIR"}  # whose text in a history is one word with its #(nop)
 
 
@@ -277,8 +278,6 @@ def _user(state: State, instruction: Instruction) -> Change:
 
 
 def _stop_signal(state: State, instruction: Instruction) -> Change:
-    from ..wire import signal_number
-
     (signal,) = instruction.arguments
     if not re.fullmatch(r"[+-]?0*[1-9][0-9]*", signal, re.ASCII):  # any number is left to stop
         signal_number(signal)
@@ -315,4 +314,4 @@ _EFFECTS: Mapping[str, Callable[[State, Instruction], Change]] = {
     "VOLUME": _volume,
     "WORKDIR": _workdir,
 }
-_EXPANDED = frozenset("ADD ARG COPY ENV LABEL STOPSIGNAL USER VOLUME WORKDIR".split())
+_EXPANDED = {"ADD", "ARG", "COPY", "ENV", "LABEL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"}

@@ -114,11 +114,11 @@ def _number(text: str) -> float:
 _DECODER = json.JSONDecoder(parse_constant=_number, parse_float=_number, parse_int=_number)
 
 
-def _whole(text: str, escape: str) -> _Form:
+def _whole(text: str, _: str) -> _Form:
     return [text] if text else [], False
 
 
-def _blank_separated(text: str, escape: str) -> _Form:
+def _blank_separated(text: str, _: str) -> _Form:
     return _BLANKS.split(text) if text else [], False
 
 
