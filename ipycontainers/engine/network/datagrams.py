@@ -79,10 +79,7 @@ class Datagrams:
         return peer
 
     def _meet(self, sender: Address, ours: Ancillary) -> _Peer:
-        if len(self._peers) >= MOST:
-            self._forget(next(iter(self._peers)))
-        family = _socket.AF_INET6 if ":" in self._target[0] else _socket.AF_INET
-        socket = _socket.socket(family, _socket.SOCK_DGRAM)
+        socket = self._socket()
         try:
             socket.setblocking(False)
             socket.connect(self._target)
@@ -92,6 +89,21 @@ class Datagrams:
         peer = _Peer(sender, ours, socket)
         self._loop.watch(socket.fileno(), READ, lambda _: self._on_answer(peer))
         return peer
+
+    def _socket(self) -> _socket.socket:
+        if len(self._peers) >= MOST:
+            self._forget_one()
+        family = _socket.AF_INET6 if ":" in self._target[0] else _socket.AF_INET
+        try:
+            return _socket.socket(family, _socket.SOCK_DGRAM)
+        except OSError:  # there is no descriptor left
+            if not self._peers:
+                raise
+            self._forget_one()
+            return _socket.socket(family, _socket.SOCK_DGRAM)
+
+    def _forget_one(self) -> None:
+        self._forget(next(iter(self._peers)))
 
     def _on_answer(self, peer: _Peer) -> None:
         for _ in range(_TURN):

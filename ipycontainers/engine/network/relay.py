@@ -12,6 +12,7 @@ Knows: sockets, pipes, epoll's edges. Does not know: who connects, containers.
 from __future__ import annotations
 
 import _socket
+import fcntl
 import os
 import struct
 from collections.abc import Callable
@@ -29,21 +30,35 @@ _EDGES = READ | WRITE | 1 << 31  # EPOLLET
 class Pipes:
     """Those that are empty now, to be used again."""
 
-    KEPT = 8
+    WIDE = 8  # which take more at once; one user may have 64 MB of them (pipe(7))
+    WIDTH = 1 << 20
 
     def __init__(self) -> None:
         self._free: list[tuple[int, int]] = []
+        self._wide: set[tuple[int, int]] = set()
 
     def take(self) -> tuple[int, int]:
         """Its two ends. Raises OSError."""
-        return self._free.pop() if self._free else os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._free:
+            return self._free.pop()
+        pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        if len(self._wide) < self.WIDE:
+            with suppress(OSError):  # this user has too many
+                fcntl.fcntl(pipe[1], fcntl.F_SETPIPE_SZ, self.WIDTH)
+                self._wide.add(pipe)
+        return pipe
 
     def give(self, pipe: tuple[int, int]) -> None:
         """One that is empty."""
-        if len(self._free) < self.KEPT:
+        if pipe in self._wide:
             self._free.append(pipe)
         else:
             _close(pipe)
+
+    def drop(self, pipe: tuple[int, int]) -> None:
+        """One with something in it."""
+        self._wide.discard(pipe)
+        _close(pipe)
 
 
 class _Way:
@@ -183,7 +198,7 @@ class Relay:
         self._is_open = False
         for way in (self._there, self._back):
             if way.pipe and way.held:
-                _close(way.pipe)
+                self._pipes.drop(way.pipe)
             elif way.pipe:
                 self._pipes.give(way.pipe)
         for socket in (self._near, self._far):
