@@ -32,7 +32,6 @@ PROTECTIONS = {
 # What our own engine lacks on each launcher.
 LACKING = {
     "limits": r"--(memory|cpus|pids-limit) is ignored: no control group",
-    "ports": r"-[pP] \(the container has the host's network\) is ignored by this engine",
     "join-pid": r"--pid container:\S+ is refused: this engine cannot join",
     "networks": r"network \S+ not found: this engine has none, host and default",
 }

@@ -111,6 +111,33 @@ def test_what_cannot_begin_and_goes_by_itself_is_gone(both: Both) -> None:
     assert both("ps", "-aq", "--filter", f"name={A}").out == ""
 
 
+def test_published_ports_are_told_alike(both: Both) -> None:
+    ports = ("-p", "127.0.0.1:18191:80", "-p", "127.0.0.1:18192:53/udp", "-p", "[::1]:18193:80")
+    _publish(both, *ports, "--expose", "99")
+    both("port", A, only=_sorted)
+    both("port", A, "80", only=_sorted)
+    assert both("port", A, "53/udp").out == "127.0.0.1:18192\n"
+    assert both("port", A, "99").code == 1
+    both("ps", "-f", f"name={A}", "--format", "{{.Ports}}", only=_sorted)
+    for port in ("18191", "18191/tcp", "18190-18192/udp", "80"):
+        for name in ("publish", "expose"):
+            both("ps", "-f", f"name={A}", "-f", f"{name}={port}", "--format", "{{.Names}}")
+    both("stop", "-t", "0", A)
+    assert both("port", A).out == ""
+    both("ps", "-a", "-f", f"name={A}", "--format", "{{.Names}} {{.Ports}}")
+    both("run", "--rm", "--network", "host", "-p", "18191:80", IMAGE, "true")
+    for wrong in ("18191:x", "81-82:80-83", "80:80/foo"):
+        both("run", "--rm", "-p", wrong, IMAGE, "true")
+
+
+def _publish(both: Both, *words: str) -> None:
+    both("run", "-d", "--name", A, *words, IMAGE, "sleep", "100")
+
+
+def _sorted(text: str) -> list[str]:
+    return sorted(re.split(r", |\n", text))
+
+
 # --- a container that runs -----------------------------------------------------------------------
 
 

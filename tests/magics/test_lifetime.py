@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import time
 
 import needs
@@ -69,7 +71,24 @@ def test_a_name_that_is_taken_is_an_error_and_the_other_lives(shared_kernel, ima
         engine.remove(first.stdout.strip())
 
 
-@pytest.mark.needs("ports")
+def test_a_published_port_is_reached_from_the_notebook(shared_kernel, images, engine):
+    code = f"%%container -d -p 127.0.0.1:18098:17098 {images.busybox}\nnc -ll -p 17098 -e cat"
+    container = shared_kernel.run(code).stdout.strip()
+    try:
+        assert wait_for(lambda: _echo(18098) == b"hello")
+        told = engine.inspect(container)["NetworkSettings"]["Ports"]
+        assert told == {"17098/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18098"}]}
+    finally:
+        engine.remove(container)
+
+
+def _echo(port: int) -> bytes:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as sock:
+        sock.sendall(b"hello")
+        return sock.recv(5)
+    return b""
+
+
 def test_a_busy_port_is_an_error_and_works_when_free(shared_kernel, images, engine):  # moby#20486
     code = f"%%container -d -p 127.0.0.1:18099:80 {images.busybox}\nsleep 60"
     first = shared_kernel.run(code)
@@ -77,7 +96,10 @@ def test_a_busy_port_is_an_error_and_works_when_free(shared_kernel, images, engi
     try:
         second = shared_kernel.run(f"%%container -p 127.0.0.1:18099:80 {images.busybox}\ntrue")
         assert second.status == "error"
+        assert second.error.ename == "Conflict"
         assert "18099" in str(second.error)
+        holder = engine.docker.containers.get(first.stdout.strip()).name
+        assert not engine.launcher or holder in str(second.error)
     finally:
         engine.remove(first.stdout.strip())
     third = shared_kernel.run(f"%%container -p 127.0.0.1:18099:80 {images.busybox}\necho free")
