@@ -165,6 +165,13 @@ def environment_of(spec: Spec) -> dict[str, str]:
     return environment((f"PATH={DEFAULT_PATH}", *home, *spec.env))
 
 
+def environment_of_exec(spec: Spec, further: ExecSpec, home: str = "") -> dict[str, str]:
+    """Of a program beside it; the container's own variables go before a terminal's TERM."""
+    words = (f"PATH={DEFAULT_PATH}", *((f"HOME={home}",) if home else ()))
+    terminal = ("TERM=xterm",) if further.tty else ()
+    return environment((*words, *terminal, *spec.env, *further.env))
+
+
 def environment(words: tuple[str, ...]) -> dict[str, str]:
     """``NAME=value`` words as a dict, the last of a name wins; a word without ``=`` is unset."""
     values: dict[str, str] = {}

@@ -45,6 +45,7 @@ _TABLES = {
     ustat=136 vhangup=153 statx=332 renameat2=316 execveat=322 name_to_handle_at=303
     faccessat2=439 openat2=437 fchmodat2=452 setxattrat=463 getxattrat=464
     listxattrat=465 removexattrat=466 open_tree_attr=467 file_getattr=468 file_setattr=469
+    prctl=157
     """,
     "aarch64": """
     acct=89 add_key=217 bpf=280 clock_adjtime=266 clock_settime=112 clone=220 clone3=435
@@ -61,6 +62,7 @@ _TABLES = {
     statx=291 renameat2=276 execveat=281 name_to_handle_at=264
     faccessat2=439 openat2=437 fchmodat2=452 setxattrat=463 getxattrat=464
     listxattrat=465 removexattrat=466 open_tree_attr=467 file_getattr=468 file_setattr=469
+    prctl=167
     """,
 }
 """NAME=NUMBER of asm/unistd_64.h and asm-generic/unistd.h."""
@@ -98,7 +100,7 @@ _MODES = {"mknod": 1, "mknodat": 2}  # of MKNOD: which argument is the kind of f
 _OURS = (0, 0xFFFFFFFF)  # root, and what is to stay as it is
 _KIND, _DEVICES = 0xF000, (0x2000, 0x6000)  # S_IFMT, S_IFCHR and S_IFBLK
 _TO_ONE = {"pidfd_open", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tgkill", "tkill"}
-_BY_ARGUMENT = {"clone", "clone3", "kill", "personality", "socket"} | _TO_ONE
+_BY_ARGUMENT = {"clone", "clone3", "kill", "personality", "prctl", "socket"} | _TO_ONE
 _UNSEEN = {
     *("execveat", "faccessat2", "fchmodat2", "file_getattr", "file_setattr", "getxattrat"),
     *("listxattrat", "name_to_handle_at", "open_tree_attr", "openat2", "removexattrat"),
@@ -110,6 +112,7 @@ _TRACER = {"process_vm_readv", "process_vm_writev"}
 _NEW_NAMESPACES = 0x7E020000  # every CLONE_NEW* flag of clone
 _PERSONALITIES = (0x0, 0x8, 0x20000, 0x20008, 0xFFFFFFFF)
 _AF_VSOCK = 40
+_SET_DUMPABLE = 4  # of prctl
 _X32 = 0x40000000
 
 _LOAD, _AND, _JUMP_EQUAL, _JUMP_ANY_BIT, _RETURN = 0x20, 0x54, 0x15, 0x45, 0x06
@@ -146,7 +149,9 @@ def default(
     ``tracer`` is the pid, and process group, of a launcher that follows the container's calls
     and shares its filter: it may read the container's memory; signals to it are denied, since
     without it the container would run unhindered, and so is ``kill(-1)``, which would reach
-    every process of the user; and calls that it does not follow do not exist.
+    every process of the user; and calls that it does not follow do not exist. Who closes its
+    memory, as sudo and ssh-agent do, would close it to the tracer too and could open no file
+    any more: it is told yes.
     """
     if machine not in _NUMBERS:
         return b""
@@ -163,6 +168,7 @@ def default(
         for name in sorted(_UNSEEN):
             made += _if_number(numbers[name], [_fail(errno.ENOSYS)])
         made += _if_number(numbers["kill"], _deny_kill(tracer))
+        made += _if_number(numbers["prctl"], _keep_open())
         for name in sorted(_TO_ONE):
             made += _if_number(numbers[name], _deny_values(0, (tracer,)))
     return _packed([*made, *_act(acts, machine), _PASS])
@@ -236,6 +242,11 @@ def _deny_values(argument: int, values: tuple[int, ...]) -> list[Instruction]:
 
 def _allow_values(argument: int, values: tuple[int, ...]) -> list[Instruction]:
     return _choose(argument, values, _PASS, _fail(errno.EPERM))
+
+
+def _keep_open() -> list[Instruction]:
+    closes = [_load(1), (_JUMP_EQUAL, 0, 1, 0), _DONE, _PASS]
+    return [_load(0), *_if_number(_SET_DUMPABLE, closes), _PASS]
 
 
 def _deny_kill(tracer: int) -> list[Instruction]:

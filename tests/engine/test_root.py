@@ -181,6 +181,17 @@ def test_python_becomes_another_user(debian: Any, own: Engine) -> None:  # R19
     assert (code, out) == (0, b"100\n" if own.launcher == "ptrace" else b"0\n")
 
 
+CLOSED = """
+import ctypes
+assert ctypes.CDLL(None).prctl(4, 0) == 0  # PR_SET_DUMPABLE, as sudo and ssh-agent do
+print(open("/etc/debian_version").read())
+"""
+
+
+def test_who_closes_its_memory_can_open_files(debian: Any) -> None:
+    assert debian.exec_run(["python3", "-c", CLOSED])[0] == 0
+
+
 # --- a small system -------------------------------------------------------------------------------
 
 INSTALLS = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -75,6 +76,17 @@ def test_a_terminal_is_resized_while_it_runs(own: Engine, docker: Any) -> None:
     with pytest.raises(docker_errors.APIError, match="is not running") as caught:
         container.resize(height=1, width=1)
     assert caught.value.status_code == 409
+
+
+def test_a_terminal_of_an_exec_has_a_name_and_a_kind(own: Engine) -> None:
+    script = ["sh", "-c", "tty && test -c $(tty) && echo $TERM"]
+    for given, kind in (({}, b"xterm"), ({"environment": {"TERM": "vt100"}}, b"vt100")):
+        container = run(own, "sleep", "60", **given)
+        code, said = container.exec_run(script, tty=True)
+        assert code == 0, said
+        assert re.fullmatch(rb"/dev/pts/\d+\r\n%b\r\n" % kind, said)
+        assert b"TERM" not in container.exec_run("env")[1] or given
+        container.remove(force=True)
 
 
 def test_who_attaches_to_what_has_ended_gets_its_log(own: Engine, docker: Any) -> None:

@@ -17,8 +17,8 @@ from ipycontainers.engine.container import (
     ExecSpec,
     Mount,
     Spec,
-    environment,
     environment_of,
+    environment_of_exec,
 )
 from ipycontainers.engine.syscalls import CAPABILITIES
 
@@ -83,7 +83,7 @@ class Bubblewrap:
 
     def exec_argv(self, bundle: Bundle, spec: ExecSpec, pid: int) -> Command:
         """No bwrap: the namespaces are joined, rights and filter are made those of ``argv``."""
-        env = environment((f"PATH={DEFAULT_PATH}", *bundle.spec.env, *spec.env))
+        env = environment_of_exec(bundle.spec, spec)
         return Command(
             argv=spec.args,
             env=env,

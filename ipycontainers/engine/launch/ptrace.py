@@ -17,11 +17,10 @@ from typing import Any
 from ipycontainers.engine import users
 from ipycontainers.engine.command import Command
 from ipycontainers.engine.container import (
-    DEFAULT_PATH,
     Bundle,
     ExecSpec,
-    environment,
     environment_of,
+    environment_of_exec,
 )
 from ipycontainers.engine.supervise.failure import NOT_EXECUTABLE, StartError, of_cwd
 from ipycontainers.errors import Invalid
@@ -68,8 +67,7 @@ class Ptrace:
                 raise StartError(error.message, NOT_EXECUTABLE) from error
             if not _in_mount(bundle, cwd):
                 _check_folder(inside, cwd)
-        home = f"HOME={user.home}"
-        env = environment((f"PATH={DEFAULT_PATH}", home, *bundle.spec.env, *spec.env))
+        env = environment_of_exec(bundle.spec, spec, user.home)
         return self._command(bundle, spec.args, user.numbers, cwd, env)
 
     def to_dict(self) -> dict[str, Any]:

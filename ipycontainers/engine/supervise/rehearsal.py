@@ -44,7 +44,7 @@ def _play() -> None:
     command = Command(words, dict(os.environ), "reported", descriptors={ARGUMENTS: b"-"})
     session = {"tty": False, "stdin": False, "once": False, "log": [0, 1]}
     with open(ORDERS, "wb") as file:
-        told: Any = (tuple[object](command._replace(capabilities={})), session)
+        told: Any = (tuple[object](command._replace(capabilities={}, filter={})), session)
         file.write(marshal.dumps(told))
     supervisor = Supervisor()
     for _ in range(_TIMES):

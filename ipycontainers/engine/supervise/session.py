@@ -5,13 +5,10 @@ Knows: pipes, terminals, frames, who is slow. Does not know: requests, how it wa
 
 from __future__ import annotations
 
-import fcntl
 import os
-import struct
-import termios
 from collections.abc import Iterator
-from contextlib import suppress
 
+from . import terminal
 from .client import Client
 from .log import Reader, Writer
 from .loop import GONE, READ, WRITE, Loop
@@ -52,10 +49,11 @@ class Session:
 
     # --- the program -----------------------------------------------------------------------------
 
-    def open(self) -> tuple[Streams, int]:
-        """Descriptors for the program, and where to read its standard error."""
+    def open(self, within: int = 0) -> tuple[Streams, int]:
+        """Descriptors for the program, and where to read its standard error. ``within`` is a
+        process that shares its /dev."""
         if self.tty:
-            master, slave = os.openpty()
+            master, slave = terminal.pair(within)
             self._stdin, self._sources = master, {master: 1}
             if self._size:
                 self.resize(*self._size)
@@ -97,9 +95,7 @@ class Session:
         """Of the terminal; kept for later when there is none yet."""
         self._size = height, width
         if self.tty and self._stdin >= 0:
-            size = struct.pack("HHHH", height, width, 0, 0)
-            with suppress(OSError):
-                fcntl.ioctl(self._stdin, termios.TIOCSWINSZ, size)
+            terminal.resize(self._stdin, height, width)
 
     # --- clients ---------------------------------------------------------------------------------
 

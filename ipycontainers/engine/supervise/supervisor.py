@@ -373,7 +373,7 @@ class Supervisor:
 
 
 def _begin(command: Command, session: Session, *, followed: bool = True) -> process.Started:
-    streams, said = session.open()
+    streams, said = session.open(command.enter)
     try:
         started = process.start(command, streams, said)
     finally:
