@@ -45,7 +45,7 @@ class Heredoc:
 def of_word(word: str) -> Heredoc | None:
     """<<NAME and nothing else, without its content."""
     match = _MARK.fullmatch(word)
-    if match is None:
+    if match is None or len(split(match[2])) != 1:
         return None
     try:
         name = unquoted(match[2])
