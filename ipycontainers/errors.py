@@ -5,6 +5,7 @@
     ├── NotFound                    the engine has no such image, container, file
     ├── Unauthorized                the registry or engine wants other credentials
     ├── Conflict                    a name or port is taken, a container is in the wrong state
+    │   └── Forbidden               what the engine has by itself, or another has, forbids it
     ├── Unsupported                 this engine cannot do it
     ├── IntegrityError              content is not what its digest says
     ├── UnsafeLayer                 an archive wants to write outside its folder
@@ -70,6 +71,10 @@ class Unauthorized(ContainerError):
 
 class Conflict(ContainerError):
     """A name or port is taken, or a container is in the wrong state."""
+
+
+class Forbidden(Conflict):
+    """What the engine has by itself, or somebody else has, forbids it."""
 
 
 class Unsupported(ContainerError):

@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ipycontainers.errors import EngineError, Invalid, Unsupported
+from ipycontainers.errors import Invalid, Unsupported
 
 from . import limits, logs, wire
 from .container import Network, Spec
@@ -114,7 +114,7 @@ def spec(
     host: Mapping[str, Any],
     points: tuple[MountPoint, ...],
 ) -> Spec:
-    """Raises Invalid, and EngineError for a network that this engine has not."""
+    """Raises Invalid."""
     security = [str(option) for option in host.get("SecurityOpt") or ()]
     words = [*(config["Entrypoint"] or ()), *(config["Cmd"] or ())]
     if not words:
@@ -186,12 +186,9 @@ def environment(config: Mapping[str, Any], container_id: str) -> list[str]:
 
 
 def network(mode: str) -> Network:
-    """EngineError and not NotFound, for which docker would pull the image."""
-    if mode not in NETWORKS:
-        raise EngineError(
-            f"network {mode} not found: this engine has none, host and default, which is the host's"
-        )
-    return NETWORKS[mode]
+    """A network of a user's is as the default one; whether there is such a one is asked at the
+    start."""
+    return NETWORKS.get(mode, "default")
 
 
 def warnings(
@@ -231,6 +228,11 @@ def _ignored(config: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str
     driver = str((host.get("LogConfig") or {}).get("Type") or "json-file")
     if driver not in ("json-file", "none"):
         yield f"--log-driver {driver}"
+    yield from _of_addresses(config)
+
+
+def _of_addresses(config: Mapping[str, Any]) -> Iterator[str]:
+    """What asks for an interface of the container's own."""
     if config.get("MacAddress"):
         yield "--mac-address"
     ends = ((config.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}).values()

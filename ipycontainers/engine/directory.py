@@ -25,7 +25,7 @@ from .record import UNNAMED, write
 
 FORMAT = 1
 VERSION = "version"
-FOLDERS = ("tmp", "containers", "volumes")
+FOLDERS = ("tmp", "containers", "volumes", "networks")
 
 
 def prepare(data: Path) -> int:

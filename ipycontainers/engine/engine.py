@@ -5,6 +5,7 @@
     DIR/layers/ DIR/roots/    unpacked layers, see ``rootfs``
     DIR/containers/ID/        see ``record``, ``folders``, ``rootfs`` and ``supervise``
     DIR/volumes/              see ``volumes``
+    DIR/networks/             see ``network.networks``
     DIR/tmp/                  bodies of requests; emptied at every start
 
 A container's processes belong to its supervisor, so they outlive this one; ``adopt`` finds
@@ -48,7 +49,9 @@ from .execs import Execs
 from .folders import Folders
 from .groups import Groups
 from .launch import Launcher
-from .network import ports
+from .network import asking, ports
+from .network.connections import Connections
+from .network.networks import Networks
 from .network.publishing import Publisher
 from .record import MountPoint, Record
 from .registry.transfers import Transfers
@@ -86,9 +89,11 @@ class Engine:
         self.folders = Folders(data, layout, launcher, self.volumes)
         self.groups = Groups(tree, launcher)
         publisher = Publisher(self.containers)
-        parts = (self.folders, self.groups, publisher, nursery, self.events)
-        self.running = Running(*parts, self._remove_itself)
         self._book = Book()
+        self.networks = Networks(data / "networks")
+        self.connections = Connections(self.networks, self.containers, self.events)
+        parts = (self.folders, self.groups, self.connections, publisher, nursery, self.events)
+        self.running = Running(*parts, self._remove_itself)
         self.unreadable: dict[Path, str] = {}
         """Folders of containers that were complete once and cannot be read, and why."""
         # Threads of their own: all others may be waiting for an end.
@@ -158,6 +163,7 @@ class Engine:
         config["Image"] = str(body.get("Image"))
         host = creation.host_config(body.get("HostConfig") or {})
         creation.refuse(host)
+        endpoints = asking.endpoints(body, host, self.networks.find)
         points = mounts.of(config, host, self.data / "volumes", self._mounts_of)
         creation.spec(container_id, config, host, points)  # whether it can be
         launcher = self.launcher
@@ -176,6 +182,7 @@ class Engine:
             points,
             time.time(),
             self.data / "containers" / container_id,
+            endpoints=endpoints,
         )
         with record.lock:  # who finds it meanwhile, to remove it, waits until it is whole
             self._book.add(record)
@@ -280,6 +287,7 @@ class Engine:
     def rename(self, record: Record, name: str) -> None:
         """Raises Conflict, Invalid."""
         old = self._book.rename(record, name)
+        self.connections.refresh(record)
         told = {**record.attributes, "oldName": f"/{old}"}
         self.events.publish("container", "rename", record.id, told)
 

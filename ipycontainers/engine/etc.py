@@ -7,39 +7,47 @@ Knows: the formats of hosts(5) and resolv.conf(5). Does not know: who mounts the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from .container import Spec
 
-_HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+_HOSTS = """127.0.0.1\tlocalhost
+::1\tlocalhost ip6-localhost ip6-loopback
+fe00::0\tip6-localnet
+ff00::0\tip6-mcastprefix
+ff02::1\tip6-allnodes
+ff02::2\tip6-allrouters
+"""
 _RESOLVER = Path("/etc/resolv.conf")
 _GATEWAY = "host-gateway"
 _HOST = "127.0.0.1"  # a container has the host's network
+OWN = "127.0.1.1"  # as Debian has it for a name without an address
 
 
 def write(folder: Path, spec: Spec, hostname: str) -> None:
     """Into ``folder``, which is made."""
     folder.mkdir()
     (folder / "hostname").write_text(f"{hostname}\n")
-    (folder / "hosts").write_text(hosts(spec, hostname))
+    (folder / "hosts").write_text(hosts(hostname, spec.domainname, spec.hosts))
     machines = ""
     with suppress(OSError):
         machines = _RESOLVER.read_text(errors="replace")
     (folder / "resolv.conf").write_text(resolver(spec, machines))
 
 
-def hosts(spec: Spec, hostname: str) -> str:
-    """The container's own names, and those that were asked for.
+def hosts(hostname: str, domainname: str, asked: Sequence[str], own: Sequence[str] = (OWN,)) -> str:
+    """The names that were asked for, and the container's own for each address in ``own``.
 
-    >>> hosts(Spec(("true",), domainname="lab", hosts=("db:192.0.2.1",)), "box")[-43:]
-    '127.0.1.1\\tbox.lab box\\n192.0.2.1\\tdb\\n'
+    >>> hosts("box", "lab", ["db:192.0.2.1"])[-43:]
+    '192.0.2.1\\tdb\\n127.0.1.1\\tbox.lab box\\n'
     """
-    names = f"{hostname}.{spec.domainname} {hostname}" if spec.domainname else hostname
-    lines = [_HOSTS, f"127.0.1.1\t{names}\n"]
-    for name, _, address in (word.partition(":") for word in spec.hosts):
+    lines = [_HOSTS]
+    for name, _, address in (word.partition(":") for word in asked):
         lines.append(f"{_HOST if address == _GATEWAY else address}\t{name}\n")
-    return "".join(lines)
+    names = f"{hostname}.{domainname} {hostname}" if domainname else hostname
+    return "".join([*lines, *(f"{address}\t{names}\n" for address in own)])
 
 
 def resolver(spec: Spec, machines: str) -> str:

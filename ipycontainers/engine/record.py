@@ -25,13 +25,14 @@ from ipycontainers.oci.names import sync_folder
 from .container import TRANSITIONS, Mount, State
 from .health import Health
 from .network.binding import Binding
+from .network.endpoint import Endpoint, Lease
 from .supervise.log import LOG
 
 logger = logging.getLogger(__name__)
 
 FILE = "state.json"
 UNNAMED = "unnamed-"  # of files that are not written to their end
-_PASSING = ("claimed", "is_kept", "waited", "health")  # which no record on the disk has
+_PASSING = ("claimed", "is_kept", "waited", "health", "leases")  # which no record on the disk has
 REMEMBERED = 300.0  # seconds after its end that an exec can be asked for, as with dockerd
 KILLED = 137  # 128 + SIGKILL, of what nobody saw the end of
 
@@ -75,6 +76,9 @@ class Record:
     cgroup: str = ""  # its control group's folder, while it runs
     oom_killed: bool = False
     leaves: tuple[str, ...] = ()  # volumes that go with it, of one that is "removing"
+    endpoints: tuple[Endpoint, ...] = ()  # the networks that it is in, or is to be in
+    leases: dict[str, Lease] = field(default_factory=dict, repr=False)
+    """What it has in them while it runs, by their names."""
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     writing: threading.Lock = field(default_factory=threading.Lock, repr=False)
     """Held while its files are written to from here, and while it begins to run."""
@@ -176,13 +180,17 @@ class Record:
         log = str(self.directory / LOG) if self.keeps_log else ""
         health = asdict(self.health) if self.health else None
         made = {path.name: str(path) for path in self.directory.glob("etc/*")}
-        return {**self._plain(), "execs": live, "log": log, "health": health, "etc": made}
+        leases = {name: lease.to_dict() for name, lease in self.leases.items()}
+        more = {"execs": live, "log": log, "health": health, "etc": made, "leases": leases}
+        return {**self._plain(), **more}
 
     def _plain(self) -> dict[str, Any]:
-        left_out = ("lock", "writing", "execs", "directory", "mounts", *_PASSING)
+        left_out = ("lock", "writing", "execs", "directory", "mounts", "endpoints", *_PASSING)
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         plain = {name: value for name, value in plain.items() if name not in left_out}
-        return {**plain, "mounts": [asdict(mount) for mount in self.mounts]}
+        mounts = [asdict(mount) for mount in self.mounts]
+        ends = [endpoint.to_dict() for endpoint in self.endpoints]
+        return {**plain, "mounts": mounts, "endpoints": ends}
 
     def save(self) -> None:
         write(self.directory / FILE, json.dumps(self._plain()).encode())
@@ -213,13 +221,28 @@ class Record:
         plain = json.loads((directory / FILE).read_text(encoding="utf-8"))
         mounts = tuple(MountPoint.of(mount) for mount in plain.pop("mounts"))
         leaves = tuple(plain.pop("leaves", ()))
+        ends = _endpoints(plain.pop("endpoints", None), plain["host_config"])
         ports = tuple(Binding(*port) for port in plain.pop("ports", ()))
         known = {name: plain[name] for name in plain if name in cls.__dataclass_fields__}
-        made = cls(**known, mounts=mounts, leaves=leaves, ports=ports, directory=directory)
+        more: dict[str, Any] = {
+            "mounts": mounts,
+            "leaves": leaves,
+            "ports": ports,
+            "endpoints": ends,
+        }
+        made = cls(**known, **more, directory=directory)
         made.health = Health.load(directory)
         if made.status not in TRANSITIONS or made.id != directory.name:
             raise ValueError(f"{directory / FILE} is of {made.id}, which is {made.status}")
         return made
+
+
+def _endpoints(plain: Any, host: Mapping[str, Any]) -> tuple[Endpoint, ...]:
+    """Of a record that an engine without networks of users wrote: its mode's."""
+    if plain is None:
+        mode = str(host.get("NetworkMode") or "default")
+        return (Endpoint("bridge" if mode == "default" else mode),)
+    return tuple(map(Endpoint.of, plain))
 
 
 @dataclass

@@ -34,6 +34,8 @@ from .events import Events
 from .folders import Folders
 from .groups import Groups
 from .health import Check, Health
+from .network.connections import Connections
+from .network.endpoint import Endpoint
 from .network.publishing import Publisher, opened
 from .record import KILLED, Record
 
@@ -52,6 +54,7 @@ class Running:
         self,
         folders: Folders,
         groups: Groups,
+        connections: Connections,
         publisher: Publisher,
         nursery: supervise.Nursery,
         events: Events,
@@ -61,6 +64,7 @@ class Running:
         self.on_start: Callable[[Record], object] = _ignore
         self._folders = folders
         self._groups = groups
+        self._connections = connections
         self._publisher = publisher
         self._nursery = nursery
         self._events = events
@@ -101,6 +105,7 @@ class Running:
     def adopt(self, record: Record) -> bool:
         """Takes over what an engine before this one left; whether it is to be watched."""
         self._catch_up(record)
+        self._connections.adopt(record)
         if record.is_running:
             return True
         if record.status == "restarting":
@@ -153,6 +158,20 @@ class Running:
     def _start(self, record: Record) -> None:
         if record.refusal:
             raise EngineError(record.refusal)
+        try:
+            endpoints = self._connections.attach(record)
+        except ContainerError as error:
+            record.note(exit_code=128, error=error.message)
+            raise
+        try:
+            self._begin(record, endpoints)
+        except BaseException:
+            self._connections.left(record, self._connections.release(record))
+            raise
+        if Check.of(record.config):
+            record.health = Health(record.started, log=record.health.log if record.health else ())
+
+    def _begin(self, record: Record, endpoints: tuple[Endpoint, ...]) -> None:
         self.supervise(record)
         with record.writing:
             self._folders.settle(record)
@@ -165,12 +184,11 @@ class Running:
             raise _not_started(record, {**answer, **({"error": refusal} if refusal else {})})
         try:
             begun = _begun(answer["pid"], time.time(), group)
-            record.move("running", **begun, ports=opened(answer))
+            ports = opened(answer)
+            record.move("running", endpoints=endpoints, ports=ports, **begun)
         except OSError as error:
             self.tell(record, {"do": "kill", "signal": SIGKILL})
             raise EngineError(f"the start cannot be kept: {error.strerror}") from error
-        if Check.of(record.config):
-            record.health = Health(record.started, log=record.health.log if record.health else ())
 
     def _told_of_start(self, record: Record) -> None:
         self.publish(record, "start")
@@ -289,9 +307,11 @@ class Running:
                 record.learn("restarting", **after, restarts=record.restarts + 1)
             if record.health:  # as dockerd says it of what runs no more
                 record.health = replace(record.health, status="unhealthy")
+            had = self._connections.release(record)
         if killed and not was_told:
             self.publish(record, "oom")
         self.publish(record, "die", exitCode=str(code))
+        self._connections.left(record, had)
         with self._ended:
             self._ended.notify_all()
         if delay is not None:

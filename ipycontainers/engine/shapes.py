@@ -279,7 +279,7 @@ def container_summary(record: Mapping[str, Any], now: float) -> Json:
         "State": record["status"],
         "Status": _status(record, now),
         "HostConfig": {"NetworkMode": record["host_config"]["NetworkMode"]},
-        "NetworkSettings": {"Networks": network_shapes.endpoints(record)},
+        "NetworkSettings": {"Networks": network_shapes.endpoints(record, briefly=True)},
         "Mounts": [mount_point(mount) for mount in record["mounts"]],
     }
 

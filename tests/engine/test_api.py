@@ -450,9 +450,13 @@ def test_what_cannot_be_is_refused_at_once(
 
 
 def test_an_unknown_network_is_no_missing_image(docker: Any, image: str) -> None:
+    made = docker.containers.create(image, ["true"], network_mode="lan")
     with pytest.raises(docker_errors.APIError, match="network lan not found") as caught:
-        docker.containers.create(image, ["true"], network_mode="lan")
-    assert caught.value.status_code == 500  # for 404 docker would pull the image
+        made.start()
+    assert caught.value.status_code == 404
+    assert (made.attrs["State"]["Status"], made.attrs["State"]["Error"]) == ("created", "")
+    made.reload()
+    assert made.attrs["State"]["Error"] == "network lan not found"
 
 
 def test_what_an_exec_lacks_is_told_with_126(docker: Any, image: str) -> None:

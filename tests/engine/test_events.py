@@ -115,13 +115,15 @@ def test_filters_choose_events(own: Engine, docker: Any) -> None:
         found = docker.events(since=since, until=until, decode=True, filters=filters)
         return [f"{it['Actor']['Attributes'].get('name')} {it['Action']}" for it in found]
 
-    whole = ["one-of-two create", "other create", "one-of-two start", "one-of-two die"]
+    first = ["one-of-two create", "other create", "bridge connect", "one-of-two start"]
+    whole = [*first, "one-of-two die", "bridge disconnect"]
     assert wait_for(lambda: asked() == whole)
-    assert asked(type="container") == asked(unheard="of") == whole
-    assert asked(event=["start", "die"]) == whole[2:]
+    assert asked(unheard="of") == whole
+    assert asked(type="network") == asked(network="bri") == [whole[2], whole[5]]
+    assert asked(event=["start", "die"]) == whole[3:5]
     assert asked(container=two.id[:12]) == asked(container="oth") == whole[1:2]
     assert asked(label="lab=1", event="create") == whole[:1]
-    assert asked(image=IMAGE) == whole
+    assert asked(image=IMAGE) == asked(type="container") == [*whole[:2], *whole[3:5]]
     assert asked(image="nosuch") == asked(type="volume") == asked(label="lab=2") == []
     assert asked(until=start) == []
     refused = docker.api._get(docker.api._url("/events"), params={"since": "never"})

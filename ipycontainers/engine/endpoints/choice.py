@@ -122,9 +122,9 @@ def _has_volume(record: Record, value: str) -> bool:
     return any(value in (point.name, point.mount.target) for point in record.mounts)
 
 
-def _network_of(record: Record) -> str:
-    mode = str(record.host_config["NetworkMode"])
-    return "bridge" if mode == "default" else mode
+def _is_in_network(record: Record, value: str) -> bool:
+    """By its name, its id or the beginning of that."""
+    return any(value == end.name or end.network.startswith(value) for end in record.endpoints)
 
 
 def _is_called(record: Record, value: str) -> bool:
@@ -161,7 +161,7 @@ FITS: Mapping[str, Callable[[Record, str], bool]] = {
     "health": lambda record, value: (record.health.status if record.health else "none") == value,
     "is-task": lambda _, value: value.lower() in ("0", "false"),
     "volume": _has_volume,
-    "network": lambda record, value: _network_of(record) == value,
+    "network": _is_in_network,
     "publish": lambda record, value: _has_port(_public(record), value),
     "expose": lambda record, value: _has_port(_exposed(record), value),
 }

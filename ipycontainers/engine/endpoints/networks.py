@@ -1,59 +1,194 @@
-"""Networks: the three that there are can be listed and looked at; no swarm, no plugins.
+"""Networks: create, list, inspect, connect, disconnect, remove, prune; no swarm, no plugins.
 
-Knows: dockerd's queries. Does not know: how a container is connected.
+Knows: dockerd's queries, filters and statuses. Does not know: how a container is connected.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 from ipycontainers.engine import network_shapes, wire
 from ipycontainers.engine.engine import Engine
+from ipycontainers.engine.network import asking
+from ipycontainers.engine.network.network import Network
+from ipycontainers.engine.network.networks import NO_SWARM
 from ipycontainers.engine.server import Answer, Reply, Request
-from ipycontainers.errors import NotFound
+from ipycontainers.errors import Forbidden, Invalid, NotFound
 
-from .containers import filters_of
+from .containers import filters_of, json_of
+from .volumes import fits
 
 OF_PRUNE = ("label", "label!", "until")
 FILTERS = ("dangling", "driver", "id", "label", "name", "scope", "type")
-NO_MANAGER = (
-    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect '
-    "this node to swarm and try again."
+KINDS = {"custom": False, "builtin": True}
+YES, NO = ("1", "true"), ("0", "false")
+OF_CREATE = (
+    *("Name", "CheckDuplicate", "Driver", "Scope", "EnableIPv6", "IPAM", "Internal"),
+    *("Attachable", "Ingress", "ConfigOnly", "ConfigFrom", "Options", "Labels"),
 )
+OF_IPAM = ("Driver", "Options", "Config")
+OF_POOL = ("Subnet", "IPRange", "Gateway", "AuxiliaryAddresses")
+OF_ENDPOINT = ("IPAMConfig", "Links", "Aliases", "DriverOpts", "MacAddress", "NetworkID")
+
+
+async def create(engine: Engine, request: Request) -> Answer:
+    made, warning = await asyncio.to_thread(engine.networks.create, _of_create(json_of(request)))
+    engine.connections.created(made)
+    return Reply(201, {"Id": made.id, "Warning": warning})
+
+
+def _of_create(given: wire.Json) -> wire.Json:
+    """With the keys that Go would find. Raises Invalid, in Go's words."""
+    body = wire.spelled(given, OF_CREATE)
+    for key, kind, word in _KINDS:
+        value = body.get(key)
+        if value is not None and not isinstance(value, kind):
+            raise Invalid(
+                f"json: cannot unmarshal {_go(value)} into Go struct field "
+                f"NetworkCreateRequest.{key} of type {word}"
+            )
+    if ipam := body.get("IPAM"):
+        body["IPAM"] = ipam = wire.spelled(ipam, OF_IPAM)
+        ipam["Config"] = [wire.spelled(pool, OF_POOL) for pool in ipam.get("Config") or ()]
+    return body
+
+
+_KINDS: Sequence[tuple[str, type, str]] = (
+    *((key, str, "string") for key in ("Name", "Driver", "Scope")),
+    *((key, bool, "bool") for key in ("CheckDuplicate", "EnableIPv6", "Internal", "Attachable")),
+    *((key, dict, "map[string]string") for key in ("Options", "Labels")),
+    ("IPAM", dict, "network.IPAM"),
+)
+
+
+def _go(value: object) -> str:
+    """What Go calls a value of JSON."""
+    names = {str: "string", bool: "bool", list: "array", dict: "object"}
+    return names.get(type(value), "number")
 
 
 async def listed(engine: Engine, request: Request) -> Answer:
     wanted = filters_of(request, FILTERS)
-    every = map(network_shapes.network, network_shapes.DRIVERS)
-    return Reply(200, [network for network in every if _passes(network, wanted)])
+    _check(wanted)
+    used = {network.id for network in engine.networks.all() if engine.connections.members(network)}
+    every = await asyncio.to_thread(engine.networks.all)
+    return Reply(200, [network_shapes.network(it) for it in every if _passes(it, wanted, used)])
 
 
-def _passes(network: wire.Json, wanted: dict[str, list[str]]) -> bool:
+def _check(wanted: Mapping[str, Sequence[str]]) -> None:
+    for value in wanted.get("type", ()):
+        if value not in KINDS:
+            raise Invalid(f"invalid filter: 'type'='{value}'")
+    dangling = wanted.get("dangling", ())
+    if len(dangling) > 1:
+        raise Invalid('got more than one value for filter key "dangling"')
+    if dangling and dangling[0] not in (*YES, *NO):
+        raise Invalid(
+            'invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")'
+        )
+
+
+def _passes(network: Network, wanted: Mapping[str, Sequence[str]], used: set[str]) -> bool:
+    is_dangling = not network.is_predefined and network.id not in used
     own: dict[str, Callable[[str], bool]] = {
-        "dangling": lambda value: not wire.flag(value),
-        "driver": lambda value: value == network["Driver"],
-        "id": lambda value: value in network["Id"],
-        "label": {}.__contains__,
-        "name": lambda value: value in network["Name"],
+        "dangling": lambda value: is_dangling == (value in YES),
+        "driver": lambda value: value == network.driver,
+        "id": lambda value: value in network.id,
+        "name": lambda value: value in network.name or fits(value, network.name),
         "scope": lambda value: value == "local",
-        "type": lambda value: value == "builtin",
+        "type": lambda value: KINDS[value] == network.is_predefined,
     }
-    return all(any(map(own[name], values)) for name, values in wanted.items() if values)
+    if not wire.has_labels(network.labels or {}, wanted.get("label", ())):
+        return False
+    return all(
+        any(map(own[key], values)) for key, values in wanted.items() if key in own and values
+    )
 
 
 async def inspected(engine: Engine, request: Request, name: str) -> Answer:
     """By name, id, or the beginning of an id."""
-    for known in network_shapes.DRIVERS:
-        if name == known or network_shapes.network_id(known).startswith(name):
-            return Reply(200, network_shapes.network(known))
-    raise NotFound(f"network {name} not found")
+    verbose, scope = request.query.get("verbose", ""), request.query.get("scope", "")
+    if verbose and verbose.lower() not in (*YES, *NO, "t", "f"):
+        raise Invalid(
+            f'invalid value for verbose: {verbose}: strconv.ParseBool: parsing "{verbose}": '
+            "invalid syntax"
+        )
+    found = await asyncio.to_thread(engine.networks.find, name)
+    if scope not in ("", "local"):
+        raise NotFound(f"network {name} not found")
+    return Reply(200, network_shapes.network(found, engine.connections.members(found)))
+
+
+async def connect(engine: Engine, request: Request, name: str) -> Answer:
+    body = wire.spelled(json_of(request), ("Container", "EndpointConfig"))
+    asked = wire.spelled(body.get("EndpointConfig") or {}, OF_ENDPOINT)
+    record = engine.find(_container(body))
+    network = await asyncio.to_thread(engine.networks.find, name)
+    end = asking.endpoint(network.name, asked)
+    await asyncio.to_thread(engine.connections.connect, record, network, end)
+    return Reply(200)
+
+
+async def disconnect(engine: Engine, request: Request, name: str) -> Answer:
+    body = wire.spelled(json_of(request), ("Container", "Force"))
+    try:
+        record = engine.find(_container(body))
+    except NotFound as error:
+        if not body.get("Force"):
+            raise
+        await asyncio.to_thread(engine.networks.find, name)
+        raise NotFound(f"endpoint {body['Container']} not found") from error
+    network = await asyncio.to_thread(engine.networks.find, name)
+    await asyncio.to_thread(engine.connections.disconnect, record, network)
+    return Reply(200)
+
+
+def _container(body: wire.Json) -> str:
+    name = str(body.get("Container") or "")
+    if not name:
+        raise Invalid('invalid name or ID supplied: ""')
+    return name
+
+
+async def remove(engine: Engine, request: Request, name: str) -> Answer:
+    try:
+        found = await asyncio.to_thread(engine.networks.find, name)
+    except NotFound:
+        if await asyncio.to_thread(engine.networks.remove_unreadable, name):
+            return Reply(204)
+        raise
+    await asyncio.to_thread(engine.connections.remove, found)
+    return Reply(204)
 
 
 async def prune(engine: Engine, request: Request) -> Answer:
-    """Those that there are always stay: nothing goes."""
-    filters_of(request, OF_PRUNE)
+    """All of users that no running container is in."""
+    wanted = filters_of(request, OF_PRUNE)
+    if len(wanted.get("until", ())) > 1:
+        raise Invalid("more than one until filter specified")
+    latest = [wire.moment_text(text, time.time()) for text in wanted.get("until", ())]
+    gone = []
+    for network in await asyncio.to_thread(engine.networks.all):
+        if network.is_predefined or not _is_to_go(network, wanted, latest):
+            continue
+        try:
+            await asyncio.to_thread(engine.connections.remove, network)
+        except Forbidden:  # it is used
+            continue
+        gone.append(network.name)
     engine.events.publish("network", "prune", "", {"reclaimed": "0"})
-    return Reply(200, {"NetworksDeleted": None})
+    return Reply(200, {"NetworksDeleted": gone or None})
+
+
+def _is_to_go(
+    network: Network, wanted: Mapping[str, Sequence[str]], latest: Sequence[float]
+) -> bool:
+    labels = network.labels or {}
+    spared = any(wire.has_labels(labels, [text]) for text in wanted.get("label!", ()))
+    fits = wire.has_labels(labels, wanted.get("label", ())) and not spared
+    return fits and all(network.created < moment for moment in latest)
 
 
 async def swarm_leave(engine: Engine, request: Request) -> Answer:
@@ -61,7 +196,7 @@ async def swarm_leave(engine: Engine, request: Request) -> Answer:
 
 
 async def no_swarm(engine: Engine, request: Request) -> Answer:
-    return Reply(503, {"message": NO_MANAGER})
+    return Reply(503, {"message": NO_SWARM})
 
 
 async def plugins(engine: Engine, request: Request) -> Answer:

@@ -55,7 +55,11 @@ UNSAID = {  # what clients may look for, of an engine that has nothing of it
     "GenericResources": None,
     "OSVersion": "",
 }
-PLUGINS = {"Volume": ["local"], "Network": ["host", "null"], "Log": ["json-file", "local", "none"]}
+PLUGINS = {
+    "Volume": ["local"],
+    "Network": ["bridge", "host", "null"],
+    "Log": ["json-file", "local", "none"],
+}
 
 
 async def info(engine: Engine, request: Request) -> Answer:
@@ -113,7 +117,16 @@ def _warnings(engine: Engine) -> list[str]:
         f"WARNING: container {folder.name} cannot be read ({why}) and is kept in {folder}"
         for folder, why in engine.unreadable.items()
     )
-    return [*unreadable, *_damage(engine), *(f"WARNING: {LACKS[key]}" for key in lacking)]
+    networks = (
+        f"WARNING: network {path.stem} cannot be read ({why}) and is kept in {path}"
+        for path, why in engine.networks.unreadable.items()
+    )
+    return [
+        *unreadable,
+        *networks,
+        *_damage(engine),
+        *(f"WARNING: {LACKS[key]}" for key in lacking),
+    ]
 
 
 def _damage(engine: Engine) -> Iterator[str]:

@@ -52,7 +52,7 @@ async def listed(engine: Engine, request: Request) -> Answer:
 def _passes(volume: Volume, wanted: dict[str, list[str]]) -> bool:
     """dockerd takes the value of ``name`` for a pattern, and then for a part of the name."""
     own: dict[str, Callable[[str], bool]] = {
-        "name": lambda value: value in volume.name or _matches(value, volume.name),
+        "name": lambda value: value in volume.name or fits(value, volume.name),
         "driver": lambda value: value == DRIVER,
     }
     return wire.has_labels(volume.labels or {}, wanted.get("label", ())) and all(
@@ -60,13 +60,14 @@ def _passes(volume: Volume, wanted: dict[str, list[str]]) -> bool:
     )
 
 
-def _matches(pattern: str, name: str) -> bool:
+def fits(pattern: str, name: str) -> bool:
+    """Of a filter by names: anchored, but no other expression."""
     # Only what a user may mean by it: an anchored name. A pattern of any kind could take for ever.
     bare = re.fullmatch(r"(\^?)([\w.-]*)(\$?)", pattern)
     if not bare:
         return False
-    fits = {"": str.__contains__, "^": str.startswith, "$": str.endswith, "^$": str.__eq__}
-    return bool(fits[bare[1] + bare[3]](name, bare[2]))
+    kinds = {"": str.__contains__, "^": str.startswith, "$": str.endswith, "^$": str.__eq__}
+    return bool(kinds[bare[1] + bare[3]](name, bare[2]))
 
 
 def _users(engine: Engine) -> dict[str, list[str]]:

@@ -1,0 +1,346 @@
+"""Containers come into networks and leave them: what each has while it runs, and who knows it.
+
+    containers/ID/leases.json    addresses of one that runs; written before it has them, and not
+                                 synced: what they were is of no use after the machine's end
+
+What a container asked for is in its record. A lease without its endpoint in the record is one that
+was never answered, or that is half given back; ``adopt`` takes it away.
+
+Knows: networks, records, the keeper. Does not know: HTTP, supervisors. Safe to use from several
+threads; ``record.lock`` comes before the lock in here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from ipycontainers.engine import etc
+from ipycontainers.engine.events import Events
+from ipycontainers.engine.record import Record
+from ipycontainers.errors import EngineError, Forbidden, Invalid, NotFound
+
+from . import addresses, hosts, names
+from .endpoint import Endpoint, Lease
+from .names import Member
+from .network import BRIDGE, HOST, NONE, Network
+from .networks import Networks
+
+logger = logging.getLogger(__name__)
+
+FILE = "leases.json"
+LOCAL = "127.0.0.1/8"  # where all are that have the host's network
+
+
+class Connections:
+    """``records`` gives all containers that there are."""
+
+    def __init__(
+        self, networks: Networks, records: Callable[[], list[Record]], events: Events
+    ) -> None:
+        self.networks = networks
+        self._records = records
+        self._events = events
+        self._lock = threading.RLock()
+
+    # --- a container's life ----------------------------------------------------------------------
+
+    def attach(self, record: Record) -> tuple[Endpoint, ...]:
+        """Before each start: leases for each endpoint. The endpoints with what was found, to be
+        kept in the record. Raises NotFound, Invalid, Forbidden, EngineError; then it has none."""
+        with self._lock:
+            found, leases = [], dict[str, Lease]()
+            for endpoint in record.endpoints:
+                network = self._network_of(endpoint)
+                _check(endpoint, network)
+                leases[network.name] = self._lease(record, endpoint, network, leases.values())
+                found.append(_settled(record, endpoint, network))
+            self._keep(record, leases)
+            _write_hosts(record)
+            self._refresh(leases.values())
+        self._tell("connect", record, leases)
+        return tuple(found)
+
+    def release(self, record: Record) -> Mapping[str, Lease]:
+        """At its end: it has no address any more. What it had, for ``left``. Idempotent."""
+        with self._lock:
+            had = dict(record.leases)
+            self._keep(record, {})
+            self._refresh(had.values())
+        return had
+
+    def left(self, record: Record, had: Mapping[str, Lease]) -> None:
+        """Events of what ``release`` gave back."""
+        self._tell("disconnect", record, had)
+
+    def adopt(self, record: Record) -> None:
+        """What an engine before this one left of it."""
+        with self._lock:
+            record.leases = _read(record) if record.is_running else {}
+            known = {endpoint.name for endpoint in record.endpoints}
+            self._keep(record, {name: it for name, it in record.leases.items() if name in known})
+
+    def refresh(self, record: Record) -> None:
+        """Who may know it is told how it is called now, and it how others are."""
+        with self._lock:
+            self._refresh(record.leases.values())
+
+    # --- while it lives --------------------------------------------------------------------------
+
+    def connect(self, record: Record, network: Network, asked: Endpoint) -> None:
+        """Raises Invalid, Forbidden, NotFound, EngineError, OSError."""
+        with record.lock:
+            if record.is_going:
+                raise NotFound(f"No such container: {record.id}")
+            self._check_joining(record, network)
+            others = [it for it in record.endpoints if it.name != network.name]
+            if not record.is_running:
+                record.change(endpoints=(*others, _aliased(record, asked, network)))
+                return
+            if network.name in record.leases:
+                raise Forbidden(
+                    f"endpoint with name {record.name} already exists in network {network.name}"
+                )
+            _check(asked, network)
+            with self._lock:
+                lease = self._lease(record, asked, network, record.leases.values())
+                self._keep(record, {**record.leases, network.name: lease})
+            try:
+                record.change(endpoints=(*others, _settled(record, asked, network)))
+            except BaseException:
+                self._take(record, network.name)
+                raise
+            self.refresh(record)
+        self._tell("connect", record, {network.name: lease})
+
+    def disconnect(self, record: Record, network: Network) -> None:
+        """Raises EngineError where it is not in that network, Invalid for the host's."""
+        with record.lock:
+            has = [it for it in record.endpoints if it.name == network.name]
+            if not has:
+                the = "" if record.is_running else "the "
+                raise EngineError(
+                    f"container {record.id} is not connected to {the}network {network.name}"
+                )
+            if network.name == HOST and record.is_running:
+                raise Invalid(
+                    "container cannot be disconnected from host network or connected to host "
+                    "network"
+                )
+            others = [it for it in record.endpoints if it.name != network.name]
+            record.change(endpoints=tuple(others))
+            lease = self._take(record, network.name) or Lease(network.id, "")
+        self._tell("disconnect", record, {network.name: lease})
+
+    def _take(self, record: Record, name: str) -> Lease | None:
+        with self._lock:
+            leases = dict(record.leases)
+            lease = leases.pop(name, None)
+            self._keep(record, leases)
+            self._refresh([*leases.values(), *([lease] if lease else [])])
+        return lease
+
+    def _check_joining(self, record: Record, network: Network) -> None:
+        here = {endpoint.name for endpoint in record.endpoints}
+        if HOST in (*here, network.name) and {network.name} != here:
+            raise Invalid(
+                "container cannot be disconnected from host network or connected to host network"
+            )
+        if NONE in (*here, network.name) and here and {network.name} != here:
+            raise Invalid(
+                "container cannot be connected to multiple networks with one of the networks in "
+                "private (none) mode"
+            )
+        if str(record.host_config["NetworkMode"]).startswith("container:"):
+            raise Invalid(
+                "container sharing network namespace with another container or host cannot be "
+                "connected to any other network"
+            )
+
+    # --- who is where ----------------------------------------------------------------------------
+
+    def members(self, network: Network) -> list[Member]:
+        """Those that run, the oldest first."""
+        return [
+            Member(record.id, record.name, endpoint, lease)
+            for record in sorted(self._records(), key=lambda it: it.created)
+            for endpoint in record.endpoints
+            if (lease := record.leases.get(endpoint.name)) and lease.network == network.id
+        ]
+
+    def check_unused(self, network: Network) -> None:
+        """Raises Forbidden, in dockerd's words."""
+        if self.members(network):
+            raise Forbidden(
+                f"error while removing network: network {network.name} id {network.id} has active "
+                "endpoints"
+            )
+
+    def remove(self, network: Network) -> None:
+        """Raises Forbidden for one that is used or predefined."""
+        with self._lock:
+            if not network.is_predefined:
+                self.check_unused(network)
+            self.networks.remove(network)
+        self._events.publish("network", "destroy", network.id, _attributes(network))
+
+    def created(self, network: Network) -> None:
+        """An event."""
+        self._events.publish("network", "create", network.id, _attributes(network))
+
+    def _tell(self, action: str, record: Record, leases: Mapping[str, Lease]) -> None:
+        for name, lease in leases.items():
+            kind = self._kind(lease.network)
+            told = {"container": record.id, "name": name, "type": kind}
+            self._events.publish("network", action, lease.network, told)
+
+    def _kind(self, network: str) -> str:
+        with suppress(NotFound, Invalid):
+            return self.networks.find(network).driver
+        return "bridge"
+
+    # --- leases ----------------------------------------------------------------------------------
+
+    def _network_of(self, endpoint: Endpoint) -> Network:
+        """By its id where it is known, so that another one of that name is not taken for it."""
+        is_own = endpoint.name not in (BRIDGE, HOST, NONE)
+        return self.networks.find((is_own and endpoint.network) or endpoint.name)
+
+    def _lease(
+        self, record: Record, endpoint: Endpoint, network: Network, others: Iterable[Lease]
+    ) -> Lease:
+        """Raises Invalid, Forbidden, EngineError."""
+        made = Lease(network.id, secrets.token_hex(32))
+        if not network.pool:
+            return made
+        address = self._address(endpoint, network)
+        asked_mac = endpoint.mac or str(record.config.get("MacAddress") or "")
+        mac = _checked_mac(asked_mac) if asked_mac else addresses.mac(address)
+        del mac, others  # of a namespace of its own, which there is none of yet
+        return replace(made, address=LOCAL)
+
+    def _address(self, endpoint: Endpoint, network: Network) -> int:
+        taken = {
+            addresses.number(member.lease.host)
+            for member in self.members(network)
+            if member.lease.is_own
+        }
+        if asked := endpoint.address:
+            return _asked_address(asked, network, taken)
+        free = network.first_free(taken)
+        if free is None:
+            raise EngineError(
+                "no available IPv4 addresses on this network's address pools: "
+                f"{network.name} ({network.id})"
+            )
+        return free
+
+    def _keep(self, record: Record, leases: Mapping[str, Lease]) -> None:
+        """In memory, and for the engine after a kill of this one."""
+        record.leases = dict(leases)
+        path = record.directory / FILE
+        if not leases:
+            path.unlink(missing_ok=True)
+            return
+        aside = path.with_suffix(".new")
+        aside.write_text(json.dumps({name: it.to_dict() for name, it in leases.items()}))
+        aside.replace(path)
+
+    def _refresh(self, leases: Iterable[Lease]) -> None:
+        """The hosts of all that are in the networks of these leases."""
+        wanted = {lease.network for lease in leases}
+        for record in self._records():
+            if any(lease.network in wanted for lease in record.leases.values()):
+                hosts.rewrite(record.directory / "etc" / "hosts", names.merged(self._known(record)))
+
+    def _known(self, record: Record) -> Iterator[names.Line]:
+        for name, lease in record.leases.items():
+            if name in (BRIDGE, HOST, NONE):
+                continue
+            with suppress(NotFound, Invalid):
+                members = self.members(self.networks.find(lease.network))
+                own = [it for it in members if it.container == record.id]
+                yield from names.known_to(own[0], members)
+
+
+def _write_hosts(record: Record) -> None:
+    """Anew for each start, as dockerd does."""
+    config = record.config
+    names_asked = [str(line) for line in record.host_config.get("ExtraHosts") or ()]
+    own = [it.host for it in record.leases.values() if it.is_own] or (etc.OWN,)
+    text = etc.hosts(str(config["Hostname"]), str(config.get("Domainname") or ""), names_asked, own)
+    hosts.write(record.directory / "etc" / "hosts", text)
+
+
+def _attributes(network: Network) -> dict[str, str]:
+    return {"name": network.name, "type": network.driver}
+
+
+def _aliased(record: Record, endpoint: Endpoint, network: Network) -> Endpoint:
+    """With the short id among its aliases, as in every user's network."""
+    if network.is_predefined:
+        return replace(endpoint, name=network.name)
+    own = dict.fromkeys((*(endpoint.aliases or ()), record.id[:12]))
+    return replace(endpoint, name=network.name, aliases=tuple(own))
+
+
+def _settled(record: Record, endpoint: Endpoint, network: Network) -> Endpoint:
+    return replace(_aliased(record, endpoint, network), network=network.id)
+
+
+def _check(endpoint: Endpoint, network: Network) -> None:
+    """What a network allows to ask for. Raises Invalid, in dockerd's words."""
+    ipam = endpoint.ipam or {}
+    asks = bool(ipam.get("IPv4Address") or ipam.get("IPv6Address"))
+    if network.is_predefined:
+        if asks:
+            raise Invalid("user specified IP address is supported on user defined networks only")
+        if endpoint.aliases:
+            raise Invalid(
+                "network-scoped alias is supported only for containers in user defined networks"
+            )
+        return
+    long_ones = any(":" in str(pool.get("Subnet")) for pool in network.pools)
+    if (endpoint.address and not network.is_given) or (ipam.get("IPv6Address") and not long_ones):
+        raise Invalid(
+            "user specified IP address is supported only when connecting to networks with user "
+            "configured subnets"
+        )
+
+
+def _asked_address(asked: str, network: Network, taken: set[int]) -> int:
+    if not addresses.is_address(asked):
+        raise Invalid(f"Invalid IPv4 address: {asked})")
+    address, pool = addresses.number(asked), network.pool
+    if not pool or address not in pool:
+        raise Invalid(
+            f"Invalid address {asked}: It does not belong to any of this network's subnets"
+        )
+    if address in taken or not network.may_have(address):
+        raise Forbidden("Address already in use")
+    return address
+
+
+def _checked_mac(text: str) -> str:
+    plain = text.lower().replace("-", ":")
+    if not re.fullmatch(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", plain):
+        raise Invalid(f"address {text}: invalid MAC address")
+    return plain
+
+
+def _read(record: Record) -> dict[str, Lease]:
+    """Nothing where it cannot be read: the next start gives new ones."""
+    try:
+        plain = json.loads((record.directory / FILE).read_text(encoding="utf-8"))
+        return {str(name): Lease.of(it) for name, it in plain.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        logger.warning("addresses of container %s cannot be read: %s", record.id, error)
+        return {}

@@ -1,0 +1,44 @@
+"""Which addresses this machine reaches: no pool that is chosen may lie across them.
+
+Knows: proc(5), resolv.conf(5). Does not know: networks.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from .addresses import Pool, is_address, number
+
+_ROUTES, _RESOLVER = Path("/proc/net/route"), Path("/etc/resolv.conf")
+
+
+def of_machine() -> list[Pool]:
+    """Its routes but for the default one, and its name servers."""
+    found = []
+    with suppress(OSError):
+        found += list(routes(_ROUTES.read_text()))
+    with suppress(OSError):
+        found += list(servers(_RESOLVER.read_text(errors="replace")))
+    return found
+
+
+def routes(listed: str) -> Iterator[Pool]:
+    """Of /proc/net/route, whose numbers are as they lie in this machine's memory."""
+    for line in listed.splitlines()[1:]:
+        words = line.split()
+        with suppress(ValueError, IndexError):
+            base, mask = (int(words[column], 16).to_bytes(4, sys.byteorder) for column in (1, 7))
+            length = int.from_bytes(mask, "big").bit_count()
+            if length:
+                yield Pool(int.from_bytes(base, "big"), length)
+
+
+def servers(configuration: str) -> Iterator[Pool]:
+    """Of resolv.conf, each a pool of one address."""
+    for line in configuration.splitlines():
+        words = line.split()
+        if words[:1] == ["nameserver"] and len(words) > 1 and is_address(words[1]):
+            yield Pool(number(words[1]), 32)

@@ -1,0 +1,265 @@
+"""Networks of users: each request as dockerd answers it, and containers that find one another."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import embedded
+import images as recipes
+import pytest
+from embedded import Engine
+from engine.sides import BUSYBOX, Side, same
+
+LAN = "ipyc-lan"
+SLEEP = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"]
+# New ones in each run: dockerd keeps a pool of what it has refused until its end.
+_TEN = f"10.{100 + secrets.randbelow(150)}"
+_USED = iter(range(256))
+
+
+def subnet() -> str:
+    """Of 256 addresses that nobody else uses, without the last number: "10.123.4"."""
+    return f"{_TEN}.{next(_USED)}"
+
+
+@pytest.fixture(scope="module")
+def ours() -> Iterator[Engine]:
+    """On one launcher: what networks there are depends on none."""
+    with embedded.running("bubblewrap") as made:
+        recipes.ensure(made.client, "busybox")
+        yield made
+
+
+@pytest.fixture
+def both(engine: Any, images: Any, ours: Engine) -> Iterator[tuple[Side, Side]]:
+    """dockerd and our engine. No network or container of these names is left."""
+    assert images.busybox == BUSYBOX
+    client = ours.client
+    sides = Side(engine.docker), Side(client)
+    _clear(sides)
+    yield sides
+    _clear(sides)
+    client.close()
+
+
+def _clear(sides: tuple[Side, Side]) -> None:
+    for side in sides:
+        for container in side.docker.containers.list(all=True, filters={"name": "^/ipyc-lan"}):
+            container.remove(force=True)
+        for network in side.docker.networks.list(names=[LAN]):
+            network.remove()
+
+
+def made(sides: tuple[Side, Side], name: str = LAN, **more: Any) -> None:
+    """A network on both; its id is masked by its name."""
+    ipam = {"Config": [{"Subnet": f"{subnet()}.0/24"}]}
+    for side in sides:
+        body = {"Name": name, "IPAM": ipam, **more}
+        status, answer = side.ask("POST", "/networks/create", body)
+        assert status == 201, answer
+        side.mask(answer["Id"], f"ID of {name}")
+
+
+def run(sides: tuple[Side, Side], name: str, **more: Any) -> None:
+    body = {"Image": BUSYBOX, "Cmd": SLEEP, **more}
+    for side in sides:
+        status, answer = side.ask("POST", f"/containers/create?name={name}", body)
+        assert status == 201, answer
+        side.mask(answer["Id"], f"ID of {name}")
+
+
+REFUSED: list[dict[str, Any]] = [
+    {"Name": "bridge"},
+    {"Name": "default"},
+    {"Name": ""},
+    {"Name": " "},
+    {"Name": LAN, "Driver": "host"},
+    {"Name": LAN, "Driver": "null"},
+    {"Name": LAN, "Driver": "overlay"},
+    {"Name": LAN, "Scope": "swarm"},
+    {"Name": LAN, "Ingress": True},
+    {"Name": 5},
+    {"Name": LAN, "Labels": ["a"]},
+    {"Name": LAN, "Options": {"com.docker.network.driver.mtu": "x"}},
+    {"Name": LAN, "Options": {"com.docker.network.bridge.enable_icc": "x"}},
+    {"Name": LAN, "Options": {"com.docker.network.bridge.name": "averyverylongname"}},
+]
+POOLS = [  # NET is another one in each
+    {"Subnet": "foo"},
+    {"Gateway": "NET.1"},
+    {"Subnet": "NET.0/24", "Gateway": "192.0.2.1"},
+    {"Subnet": "NET.0/24", "Gateway": "foo"},
+    {"Subnet": "NET.0/24", "Gateway": "NET.0"},
+    {"Subnet": "NET.0/24", "IPRange": "foo"},
+    {"Subnet": "NET.0/24", "AuxiliaryAddresses": {"a": "192.0.2.1"}},
+    {"Subnet": "NET.0/24", "AuxiliaryAddresses": {"a": "foo"}},
+    {"Subnet": "NET.0/31"},
+]
+
+
+def test_what_is_no_network_is_refused_in_dockerds_words(both: tuple[Side, Side]) -> None:
+    for body in (*REFUSED, *map(_of_pool, POOLS)):
+        theirs, ours = (side.ask("POST", "/networks/create", body) for side in both)
+        assert ours[1] == theirs[1], body
+        # What the client asked wrongly is no error of the engine's.
+        assert ours[0] in (theirs[0], 400), body
+        assert theirs[0] >= 400, body
+
+
+def test_no_driver_of_a_plugin_is_found(both: tuple[Side, Side]) -> None:
+    """dockerd says so too, after having looked for it for fifteen seconds."""
+    for more in ({"Driver": "nosuch"}, {"IPAM": {"Driver": "nosuch"}}):
+        asked = both[1].ask("POST", "/networks/create", {"Name": LAN, **more})
+        assert asked == (404, {"message": 'plugin "nosuch" not found'})
+    status, answer = both[1].ask("POST", "/networks/create", {"Name": LAN, "Driver": "macvlan"})
+    assert (status, "Use the driver bridge" in answer["message"]) == (501, True)
+
+
+def _of_pool(pool: dict[str, Any]) -> dict[str, Any]:
+    text = json.dumps({"Name": LAN, "IPAM": {"Config": [pool]}})
+    return dict(json.loads(text.replace("NET", subnet())))
+
+
+def _at_no_time(answer: Any) -> Any:
+    assert answer["Created"] > "2026"
+    return {**answer, "Created": ""}
+
+
+def test_a_network_is_kept_as_it_was_asked_for(both: tuple[Side, Side]) -> None:
+    net = subnet()
+    pool = {
+        "Subnet": f"{net}.0/24",
+        "IPRange": f"{net}.128/25",
+        "Gateway": f"{net}.254",
+        "AuxiliaryAddresses": {"a": f"{net}.129"},
+    }
+    ipam = {"Driver": "default", "Config": [pool], "Options": {"k": "v"}}
+    more = {"Internal": True, "Attachable": True, "Labels": {"x": "1"}, "Options": {"foo": "bar"}}
+    made(both, IPAM=ipam, **more)
+    theirs, ours = (_at_no_time(side.ask("GET", f"/networks/{LAN}")[1]) for side in both)
+    assert ours == theirs
+    same(both, "GET", f"/networks/{LAN}", scope="swarm")
+    same(both, "GET", f"/networks/{LAN}", verbose="foo")
+    same(both, "GET", "/networks/nosuch")
+    twice = {"Name": LAN, "CheckDuplicate": True, "IPAM": ipam}
+    assert same(both, "POST", "/networks/create", twice)[0] == 409
+    other = {"Name": f"{LAN}-2", "IPAM": {"Config": [{"Subnet": f"{net}.0/25"}]}}
+    assert same(both, "POST", "/networks/create", other)[0] == 403
+    assert same(both, "DELETE", f"/networks/{LAN}")[0] == 204
+    assert same(both, "DELETE", f"/networks/{LAN}")[0] == 404
+    for name in ("bridge", "host", "none"):
+        assert same(both, "DELETE", f"/networks/{name}")[0] == 403
+
+
+def test_one_name_may_mean_two_networks(both: tuple[Side, Side]) -> None:
+    made(both)
+    made(both)
+    assert same(both, "DELETE", f"/networks/{LAN}")[0] == 400
+
+
+def test_where_a_container_is_while_it_lives(both: tuple[Side, Side]) -> None:
+    """From its creation by a start, and a second network, to its end."""
+    made(both)
+    made(both, f"{LAN}-2")
+    asked = {LAN: {"Aliases": ["www"], "Links": ["ipyc-lan-b:other"]}}
+    name = f"{LAN}-a"
+    run(both, name, HostConfig={"NetworkMode": LAN}, NetworkingConfig={"EndpointsConfig": asked})
+    said = [
+        *_networks(both, name),
+        same(both, "POST", f"/containers/{name}/start"),
+        *_networks(both, name),
+        same(both, "DELETE", f"/networks/{LAN}"),
+        same(both, "POST", f"/networks/{LAN}-2/connect", {"Container": name}),
+        *_networks(both, name),
+        same(both, "POST", f"/networks/{LAN}-2/connect", {"Container": name}),
+        same(both, "POST", f"/networks/{LAN}-2/disconnect", {"Container": name}),
+        *_networks(both, name),
+        same(both, "POST", f"/networks/{LAN}-2/disconnect", {"Container": name}),
+        same(both, "POST", f"/networks/{LAN}-2/disconnect", {"Container": name, "Force": True}),
+        same(both, "POST", f"/containers/{name}/stop", t=5),
+        *_networks(both, name),
+        same(both, "POST", f"/networks/{LAN}/disconnect", {"Container": name}),
+        same(both, "POST", f"/networks/{LAN}/disconnect", {"Container": name}),
+        same(both, "POST", f"/networks/{LAN}/connect", {"Container": name}),
+        *_networks(both, name),
+        same(both, "DELETE", f"/networks/{LAN}"),
+        same(both, "POST", f"/containers/{name}/start"),
+    ]
+    statuses = [one[0] for one in said if isinstance(one, tuple)]
+    assert statuses == [204, 403, 200, 403, 200, 500, 500, 204, 200, 500, 200, 204, 404]
+
+
+def _networks(sides: tuple[Side, Side], name: str) -> list[Any]:
+    """What is in them, but for addresses, which PRoot's have not."""
+    told = []
+    for side in sides:
+        found = side.ask("GET", f"/containers/{name}/json")[1]["NetworkSettings"]["Networks"]
+        for end in found.values():
+            assert bool(end["EndpointID"]) == bool(end["IPAddress"])
+            for key in ("EndpointID", "IPAddress", "IPPrefixLen", "Gateway", "MacAddress"):
+                end[key] = bool(end[key]) if key == "EndpointID" else ""
+        told.append(found)
+    assert told[1] == told[0]
+    return told[:1]
+
+
+def test_requests_about_what_is_not_there(both: tuple[Side, Side]) -> None:
+    made(both)
+    for path in ("connect", "disconnect"):
+        for asked in ({"Container": "nosuch"}, {"Container": "nosuch", "Force": True}, {}):
+            same(both, "POST", f"/networks/{LAN}/{path}", asked)
+        same(both, "POST", f"/networks/nosuch/{path}", {"Container": "nosuch"})
+
+
+FILTERS = [
+    {"name": ["ipyc-la"]},
+    {"name": ["^ipyc-lan$"]},
+    {"driver": ["bridge"], "name": [LAN]},
+    {"driver": ["nosuch"]},
+    {"type": ["builtin"]},
+    {"type": ["custom"], "name": [LAN]},
+    {"type": ["nosuch"]},
+    {"scope": ["swarm"]},
+    {"scope": ["local"], "name": [LAN]},
+    {"dangling": ["true"], "name": [LAN]},
+    {"dangling": ["0"]},
+    {"dangling": ["x"]},
+    {"dangling": ["1", "0"]},
+    {"label": ["x=1"], "name": [LAN]},
+    {"label": ["x=2"]},
+    {"nosuch": ["x"]},
+]
+
+
+def test_filters_choose_networks(both: tuple[Side, Side]) -> None:
+    made(both, Labels={"x": "1"})
+    for filters in FILTERS:
+        theirs, ours = (_chosen(side, filters) for side in both)
+        assert ours[1] == theirs[1], filters
+        assert ours[0] in (theirs[0], 400), filters
+
+
+def _chosen(side: Side, filters: dict[str, list[str]]) -> tuple[int, Any]:
+    status, answer = side.ask("GET", "/networks", filters=json.dumps(filters))
+    return status, sorted(it["Name"] for it in answer) if status == 200 else answer
+
+
+def test_containers_of_one_network_find_one_another_by_name(own: Engine, docker: Any) -> None:
+    network = docker.networks.create(LAN)
+    try:
+        page = "mkdir /w; echo hello > /w/index.html; exec httpd -f -p 8099 -h /w"
+        web = docker.containers.run(
+            BUSYBOX, ["sh", "-c", page], name="web", network=LAN, detach=True
+        )
+        client = docker.containers.run(BUSYBOX, ["sleep", "60"], network=LAN, detach=True)
+        ask = "until wget -q -O- http://{}:8099/; do sleep 0.1; done"
+        for name in ("web", web.short_id):
+            asked = client.exec_run(["timeout", "20", "sh", "-c", ask.format(name)])
+            assert asked == (0, b"hello\n")
+    finally:
+        for container in docker.containers.list(all=True):
+            container.remove(force=True)
+        network.remove()
