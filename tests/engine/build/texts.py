@@ -111,7 +111,7 @@ b=2 \
 ===
 ENV x=a\ b y=\\ z=\
 LABEL u=é\ü v="$é" w=$1a w2=$a1 w3=$_ w4=$$ w5=$? w6=${@} w7="$" w8=$ w9=a$
-LABEL "x=y"=z a==b c= d="" e=''
+LABEL a==b c= d="" e=''
 ===
 LABEL a=$a\
 b
@@ -270,6 +270,7 @@ ENV a=${PATH?no} b=${x:?}
 ENV a="
 LABEL a='
 LABEL a=1 b="unterminated
+LABEL "x=y"=z
 VOLUME "/q q"
 ENV a=${x:-${y}
 ENV a=${x:-'}
