@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ipycontainers.errors import Invalid, Unsupported
@@ -34,7 +34,6 @@ NETWORKS: Mapping[str, Network] = {
 IGNORED = {
     "DeviceCgroupRules": "--device-cgroup-rule",
     "Sysctls": "--sysctl",
-    "Links": "--link",
     "GroupAdd": "--group-add",
     "CgroupParent": "--cgroup-parent",
     "UsernsMode": "--userns",
@@ -175,11 +174,15 @@ def refuse(host: Mapping[str, Any]) -> None:
             raise Unsupported(f"{option} is refused: {NO_ROOT}")
 
 
-def environment(config: Mapping[str, Any], container_id: str) -> list[str]:
-    """As dockerd: PATH, HOSTNAME and with a terminal TERM, which yield to the user's own."""
+def environment(
+    config: Mapping[str, Any], container_id: str, linked: Iterable[str] = ()
+) -> list[str]:
+    """As dockerd: PATH, HOSTNAME, with a terminal TERM, and what tells of containers that are
+    ``linked``; all yield to the user's own."""
     own = [f"PATH={wire.PATH}", f"HOSTNAME={config['Hostname'] or container_id[:12]}"]
     if config.get("Tty"):
         own.append("TERM=xterm")
+    own += linked
     from .shapes import environment as merged
 
     return merged(own, config.get("Env") or ())

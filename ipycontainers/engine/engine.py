@@ -49,7 +49,7 @@ from .execs import Execs
 from .folders import Folders
 from .groups import Groups
 from .launch import Launcher
-from .network import asking, ports
+from .network import asking, links, ports
 from .network.connections import Connections
 from .network.networks import Networks
 from .network.publishing import Publisher
@@ -164,6 +164,7 @@ class Engine:
         host = creation.host_config(body.get("HostConfig") or {})
         creation.refuse(host)
         endpoints = asking.endpoints(body, host, self.networks.find)
+        linked = links.asked(host, self.find)
         points = mounts.of(config, host, self.data / "volumes", self._mounts_of)
         creation.spec(container_id, config, host, points)  # whether it can be
         launcher = self.launcher
@@ -183,6 +184,7 @@ class Engine:
             time.time(),
             self.data / "containers" / container_id,
             endpoints=endpoints,
+            links=linked,
         )
         with record.lock:  # who finds it meanwhile, to remove it, waits until it is whole
             self._book.add(record)
@@ -193,6 +195,12 @@ class Engine:
                 raise
         self.events.publish("container", "create", record.id, record.attributes)
         return record, told
+
+    def describe(self, record: Record) -> dict[str, Any]:
+        """What ``shapes`` shows of it."""
+        known = self.connections.links
+        called = known.names().get(record.id, [])
+        return {**record.describe(), "linked": known.shown(record), "called": called}
 
     def _mounts_of(self, name: str) -> tuple[MountPoint, ...]:
         try:

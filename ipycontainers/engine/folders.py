@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,14 +52,17 @@ class Folders:
                 self.volumes.remove(self.volumes.find(name))
         clearing.remove(record.directory)
 
-    def settle(self, record: Record) -> None:
-        """Before each start, for what was put into the root meanwhile."""
-        bundle = files.bundle(record)
+    def settle(self, record: Record, linked: Iterable[str] = ()) -> None:
+        """Before each start, for what was put into the root meanwhile, and for what ``linked``
+        variables are now."""
+        settled = bundle = files.bundle(record)
         if bundle.root or any((record.directory / "upper").iterdir()):
             settled = rootfs.settle(bundle)
-            if settled != bundle:
-                self._write_run(record, settled)
-                supervise.give_orders(record.directory)
+        env = tuple(creation.environment(record.config, record.id, linked))
+        settled = replace(settled, spec=replace(settled.spec, env=env))
+        if settled != bundle:
+            self._write_run(record, settled)
+            supervise.give_orders(record.directory)
 
     def _begin(self, record: Record) -> None:
         record.directory.mkdir(mode=0o700)

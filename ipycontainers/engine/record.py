@@ -77,6 +77,7 @@ class Record:
     oom_killed: bool = False
     leaves: tuple[str, ...] = ()  # volumes that go with it, of one that is "removing"
     endpoints: tuple[Endpoint, ...] = ()  # the networks that it is in, or is to be in
+    links: tuple[tuple[str, str], ...] = ()  # ids of others, and what it calls them
     leases: dict[str, Lease] = field(default_factory=dict, repr=False)
     """What it has in them while it runs, by their names."""
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
@@ -223,13 +224,10 @@ class Record:
         leaves = tuple(plain.pop("leaves", ()))
         ends = _endpoints(plain.pop("endpoints", None), plain["host_config"])
         ports = tuple(Binding(*port) for port in plain.pop("ports", ()))
+        links = tuple((str(other), str(alias)) for other, alias in plain.pop("links", ()))
         known = {name: plain[name] for name in plain if name in cls.__dataclass_fields__}
-        more: dict[str, Any] = {
-            "mounts": mounts,
-            "leaves": leaves,
-            "ports": ports,
-            "endpoints": ends,
-        }
+        more: dict[str, Any] = {"mounts": mounts, "leaves": leaves, "ports": ports}
+        more |= {"endpoints": ends, "links": links}
         made = cls(**known, **more, directory=directory)
         made.health = Health.load(directory)
         if made.status not in TRANSITIONS or made.id != directory.name:

@@ -174,7 +174,7 @@ class Running:
     def _begin(self, record: Record, endpoints: tuple[Endpoint, ...]) -> None:
         self.supervise(record)
         with record.writing:
-            self._folders.settle(record)
+            self._folders.settle(record, self._connections.links.variables(record))
             group = self._groups.make(record)
             asked = self._publisher.asked(record)
             answer = self.tell(record, {"do": "start", "cgroup": group, "publish": asked})

@@ -201,7 +201,7 @@ def container(record: Mapping[str, Any]) -> Json:
         "ProcessLabel": "",
         "AppArmorProfile": "",
         "ExecIDs": record["execs"] or None,
-        "HostConfig": record["host_config"],
+        "HostConfig": {**record["host_config"], "Links": record["linked"]},
         "GraphDriver": {"Data": None, "Name": "ipycontainers"},
         "Mounts": [mount_point(mount) for mount in record["mounts"]],
         "Config": record["config"],
@@ -269,7 +269,7 @@ def container_summary(record: Mapping[str, Any], now: float) -> Json:
     words = [*(record["config"]["Entrypoint"] or ()), *(record["config"]["Cmd"] or ())]
     return {
         "Id": record["id"],
-        "Names": [f"/{record['name']}"],
+        "Names": [f"/{record['name']}", *record["called"]],
         "Image": record["config"]["Image"],
         "ImageID": record["image"],
         "Command": _command(words),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ DOCKERD = "unix:///var/run/docker.sock"
 IMAGE = "ipycontainers-test/busybox"
 A, B = "ipyc-command-a", "ipyc-command-b"
 TAG, LONG = "ipyc-command:1", "ipyc.example/command/a:1"
+NET = f"10.{90 + secrets.randbelow(10)}.{secrets.randbelow(256)}.0/24"  # nobody else's
 PROMPT = re.compile(r"\x1b\[[0-9;]*[a-zA-Z]")
 
 replies: dict[str, list[Outcome]] = {}  # dockerd's, by test
@@ -51,6 +53,7 @@ def both(own: Engine, dockerd: Terminal, request: pytest.FixtureRequest) -> Iter
 def _clear(terminal: Terminal) -> None:
     terminal.run("rm", "-f", "-v", A, B)
     terminal.run("volume", "rm", "-f", A)
+    terminal.run("network", "rm", A)
     terminal.run("rmi", TAG, LONG)
 
 
@@ -283,3 +286,34 @@ def test_pull(both: Both, tmp_path: Path) -> None:
 def _without_layers(text: str) -> list[str]:
     """Docker pulls layers in an order of its own."""
     return [line for line in text.splitlines() if not line.startswith("SHORT: ")]
+
+
+def test_networks(both: Both) -> None:
+    given = ("--subnet", NET, "--label", f"{A}=1", "--internal", A)
+    both("network", "create", *given)
+    both("network", "create", A)
+    both("network", "ls", "--filter", f"label={A}")
+    both("network", "inspect", A)
+    both("network", "inspect", B)
+    both("run", "-d", "--name", A, "--network", A, "--network-alias", "www", IMAGE, "sleep", "100")
+    both("run", "-d", "--name", B, IMAGE, "sleep", "100")
+    both("network", "connect", "--alias", "xyz", A, B)
+    both("network", "connect", A, B)
+    both("network", "rm", A)
+    shown = "{{range .Containers}}{{.Name}} {{end}}"
+    both("network", "inspect", "-f", shown, A, only=lambda text: sorted(text.split()))
+    ends = "{{range $name, $end := .NetworkSettings.Networks}}{{$name}} {{$end.Aliases}} {{end}}"
+    both("inspect", "-f", ends, A)
+    both("inspect", "-f", ends, B)
+    both("ps", "--filter", f"network={A}", "--format", "{{.Names}} {{.Networks}}")
+    both("network", "disconnect", A, B)
+    both("network", "disconnect", A, B)
+    both("network", "disconnect", "-f", A, B)
+    both("network", "connect", "host", B)
+    both("network", "prune", "-f", "--filter", f"label={A}")
+    both("rm", "-f", A)
+    both("network", "prune", "-f", "--filter", f"label={A}")
+    both("network", "rm", A, "bridge")
+    both("run", "--name", A, "--network", A, IMAGE, "true")
+    both("run", "--network-alias", "www", IMAGE, "true")
+    both("run", "--network", "host", "--mac-address", "02:42:00:00:00:01", IMAGE, "true")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Iterator
 from typing import Any
@@ -263,3 +264,44 @@ def test_containers_of_one_network_find_one_another_by_name(own: Engine, docker:
         for container in docker.containers.list(all=True):
             container.remove(force=True)
         network.remove()
+
+
+def _linked(side: Side, name: str) -> dict[str, Any]:
+    """What a container knows of one that it is linked to, without addresses."""
+    container = side.docker.containers.get(name)
+    address = r"\b(172|127)\.\d+\.\d+\.\d+"
+    hosts, env = (
+        re.sub(address, "ADDRESS", container.exec_run(command).output.decode()).splitlines()
+        for command in (["cat", "/etc/hosts"], ["env"])
+    )
+    listed = {it["Names"][0]: it["Names"] for it in side.api.containers(all=True)}
+    return {
+        "hosts": [line for line in hosts if "ipyc-lan-db" in line],
+        "env": [word for word in env if word.startswith("MY_DB")],
+        "links": container.attrs["HostConfig"]["Links"],
+        "names": listed.get("/ipyc-lan-db", listed.get("/ipyc-lan-db2")),
+    }
+
+
+def test_a_link_gives_names_and_variables(both: tuple[Side, Side]) -> None:
+    db = {"ExposedPorts": {"80/tcp": {}, "53/udp": {}, "443/tcp": {}}, "Hostname": "dbhost"}
+    run(both, "ipyc-lan-db", Env=["A=1", "HOME=/x"], **db)
+    run(both, "ipyc-lan-web", HostConfig={"Links": ["ipyc-lan-db:my-db"]})
+    body = {"Image": BUSYBOX, "Cmd": SLEEP, "HostConfig": {"Links": ["nosuch:x"]}}
+    assert same(both, "POST", "/containers/create", body)[0] == 400
+    assert same(both, "POST", "/containers/ipyc-lan-web/start")[0] == 500
+    same(both, "POST", "/containers/ipyc-lan-db/start")
+    assert same(both, "POST", "/containers/ipyc-lan-web/start")[0] == 204
+    theirs, ours = (_linked(side, "ipyc-lan-web") for side in both)
+    assert ours == theirs
+    assert len(ours["env"]) == 15
+    assert ours["hosts"] == ["ADDRESS\tmy-db dbhost ipyc-lan-db"]
+    same(both, "POST", "/containers/ipyc-lan-db/rename?name=ipyc-lan-db2")
+    theirs, ours = (_linked(side, "ipyc-lan-web") for side in both)
+    assert (ours["links"], ours["names"]) == (theirs["links"], theirs["names"])
+    assert ours["links"] == ["/ipyc-lan-db2:/ipyc-lan-web/my-db"]
+    for path in ("nosuch/my-db", "ipyc-lan-web/nosuch", "ipyc-lan-web/my-db"):
+        same(both, "DELETE", f"/containers/{path}", link=1)
+    theirs, ours = (_linked(side, "ipyc-lan-web") for side in both)
+    assert (ours["links"], ours["names"]) == (theirs["links"], theirs["names"])
+    assert (ours["links"], ours["hosts"]) == (None, [])

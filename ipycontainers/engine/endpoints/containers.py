@@ -72,7 +72,7 @@ def _check_platform(engine: Engine, name: str, platform: str) -> None:
 async def inspected(engine: Engine, request: Request, name: str) -> Answer:
     record = engine.find(name)
     size = await asyncio.to_thread(sized, engine, record) if request.flag("size") else {}
-    return Reply(200, {**shapes.container(record.describe()), **size})
+    return Reply(200, {**shapes.container(engine.describe(record)), **size})
 
 
 async def start(engine: Engine, request: Request, name: str) -> Answer:
@@ -156,12 +156,20 @@ async def _ends(engine: Engine, record: Record, signal: str, until: float | None
 
 
 async def remove(engine: Engine, request: Request, name: str) -> Answer:
-    record = engine.find(name)
     if request.flag("link"):
-        raise Conflict("Conflict, cannot remove the default name of the container")
+        await asyncio.to_thread(_unlink, engine, name)
+        return Reply(204)
+    record = engine.find(name)
     force, volumes = request.flag("force"), request.flag("v")
     await asyncio.to_thread(engine.remove, record, force=force, volumes=volumes)
     return Reply(204)
+
+
+def _unlink(engine: Engine, name: str) -> None:
+    if "/" not in name.removeprefix("/"):
+        engine.find(name)
+        raise Conflict("Conflict, cannot remove the default link name of the container")
+    engine.connections.refresh(engine.connections.links.take_away(name))
 
 
 async def rename(engine: Engine, request: Request, name: str) -> Answer:

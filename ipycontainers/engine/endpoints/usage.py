@@ -45,7 +45,7 @@ def _df(engine: Engine) -> wire.Json:
             for names, image in found
         ],
         "Containers": [
-            {**shapes.container_summary(record.describe(), now), **sized(engine, record)}
+            {**shapes.container_summary(engine.describe(record), now), **sized(engine, record)}
             for record in records
         ],
         "Volumes": _volumes(engine, mounts),

@@ -28,6 +28,7 @@ from ipycontainers.errors import EngineError, Forbidden, Invalid, NotFound
 
 from . import addresses, hosts, names
 from .endpoint import Endpoint, Lease
+from .links import Links
 from .names import Member
 from .network import BRIDGE, HOST, NONE, Network
 from .networks import Networks
@@ -47,6 +48,7 @@ class Connections:
         self.networks = networks
         self._records = records
         self._events = events
+        self.links = Links(records)
         self._lock = threading.RLock()
 
     # --- a container's life ----------------------------------------------------------------------
@@ -54,6 +56,7 @@ class Connections:
     def attach(self, record: Record) -> tuple[Endpoint, ...]:
         """Before each start: leases for each endpoint. The endpoints with what was found, to be
         kept in the record. Raises NotFound, Invalid, Forbidden, EngineError; then it has none."""
+        self.links.check(record)
         with self._lock:
             found, leases = [], dict[str, Lease]()
             for endpoint in record.endpoints:
@@ -261,6 +264,8 @@ class Connections:
 
     def _known(self, record: Record) -> Iterator[names.Line]:
         for name, lease in record.leases.items():
+            if name == BRIDGE:
+                yield from self.links.lines(record)
             if name in (BRIDGE, HOST, NONE):
                 continue
             with suppress(NotFound, Invalid):
