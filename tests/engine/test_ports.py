@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -207,6 +208,36 @@ def test_a_killed_container_has_no_port(own: Engine, docker: Any, whose: str) ->
     os.kill(supervisor(pid) if whose == "supervisor" else pid, signal.SIGKILL)
     assert wait_for(lambda: is_refused(address), seconds=10)
     assert wait_for(lambda: container.reload() or container.status == "exited", seconds=10)
+
+
+def test_a_killed_forwarder_is_replaced(own: Engine, docker: Any) -> None:
+    container, port = echo(docker)
+    (address,) = bindings(container, port)
+    assert wait_for(lambda: answers(address))
+    above = supervisor(container.attrs["State"]["Pid"])
+    children = Path(f"/proc/{above}/task/{above}/children").read_text().split()
+    (forwarder,) = [
+        pid for pid in children if b"nursery" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    os.kill(int(forwarder), signal.SIGKILL)
+    assert wait_for(lambda: answers(address))
+    shown = container.top(ps_args="-o pid,comm")["Processes"]
+    assert {row[-1] for row in shown} <= {"nc", "cat"}
+
+
+def test_an_engine_that_died_at_the_start_leaves_ports_to_the_next(mine: Engine) -> None:
+    container, port = echo(mine.client)
+    (address,) = bindings(container, port)
+    mine.kill9()
+    state = mine.data / "containers" / container.id / "state.json"
+    before = {"status": "created", "pid": 0, "started": 0, "ports": []}
+    state.write_text(json.dumps({**json.loads(state.read_text()), **before}))
+    mine.start()
+    container = mine.client.containers.get(container.id)
+    assert container.status == "running"
+    assert bindings(container, port) == [address]
+    container.kill()
+    assert is_refused(address)
 
 
 def supervisor(pid: int) -> int:

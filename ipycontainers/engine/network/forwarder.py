@@ -191,7 +191,8 @@ def _open(asked: Mapping[str, Any], say: int) -> Forwarder | None:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         syscalls.enter(handle)
         os.close(handle)
-    syscalls.hide_from_peers()
+    if asked.get("enter"):
+        syscalls.hide_from_peers()
     syscalls.die_with_parent(signal.SIGKILL)  # not before: who enters has it undone
     _say(say, {"ports": forwarder.bindings(), "stays": forwarder.has_any})
     return forwarder if forwarder.has_any else None

@@ -17,19 +17,39 @@ from .failure import StartError
 NOT_PUBLISHED = 128  # as dockerd's State.ExitCode
 
 
+_REVIVALS = 5  # of one that is killed, by whoever; for ever would be a circle
+
+
 class Publishing:
     """``pid`` is the forwarder's, 0 without one; ``ports`` what it said is open."""
 
     def __init__(self) -> None:
         self.pid = 0
         self.ports: list[Any] = []
+        self._asked: Mapping[str, Any] = {}
+        self._revivals = 0
 
     def begin(self, asked: Mapping[str, Any] | None) -> None:
         """As ``forwarder`` has it; None for nothing. Raises StartError, which tells all that
         the forwarder said."""
         if not asked:
             return
+        self._asked = asked
         self.pid, answer = forwarder.begin(asked)
         if "error" in answer:
             raise StartError(answer["error"], NOT_PUBLISHED, answer)
         self.ports = answer["ports"]
+
+    def revive(self, pid: int) -> None:
+        """The process ``pid`` has ended: where it was the forwarder, have the same ports again."""
+        if pid != self.pid or self._revivals == _REVIVALS:
+            return
+        self._revivals += 1
+        again = [
+            [port, host_ip, number, number, asked[-1]]
+            for asked, (port, host_ip, number) in zip(
+                self._asked["bindings"], self.ports, strict=True
+            )
+            if asked[-1] != number
+        ]
+        self.pid, _ = forwarder.begin({**self._asked, "bindings": again})

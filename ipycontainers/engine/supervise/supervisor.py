@@ -329,6 +329,8 @@ class Supervisor:
                 self._execs.end(name, self._own_code(it.started, code))
                 self._execs.forget(name)
                 return
+        if self._is_running():
+            self._publishing.revive(pid)
         if self._started and self._started.monitor == pid and self._exit is None:
             os.close(self._started.status)
             self._loop.forget(self._started.handle)
