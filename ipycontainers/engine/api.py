@@ -178,14 +178,30 @@ class Api:
     async def _asked(self, route: Route, request: Request, parts: tuple[str, ...]) -> Answer:
         try:
             return await route.endpoint(self.engine, request, *parts)
-        except errors.ContainerError as error:
-            return Reply(status_of(error), {"message": error.message})
-        except OSError as error:
-            logger.exception("%s %s", request.method, request.path)
-            return Reply(500, {"message": _in_words(error)})
-        except Exception as error:
-            logger.exception("%s %s", request.method, request.path)
-            return Reply(500, {"message": f"{type(error).__name__}: {error}"})
+        except (errors.EngineError, OSError) as error:
+            if gone := self._gone(route, request, parts):
+                return Reply(404, {"message": f"No such container: {gone}"})
+            return _failed(request, error)
+        except Exception as error:  # noqa: BLE001  # which is told and logged
+            return _failed(request, error)
+
+    def _gone(self, route: Route, request: Request, parts: tuple[str, ...]) -> str:
+        """The container that was asked for, if it is removed meanwhile: what is missing is
+        missing for that."""
+        is_of_one = route.path.startswith("/containers/{*}")
+        name = parts[0] if is_of_one else request.query.get("container", "")
+        try:
+            return name if name and self.engine.find(name).claimed else ""
+        except errors.NotFound:
+            return name
+
+
+def _failed(request: Request, error: Exception) -> Reply:
+    if isinstance(error, errors.ContainerError):
+        return Reply(status_of(error), {"message": error.message})
+    logger.error("%s %s", request.method, request.path, exc_info=error)
+    said = _in_words(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    return Reply(500, {"message": said})
 
 
 def _in_words(error: OSError) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .container import Spec
 
+NAMES = ("hostname", "hosts", "resolv.conf")
 _HOSTS = """127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback
 fe00::0\tip6-localnet

@@ -57,8 +57,17 @@ def bundle(record: Record) -> Bundle:
 
 
 def run(record: Record) -> dict[str, Any]:
-    """What its supervisor was told, see ``launch.orders``."""
-    told: dict[str, Any] = json.loads((record.directory / "run.json").read_text(encoding="utf-8"))
+    """What its supervisor was told, see ``launch.orders``.
+
+    Waits for a container that is being made. Raises OSError for one that is gone.
+    """
+    path = record.directory / "run.json"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        with record.lock:
+            text = path.read_text(encoding="utf-8")
+    told: dict[str, Any] = json.loads(text)
     return told
 
 

@@ -22,6 +22,7 @@ from typing import Any
 from ipycontainers.errors import Conflict
 from ipycontainers.oci.names import sync_folder
 
+from . import etc
 from .container import TRANSITIONS, Mount, State
 from .health import Health
 from .network.binding import Binding
@@ -177,11 +178,11 @@ class Record:
 
     def describe(self) -> dict[str, Any]:
         """Plain data, which ``shapes`` turns into Docker's JSON."""
-        live = [key for key, exec_ in self.execs.items() if exec_.exit_code is None]
+        live = [key for key, exec_ in list(self.execs.items()) if exec_.exit_code is None]
         log = str(self.directory / LOG) if self.keeps_log else ""
         health = asdict(self.health) if self.health else None
-        made = {path.name: str(path) for path in self.directory.glob("etc/*")}
-        leases = {name: lease.to_dict() for name, lease in self.leases.items()}
+        made = {name: str(self.directory / "etc" / name) for name in etc.NAMES}
+        leases = {name: lease.to_dict() for name, lease in list(self.leases.items())}
         more = {"execs": live, "log": log, "health": health, "etc": made, "leases": leases}
         return {**self._plain(), **more}
 

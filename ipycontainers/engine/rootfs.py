@@ -76,8 +76,8 @@ def prepare(
 
 def generated(directory: Path) -> tuple[Mount, ...]:
     """The container's own files for its name and the network's, as mounts."""
-    names = ("hostname", "hosts", "resolv.conf")
-    return tuple(Mount("bind", f"/etc/{name}", str(directory / "etc" / name)) for name in names)
+    places = ((f"/etc/{name}", str(directory / "etc" / name)) for name in etc.NAMES)
+    return tuple(Mount("bind", target, source) for target, source in places)
 
 
 def settle(bundle: Bundle) -> Bundle:

@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import socket
 import stat
@@ -51,6 +52,7 @@ from .places import LONGEST_SOCKET
 MAX_BODY = 8 << 20  # of JSON; dockerd stops reading create's at about the same
 MAX_ARCHIVE = 1 << 42
 PATIENCE = 2.0  # seconds with a client that does not read the head of its answer
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -236,6 +238,10 @@ class _Exchange(HTTPMessageDelegate):
         try:
             with contextlib.suppress(StreamClosedError, ConnectionError):
                 await self._send(await self._asked())
+        except Exception:
+            # Its head is sent: that it is not whole can be told only by not ending it.
+            logger.exception("%s %s broke off", self._method, self._path)
+            self._connection.close()
         finally:
             self._end()
 

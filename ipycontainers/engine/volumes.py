@@ -19,11 +19,11 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ipycontainers.errors import Invalid, NotFound, Unsupported
+from ipycontainers.errors import Conflict, Invalid, NotFound, Unsupported
 from ipycontainers.oci.names import sync_folder
 
 from . import clearing, rootfs, syscalls
@@ -73,6 +73,10 @@ def check_driver(name: str, driver: str) -> None:
             f"create {name}: error looking up volume plugin {driver}: plugin {json.dumps(driver)} "
             "not found"
         )
+
+
+def _nobody(name: str) -> tuple[str, ...]:  # noqa: ARG001
+    return ()
 
 
 class Volumes:
@@ -172,10 +176,16 @@ class Volumes:
         found = (Path(folder, name) for folder, _, names in os.walk(volume.data) for name in names)
         return sum(_bytes(path) for path in found)
 
-    def remove(self, volume: Volume) -> None:
-        """With all that is in it, but for a folder of the host's that it stood for. Idempotent."""
+    def remove(self, volume: Volume, users: Callable[[str], Collection[str]] = _nobody) -> None:
+        """With all that is in it, but for a folder of the host's that it stood for. Idempotent.
+
+        Raises Conflict where ``users`` knows containers of that name; none begins to use it
+        between the question and the removal, if it is known before it asks for the volume.
+        """
         gone = self._aside()
         with self._lock, contextlib.suppress(FileNotFoundError):
+            if found := users(volume.name):
+                raise Conflict(f"remove {volume.name}: volume is in use - [{', '.join(found)}]")
             volume.folder.rename(gone)
             sync_folder(self._folder)
         clearing.remove(gone)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 from ipycontainers.engine import wire
 from ipycontainers.engine.engine import Engine
@@ -39,12 +41,11 @@ async def listed(engine: Engine, request: Request) -> Answer:
     dangling = wanted.get("dangling", [])
     if set(dangling) - {"true", "false", "1", "0"}:
         raise Invalid(f"Invalid filter 'dangling=[{' '.join(dangling)}]'")
-    used = _users(engine)
     found = [
         _shape(volume)
         for volume in await asyncio.to_thread(engine.volumes.all)
         if _passes(volume, wanted)
-        and (not dangling or (volume.name not in used) == wire.flag(dangling[0]))
+        and (not dangling or bool(_users(engine, volume.name)) != wire.flag(dangling[0]))
     ]
     return Reply(200, {"Volumes": found, "Warnings": None})
 
@@ -70,14 +71,13 @@ def fits(pattern: str, name: str) -> bool:
     return bool(kinds[bare[1] + bare[3]](name, bare[2]))
 
 
-def _users(engine: Engine) -> dict[str, list[str]]:
-    """By a volume's name, the ids of the containers that have it."""
-    found: dict[str, list[str]] = {}
-    for record in engine.containers():
-        for point in record.mounts:
-            if point.mount.type == "volume":
-                found.setdefault(point.name, []).append(record.id)
-    return found
+def _users(engine: Engine, name: str) -> list[str]:
+    """The ids of the containers that have this volume."""
+    return [
+        record.id
+        for record in engine.containers()
+        if any(point.mount.type == "volume" and point.name == name for point in record.mounts)
+    ]
 
 
 async def create(engine: Engine, request: Request) -> Answer:
@@ -103,23 +103,22 @@ async def remove(engine: Engine, request: Request, name: str) -> Answer:
         if request.flag("force"):
             return Reply(204)
         raise
-    if users := _users(engine).get(name):
-        raise Conflict(f"remove {name}: volume is in use - [{', '.join(users)}]")
-    await asyncio.to_thread(engine.volumes.remove, found)
+    await asyncio.to_thread(engine.volumes.remove, found, partial(_users, engine))
     return Reply(204)
 
 
 async def prune(engine: Engine, request: Request) -> Answer:
     """All that no container has: API 1.41 knows no difference of named and anonymous ones."""
     wanted = filters_of(request, OF_PRUNE, UNREADABLE)
-    used = _users(engine)
     gone, size = [], 0
     for volume in await asyncio.to_thread(engine.volumes.all):
-        if volume.name in used or not _is_to_go(volume, wanted):
+        if not _is_to_go(volume, wanted) or _users(engine, volume.name):
             continue
-        size += await asyncio.to_thread(engine.volumes.size, volume)
-        await asyncio.to_thread(engine.volumes.remove, volume)
-        gone.append(volume.name)
+        bytes_of_it = await asyncio.to_thread(engine.volumes.size, volume)
+        with suppress(Conflict):  # a container has it meanwhile
+            await asyncio.to_thread(engine.volumes.remove, volume, partial(_users, engine))
+            gone.append(volume.name)
+            size += bytes_of_it
     engine.events.publish("volume", "prune", "", {"reclaimed": str(size)})
     return Reply(200, {"VolumesDeleted": gone, "SpaceReclaimed": size})
 

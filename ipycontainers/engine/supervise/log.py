@@ -129,8 +129,11 @@ def path(folder: str, number: int) -> str:
 
 
 def numbers_in(folder: str) -> list[int]:
-    """Of the files that there are, the newest first."""
-    ends = [name[len(LOG) + 1 :] for name in os.listdir(folder) if name.startswith(LOG)]
+    """Of the files that there are, the newest first; none of a container that is removed."""
+    names = list[str]()
+    with suppress(FileNotFoundError):
+        names = os.listdir(folder)
+    ends = [name[len(LOG) + 1 :] for name in names if name.startswith(LOG)]
     return sorted(int(end or 0) for end in ends if end.isdigit() or not end)
 
 
