@@ -11,7 +11,7 @@ https://docs.docker.com/reference/dockerfile/#dockerignore-file
 The docker command and docker-py apply the file before they send a context; dockerd itself only
 asks it whether to hide the Dockerfile and the .dockerignore, which are read all the same.
 
-Matching takes time by the length of pattern and path, whatever is in them: no regular expressions.
+No regular expressions, so no pattern takes for ever.
 
 Knows: that notation. Does not know: files.
 """

@@ -5,9 +5,11 @@ Knows: docker-py. Does not know: which engine it asks.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any, NamedTuple
 
+from docker.errors import NotFound
 from layers import file, tar
 
 from ipycontainers.engine.build.arguments import Arguments
@@ -29,25 +31,38 @@ class Told(NamedTuple):
 Outcome = tuple[int, Any]  # 200 and each stage's Told; 200 and an error that came late; a refusal
 
 
-def of(docker: Any, text: str, arguments: dict[str, str] | None = None, **query: Any) -> Outcome:
-    """What a build says. The images that it made are left."""
-    query = {"nocache": 1, "buildargs": json.dumps(arguments or {}), **query}
-    context = tar(file("Dockerfile", text.encode()))
-    answer = docker.api.post(docker.api._url("/build"), params=query, data=context, timeout=100)
-    if answer.status_code != 200:
-        return answer.status_code, answer.json()["message"]
-    lines = [json.loads(line) for line in answer.content.split(b"\n") if line]
-    errors = [line["error"] for line in lines if "error" in line]
-    if errors:
-        return 200, errors[0]
-    return 200, [_told(docker, line["aux"]["ID"]) for line in lines if "aux" in line]
+class Judge:
+    """An engine that is asked; it remembers the images that it made for that."""
 
+    def __init__(self, docker: Any) -> None:
+        self._docker = docker
+        self._made: list[str] = []
 
-def _told(docker: Any, image: str) -> Told:
-    inspected = docker.api.inspect_image(image)
-    config = {key: value for key, value in inspected["Config"].items() if key not in BY_NATURE}
-    steps = [step["CreatedBy"] for step in docker.api.history(image)]
-    return Told(config, inspected["Author"], steps)
+    def of(self, text: str, given: dict[str, str] | None = None, **query: Any) -> Outcome:
+        """What a build says, none of whose steps is taken from a cache."""
+        query = {"nocache": 1, "buildargs": json.dumps(given or {}), **query}
+        context = tar(file("Dockerfile", text.encode()))
+        api = self._docker.api
+        answer = api.post(api._url("/build"), params=query, data=context, timeout=100)
+        if answer.status_code != 200:
+            return answer.status_code, answer.json()["message"]
+        lines = [json.loads(line) for line in answer.content.split(b"\n") if line]
+        images = [line["aux"]["ID"] for line in lines if "aux" in line]
+        self._made += images
+        errors = [line["error"] for line in lines if "error" in line]
+        return 200, errors[0] if errors else [self._told(image) for image in images]
+
+    def _told(self, image: str) -> Told:
+        inspected = self._docker.api.inspect_image(image)
+        config = {key: value for key, value in inspected["Config"].items() if key not in BY_NATURE}
+        steps = [step["CreatedBy"] for step in self._docker.api.history(image)]
+        return Told(config, inspected["Author"], steps)
+
+    def forget(self) -> None:
+        """Remove what was made; an image may be that of two stages."""
+        for image in set(self._made):
+            with contextlib.suppress(NotFound):
+                self._docker.images.remove(image, force=True)
 
 
 # --- our parts -----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from engine.build import judge
+from engine.build.judge import Judge, read
 from engine.build.texts import BODIES, LATER, REFUSED, WHOLE
 
 from ipycontainers.engine.build.dockerfile import parse
@@ -21,48 +21,44 @@ ARGUMENTS = (
 
 
 @pytest.fixture
-def dockerd(engine: Any) -> Iterator[Any]:
-    """docker-py on it; images that the test made are gone after it."""
-    docker = engine.docker
-    before = {image["Id"] for image in docker.api.images(all=True)}
-    yield docker
-    for image in docker.api.images(filters={"dangling": True}):
-        if image["Id"] not in before:
-            docker.images.remove(image["Id"], force=True)
+def dockerd(engine: Any) -> Iterator[Judge]:
+    judge = Judge(engine.docker)
+    yield judge
+    judge.forget()
 
 
-def test_instructions_say_the_same_of_a_config_and_its_history(dockerd: Any) -> None:
-    status, theirs = judge.of(dockerd, STAGES)
+def test_instructions_say_the_same_of_a_config_and_its_history(dockerd: Judge) -> None:
+    status, theirs = dockerd.of(STAGES)
     assert status == 200, theirs
-    ours = judge.read(STAGES)
+    ours = read(STAGES)
     for body, their, our in zip(BODIES, theirs, ours, strict=True):
         assert our == their, body
 
 
 @pytest.mark.parametrize("text", WHOLE)
-def test_files_say_the_same(dockerd: Any, text: str) -> None:
-    assert judge.of(dockerd, text) == (200, judge.read(text))
+def test_files_say_the_same(dockerd: Judge, text: str) -> None:
+    assert dockerd.of(text) == (200, read(text))
 
 
 # R26
 @pytest.mark.parametrize(
     "given", [{}, {"V": "2"}, {"V": ""}, {"HTTP_PROXY": "http://p", "W": "9", "X": "y"}]
 )
-def test_build_arguments_have_the_same_scopes(dockerd: Any, given: dict[str, str]) -> None:
-    assert judge.of(dockerd, ARGUMENTS, given) == (200, judge.read(ARGUMENTS, given))
+def test_build_arguments_have_the_same_scopes(dockerd: Judge, given: dict[str, str]) -> None:
+    assert dockerd.of(ARGUMENTS, given) == (200, read(ARGUMENTS, given))
 
 
-def test_what_is_wrong_is_refused_in_the_same_words(dockerd: Any) -> None:
+def test_what_is_wrong_is_refused_in_the_same_words(dockerd: Judge) -> None:
     with ThreadPoolExecutor(8) as together:
-        theirs = list(together.map(lambda text: judge.of(dockerd, text), REFUSED))
+        theirs = list(together.map(dockerd.of, REFUSED))
     for text, their in zip(REFUSED, theirs, strict=True):
         with pytest.raises(Invalid) as refused:
             parse(text, heredocs=False)
         assert (400, str(refused.value)) == their, text
 
 
-def test_what_is_wrong_later_is_told_in_the_same_words(dockerd: Any) -> None:
+def test_what_is_wrong_later_is_told_in_the_same_words(dockerd: Judge) -> None:
     for text in LATER:
         with pytest.raises(Invalid) as refused:
-            judge.read(text)
-        assert (200, str(refused.value)) == judge.of(dockerd, text), text
+            read(text)
+        assert (200, str(refused.value)) == dockerd.of(text), text
