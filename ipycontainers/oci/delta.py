@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
 from .blob import PIECE
-from .pack import END, Packing, header
+from .pack import END, Packing, capability, header
 from .view import Spot, View, is_opaque, is_whiteout
 
 _WHITEOUT = ".wh."
@@ -111,7 +111,7 @@ class Difference:
             return False
         if (found.st_size, found.st_mtime_ns) != (was.st_size, was.st_mtime_ns):
             return True
-        return not self._copied and not _same_content(spot, old)
+        return not self._copied and not _is_same(spot, old)
 
 
 def _parents(path: str) -> Iterator[str]:
@@ -119,9 +119,12 @@ def _parents(path: str) -> Iterator[str]:
         yield path
 
 
-def _same_content(one: Spot, other: Spot) -> bool:
+def _is_same(one: Spot, other: Spot) -> bool:
+    """In content, and in what a setcap gave it."""
     with ExitStack() as opened:
         files = [opened.enter_context(os.fdopen(spot.open(), "rb")) for spot in (one, other)]
+        if (given := capability(files[0].fileno())) and given != capability(files[1].fileno()):
+            return False
         while True:
             first, second = (file.read(PIECE) for file in files)
             if first != second or not first:

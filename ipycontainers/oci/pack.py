@@ -26,6 +26,8 @@ from .view import OVERLAY, Spot, View
 
 _BLOCK = 512
 END = bytes(2 * _BLOCK)
+CAPABILITY = "security.capability"
+_PLAIN, _NAMESPACED, _NAMESPACED_SIZE = 2, 3, 24  # VFS_CAP_REVISION_2 and _3 in the last byte
 
 
 def nobody(path: str) -> Owner | None:  # noqa: ARG001
@@ -132,12 +134,28 @@ def _set(entry: tarfile.TarInfo, key: str, value: bytes) -> None:
 
 
 def _add_attributes(entry: tarfile.TarInfo, handle: int) -> None:
-    """What the user may set, less overlayfs's own."""
+    """What the user may set, less overlayfs's own, and what root of a container may."""
     with suppress(OSError):
         for name in sorted(os.listxattr(handle)):
             if name.startswith("user.") and not name.startswith(OVERLAY):
-                value = os.getxattr(handle, name)
-                _set(entry, XATTR + name, value)
+                _set(entry, XATTR + name, os.getxattr(handle, name))
+    value = capability(handle)
+    if value is not None:
+        _set(entry, XATTR + CAPABILITY, value)
+
+
+def capability(handle: int) -> bytes | None:
+    """The file's, as it is outside of a user namespace: without whose root it means.
+
+    linux/capability.h, struct vfs_cap_data and vfs_ns_cap_data.
+    """
+    try:
+        value = os.getxattr(handle, CAPABILITY)
+    except OSError:
+        return None
+    if len(value) != _NAMESPACED_SIZE or value[3] != _NAMESPACED:
+        return value
+    return value[:3] + bytes([_PLAIN]) + value[4:-4]
 
 
 def _content(handle: int, pieces: Extents) -> Iterator[bytes]:
