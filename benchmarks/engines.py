@@ -17,7 +17,7 @@ from typing import Any
 
 import embedded
 
-from . import pulls
+from . import ports, pulls
 from .figure import Absent, Figure, Gap, Row, Side, medians
 from .memory import beside_dockerd, beside_ours, of_dockerd, of_engine
 
@@ -43,6 +43,7 @@ def rows(docker: Any, images: Mapping[str, str], runs: int) -> Iterator[Row]:
         yield from _execs(docker, found, images, runs)
         yield from _starts(docker, found, images, runs)
         yield from _logs(docker, found["bubblewrap"], images, runs)
+        yield from _ports(docker, found, images, runs)
         yield from _memory(docker, found["bubblewrap"], images)
         yield from _pulls(docker, found, runs)
 
@@ -226,6 +227,24 @@ def _logs(
 
         ours, theirs = medians([side(engine.client), side(docker)], min(runs, 5))
     yield Figure(name, ours, theirs, 1.0)
+
+
+def _ports(
+    docker: Any,
+    found: Mapping[str, embedded.Engine | Absent],
+    images: Mapping[str, str],
+    runs: int,
+) -> Iterator[Row]:
+    for way, theirs_by in ports.WAYS.items():
+        with contextlib.ExitStack() as stack:
+            where = ports.address(docker, way) if docker else way
+
+            def side(client: Any, stack: Any = stack, where: str = where) -> Side:
+                return stack.enter_context(ports.serving(client, images["busybox"], where))
+
+            for launcher, ours, theirs in _beside(docker, found, side, min(runs, 5)):
+                name = f"1 GB through a published port, {LAUNCHERS[launcher]} ÷ {theirs_by}"
+                yield _row(name, ours, theirs, 1.5)
 
 
 @contextlib.contextmanager
