@@ -83,7 +83,7 @@ def endpoints(record: Mapping[str, Any], *, briefly: bool = False) -> Json:
     leases = record["leases"]
     return {
         end["name"]: _endpoint(Endpoint.of(end), leases.get(end["name"], _NO_LEASE), briefly)
-        for end in record["endpoints"]
+        for end in sorted(record["endpoints"], key=lambda end: str(end["name"]))
     }
 
 

@@ -305,7 +305,8 @@ def test_networks(both: Both) -> None:
     ends = "{{range $name, $end := .NetworkSettings.Networks}}{{$name}} {{$end.Aliases}} {{end}}"
     both("inspect", "-f", ends, A)
     both("inspect", "-f", ends, B)
-    both("ps", "--filter", f"network={A}", "--format", "{{.Names}} {{.Networks}}")
+    listed = ("ps", "--filter", f"network={A}", "--format", "{{.Names}},{{.Networks}}")
+    both(*listed, only=lambda text: [sorted(line.split(",")) for line in text.splitlines()])
     both("network", "disconnect", A, B)
     both("network", "disconnect", A, B)
     both("network", "disconnect", "-f", A, B)
