@@ -112,6 +112,7 @@ class Engine:
         used = {point.name for record in self.containers() for point in record.mounts}
         self.volumes.sweep(used)
         running = [record for record in self.containers() if self.running.adopt(record)]
+        self.connections.refresh_all()
         self.groups.sweep(running)
         try:
             self.layout.gc()

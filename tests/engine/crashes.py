@@ -113,7 +113,8 @@ def told_too_early(out: str, data: Path) -> list[str]:
 
 
 ALL = "*"
-UNTOLD = "/[.]|^/oci/pending/|^/sizes.json"  # the last is counted anew where it is missing
+# Sizes are counted anew where they are missing; what had addresses ends with the machine.
+UNTOLD = "/[.]|^/oci/pending/|^/sizes.json|/leases.json$"
 
 
 def _call(line: str) -> tuple[str, list[str]]:

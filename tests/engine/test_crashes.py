@@ -252,6 +252,87 @@ def check_volume_gone(docker: Any, engine: Engine, confirmed: bool) -> None:
     docker.api.remove_volume("vol")
 
 
+def networks(docker: Any) -> list[str]:
+    return [it["Name"] for it in docker.api.networks(filters={"type": "custom"})]
+
+
+def check_network_made(docker: Any, engine: Engine, confirmed: bool) -> None:
+    assert networks(docker) in ([["lan"]] if confirmed else [["lan"], []])
+    if not networks(docker):
+        docker.api.create_network("lan")
+    docker.api.remove_network("lan")
+
+
+def check_network_gone(docker: Any, engine: Engine, confirmed: bool) -> None:
+    assert networks(docker) in ([[]] if confirmed else [["lan"], []])
+    for name in networks(docker):
+        docker.api.remove_network(name)
+
+
+def ends_of(docker: Any) -> dict[str, Any]:
+    """The networks that a running container is in; it has an address in each, and each knows."""
+    found = docker.api.inspect_container(NAME)
+    ends = dict(found["NetworkSettings"]["Networks"])
+    for name, end in ends.items():
+        members = docker.api.inspect_network(name)["Containers"]
+        assert members[found["Id"]]["EndpointID"] == end["EndpointID"] != ""
+        assert members[found["Id"]]["IPv4Address"].startswith(end["IPAddress"])
+    others = {"bridge", "lan"} - set(ends)
+    assert all(found["Id"] not in docker.api.inspect_network(it)["Containers"] for it in others)
+    return ends
+
+
+def known_as(docker: Any, name: str) -> bool:
+    hosts = docker.containers.get(NAME).exec_run("cat /etc/hosts").output.decode()
+    return name in hosts.split()
+
+
+def check_connected(docker: Any, engine: Engine, confirmed: bool) -> None:
+    ends = set(ends_of(docker))
+    assert ends in ([{"bridge", "lan"}] if confirmed else [{"bridge", "lan"}, {"bridge"}])
+    if "lan" not in ends:
+        docker.api.connect_container_to_network(NAME, "lan", aliases=["www"])
+    assert known_as(docker, "www")
+    docker.api.disconnect_container_from_network(NAME, "lan")
+    check_alone(docker)
+
+
+def check_alone(docker: Any) -> None:
+    """It is in the default network only, and no network of a user is needed any more."""
+    assert set(ends_of(docker)) == {"bridge"}
+    assert not known_as(docker, "www")
+    docker.api.remove_network("lan")
+    check_life(docker)
+
+
+def check_disconnected(docker: Any, engine: Engine, confirmed: bool) -> None:
+    ends = set(ends_of(docker))
+    assert ends in ([{"bridge"}] if confirmed else [{"bridge", "lan"}, {"bridge"}])
+    if "lan" in ends:
+        docker.api.disconnect_container_from_network(NAME, "lan")
+    check_alone(docker)
+
+
+def check_started_in_one(docker: Any, engine: Engine, confirmed: bool) -> None:
+    assert status(docker) == "running" or (not confirmed and status(docker) == "created")
+    if status(docker) == "created":
+        assert docker.api.inspect_network("lan")["Containers"] == {}
+        docker.api.start(NAME)
+    assert set(ends_of(docker)) == {"lan"}
+    assert known_as(docker, NAME)
+    check_life(docker)
+    docker.api.remove_network("lan")
+
+
+def connect(docker: Any) -> None:
+    docker.api.connect_container_to_network(NAME, "lan", aliases=["www"])
+
+
+def make_in_one(docker: Any) -> None:
+    docker.api.create_network("lan")
+    make(docker, host_config=docker.api.create_host_config(network_mode="lan"))
+
+
 # --- archives ----------------------------------------------------------------------------------
 
 CONTENT = tar(file("tmp/file", b"content"))
@@ -374,6 +455,25 @@ VERBS = {
         lambda docker: docker.volumes.create("vol"),
         lambda docker: docker.api.remove_volume("vol"),
         check_volume_gone,
+    ),
+    "network create": Verb(
+        nothing, lambda docker: docker.api.create_network("lan"), check_network_made
+    ),
+    "network remove": Verb(
+        lambda docker: docker.api.create_network("lan"),
+        lambda docker: docker.api.remove_network("lan"),
+        check_network_gone,
+    ),
+    "start in a network": Verb(
+        make_in_one, lambda docker: docker.api.start(NAME), check_started_in_one
+    ),
+    "connect": Verb(
+        lambda docker: (docker.api.create_network("lan"), begin(docker)), connect, check_connected
+    ),
+    "disconnect": Verb(
+        lambda docker: (docker.api.create_network("lan"), begin(docker), connect(docker)),
+        lambda docker: docker.api.disconnect_container_from_network(NAME, "lan"),
+        check_disconnected,
     ),
 }
 

@@ -254,3 +254,31 @@ def test_times_that_are_yet_to_come_change_nothing(mine: Engine) -> None:
     container.start()
     assert container.exec_run("echo on").output == b"on\n"
     container.remove(force=True)
+
+
+def test_a_network_that_cannot_be_read_is_told_kept_and_can_be_removed(mine: Engine) -> None:
+    docker = mine.client
+    docker.networks.create("sound", labels={"a": "1"})
+    made = docker.networks.create("spoiled")
+    inside = docker.containers.run(IMAGE, ["sleep", "60"], network="spoiled", detach=True)
+    outside = docker.containers.run(IMAGE, ["sleep", "60"], network="sound", detach=True)
+    mine.terminate()
+    path = mine.data / "networks" / f"{made.id}.json"
+    path.write_bytes(cut := path.read_bytes()[:40])
+    mine.start()
+    docker = mine.client
+    warnings = docker.info()["Warnings"]
+    assert any(made.id in text and "cannot be read" in text for text in warnings), warnings
+    assert [it.name for it in docker.networks.list(filters={"type": "custom"})] == ["sound"]
+    assert docker.networks.get("sound").attrs["Labels"] == {"a": "1"}
+    assert list(docker.api.inspect_network("sound")["Containers"]) == [outside.id]
+    # Who runs in it goes on, and nothing else takes its addresses or throws it away.
+    assert docker.containers.get(inside.id).exec_run("echo on").output == b"on\n"
+    docker.networks.prune()
+    assert path.read_bytes() == cut
+    docker.containers.get(inside.id).kill()
+    with pytest.raises(docker_errors.NotFound, match="network"):
+        docker.containers.get(inside.id).start()
+    docker.api.remove_network(made.id[:12])
+    assert not path.exists()
+    assert not any(made.id in text for text in docker.info()["Warnings"] or ())

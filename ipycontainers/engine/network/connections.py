@@ -94,6 +94,11 @@ class Connections:
         with self._lock:
             self._refresh(record.leases.values())
 
+    def refresh_all(self) -> None:
+        """After all were adopted: an engine that was killed may not have come to it."""
+        with self._lock:
+            self._refresh([lease for it in self._records() for lease in it.leases.values()])
+
     # --- while it lives --------------------------------------------------------------------------
 
     def connect(self, record: Record, network: Network, asked: Endpoint) -> None:

@@ -75,7 +75,11 @@ class Networks:
         found = self._known.get(network.predefined_id(BRIDGE))
         if found is None:
             found = self._with_pool(replace(network.predefined(BRIDGE), created=time.time()))
-            self._keep(found)
+            try:
+                self._keep(found)
+            except OSError as error:  # a full disk; the next engine chooses again
+                logger.warning("the default bridge cannot be kept: %s", error)
+                self._known[found.id] = found
         return found
 
     def all(self) -> list[Network]:
