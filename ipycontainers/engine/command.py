@@ -45,6 +45,7 @@ class Command(NamedTuple):
     cgroup: str = ""  # the folder of the control group that is joined first
     ulimits: tuple[tuple[int, int, int], ...] = ()  # resource, soft, hard: setrlimit(2)
     oom_score: int = 0
+    joins: tuple[str, ...] = ()  # namespaces, by their paths, to join in this order
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only; ``Command.of`` gives back an equal one, also through JSON."""
@@ -62,7 +63,7 @@ class Command(NamedTuple):
         files, rights = plain["descriptors"].items(), plain["capabilities"]
         filters = plain["filter"]
         made: dict[str, Any] = {
-            **{name: tuple(plain[name]) for name in ("argv", "readable", "writable")},
+            **{name: tuple(plain[name]) for name in ("argv", "readable", "writable", "joins")},
             "descriptors": {int(to): a2b_base64(text) for to, text in files},
             "filter": {bool(root): a2b_base64(text) for root, text in enumerate(filters)},
             "ulimits": tuple((kind, soft, hard) for kind, soft, hard in plain["ulimits"]),

@@ -29,7 +29,7 @@ TRANSITIONS: Mapping[State, frozenset[State]] = MappingProxyType(
 )
 """State → where it may go. ``created → exited`` is a program that could not be started."""
 
-Network = Literal["none", "host", "default"]
+Network = Literal["none", "host", "own"]
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 T = TypeVar("T")
 
@@ -53,9 +53,9 @@ class Spec:
     ``user`` is ``docker run --user``'s: uid or name, then perhaps ``:`` and gid or name; empty
     is root. ``home`` is that user's, for when ``env`` has no HOME. ``log`` is how large a file of
     the log may get in bytes, 0 without end, and how many there may be; None keeps none.
-    ``network`` "default" is the host's for the time being. Each of ``ulimits`` is resource, soft
-    and hard, as for setrlimit; ``shared`` the namespaces that are the host's, of ipc pid uts
-    cgroup; ``hosts`` are ``NAME:ADDRESS``.
+    ``network`` "own" is one that is there before it starts, and is joined. Each of ``ulimits`` is
+    resource, soft and hard, as for setrlimit; ``shared`` the namespaces that are the host's, of
+    ipc pid uts cgroup; ``hosts`` are ``NAME:ADDRESS``.
     """
 
     args: tuple[str, ...]
@@ -66,7 +66,7 @@ class Spec:
     hostname: str = ""
     mounts: tuple[Mount, ...] = ()
     read_only: bool = False
-    network: Network = "default"
+    network: Network = "host"
     tty: bool = False
     stdin: bool = False
     stdin_once: bool = False

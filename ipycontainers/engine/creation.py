@@ -25,9 +25,9 @@ from .record import MountPoint
 UNENFORCED = "not enforced: "
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 NETWORKS: Mapping[str, Network] = {
-    "": "default",
-    "default": "default",
-    "bridge": "default",
+    "": "own",
+    "default": "own",
+    "bridge": "own",
     "host": "host",
     "none": "none",
 }
@@ -112,8 +112,9 @@ def spec(
     config: Mapping[str, Any],
     host: Mapping[str, Any],
     points: tuple[MountPoint, ...],
+    network: Network,
 ) -> Spec:
-    """Raises Invalid."""
+    """``network`` is what it will have. Raises Invalid."""
     security = [str(option) for option in host.get("SecurityOpt") or ()]
     words = [*(config["Entrypoint"] or ()), *(config["Cmd"] or ())]
     if not words:
@@ -126,7 +127,7 @@ def spec(
         hostname=str(config["Hostname"]),
         mounts=tuple(point.mount for point in points),
         read_only=bool(host.get("ReadonlyRootfs")),
-        network=network(str(host.get("NetworkMode") or "")),
+        network=network,
         tty=bool(config.get("Tty")),
         stdin=bool(config.get("OpenStdin")),
         stdin_once=bool(config.get("StdinOnce")),
@@ -189,9 +190,9 @@ def environment(
 
 
 def network(mode: str) -> Network:
-    """A network of a user's is as the default one; whether there is such a one is asked at the
-    start."""
-    return NETWORKS.get(mode, "default")
+    """What is asked for. A network of a user's is as the default one; whether there is such a one
+    is asked at the start."""
+    return NETWORKS.get(mode, "host" if mode.startswith("container:") else "own")
 
 
 def warnings(

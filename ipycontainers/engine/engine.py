@@ -51,6 +51,8 @@ from .groups import Groups
 from .launch import Launcher
 from .network import asking, links, ports
 from .network.connections import Connections
+from .network.joining import Joining
+from .network.keeping import Keeper
 from .network.networks import Networks
 from .network.publishing import Publisher
 from .record import MountPoint, Record
@@ -88,10 +90,11 @@ class Engine:
         self.volumes = Volumes(data / "volumes", self.events)
         self.folders = Folders(data, layout, launcher, self.volumes)
         self.groups = Groups(tree, launcher)
+        self.joining = Joining(Keeper(data, nursery), launcher)
         publisher = Publisher(self.containers)
         self._book = Book()
         self.networks = Networks(data / "networks")
-        self.connections = Connections(self.networks, self.containers, self.events)
+        self.connections = Connections(self.networks, self.joining, self.containers, self.events)
         parts = (self.folders, self.groups, self.connections, publisher, nursery, self.events)
         self.running = Running(*parts, self._remove_itself)
         self.unreadable: dict[Path, str] = {}
@@ -114,6 +117,7 @@ class Engine:
         running = [record for record in self.containers() if self.running.adopt(record)]
         self.connections.refresh_all()
         self.groups.sweep(running)
+        self.joining.adopt(running)
         try:
             self.layout.gc()
             self.tidy()
@@ -167,13 +171,17 @@ class Engine:
         endpoints = asking.endpoints(body, host, self.networks.find)
         linked = links.asked(host, self.find)
         points = mounts.of(config, host, self.data / "volumes", self._mounts_of)
-        creation.spec(container_id, config, host, points)  # whether it can be
+        mode = str(host["NetworkMode"])
+        is_default = mode in creation.NETWORKS
+        network, lack = self.joining.choose(creation.network(mode), is_default=is_default)
+        creation.spec(container_id, config, host, points, network)  # whether it can be
         launcher = self.launcher
         controllers = self.groups.controllers
         ports.wanted(config, host)  # whether they can be published
         told = [
             *creation.warnings(body, host, launcher.isolates, launcher.name, controllers),
-            *ports.warnings(config, host, shares_host=True),
+            *ports.warnings(config, host, shares_host=network != "own"),
+            *([lack] if lack else []),
         ]
         record = Record(
             container_id,
@@ -186,6 +194,7 @@ class Engine:
             self.data / "containers" / container_id,
             endpoints=endpoints,
             links=linked,
+            network=network,
         )
         with record.lock:  # who finds it meanwhile, to remove it, waits until it is whole
             self._book.add(record)

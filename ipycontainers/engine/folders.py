@@ -85,7 +85,9 @@ class Folders:
                 _make_source(point.mount.source)
 
     def _prepare(self, record: Record) -> None:
-        spec = creation.spec(record.id, record.config, record.host_config, record.mounts)
+        spec = creation.spec(
+            record.id, record.config, record.host_config, record.mounts, record.network
+        )
         try:
             bundle = self._bundle(record, spec)
         except Invalid as error:

@@ -105,6 +105,7 @@ class _Service:
             loop.remove_reader(self._kills.fileno())
             self._kills.close()
             self._engine.groups.close()
+            self._engine.joining.close()
         logger.info("left")
 
     def _watch(self, record: Record) -> None:

@@ -23,7 +23,7 @@ from ipycontainers.errors import Conflict
 from ipycontainers.oci.names import sync_folder
 
 from . import etc
-from .container import TRANSITIONS, Mount, State
+from .container import TRANSITIONS, Mount, Network, State
 from .health import Health
 from .network.binding import Binding
 from .network.endpoint import Endpoint, Lease
@@ -74,6 +74,7 @@ class Record:
     restarts: int = 0  # by its policy, since somebody started it
     manually_stopped: bool = False
     ports: tuple[Binding, ...] = ()  # that are open for it, while it runs
+    network: Network = "host"  # what it has, whatever was asked for
     cgroup: str = ""  # its control group's folder, while it runs
     oom_killed: bool = False
     leaves: tuple[str, ...] = ()  # volumes that go with it, of one that is "removing"

@@ -175,9 +175,11 @@ class Running:
         self.supervise(record)
         with record.writing:
             self._folders.settle(record, self._connections.links.variables(record))
+            joins = self._connections.join(record)
             group = self._groups.make(record)
-            asked = self._publisher.asked(record)
-            answer = self.tell(record, {"do": "start", "cgroup": group, "publish": asked})
+            asked = self._publisher.asked(record, joins)
+            told = {"cgroup": group, "joins": joins, "publish": asked}
+            answer = self.tell(record, {"do": "start", **told})
         if "error" in answer:
             self._groups.end(group)
             refusal = self._publisher.refusal(record, answer)

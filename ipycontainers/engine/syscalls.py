@@ -31,6 +31,7 @@ _OF_A_FILE = 1 << 0 | 1 << 1 | 1 << 2 | _TRUNCATE
 
 CLONE_PARENT = 0x00008000
 CLONE_NEWUSER = 0x10000000
+CLONE_NEWNET = 0x40000000
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_CAPBSET_DROP = 24
@@ -170,6 +171,11 @@ def enter(namespace: int) -> None:
 def unshare_user() -> None:
     """Make a new user namespace for this process."""
     _check(_libc.unshare(CLONE_NEWUSER))
+
+
+def unshare_network() -> None:
+    """Make a new user namespace and a network namespace that is its own for this process."""
+    _check(_libc.unshare(CLONE_NEWUSER | CLONE_NEWNET))
 
 
 def fork_sibling(signal: int) -> int:

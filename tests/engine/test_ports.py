@@ -276,27 +276,45 @@ def test_restarts_bring_ports_back(own: Engine, docker: Any) -> None:
     assert bindings(container, port) == [address]
 
 
+_TWICE = """
+import socket, sys
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("0.0.0.0", int(sys.argv[1])))
+print("ready", flush=True)
+data = [server.recvfrom(99) for _ in range(3)]  # all, before the first is answered
+for text, sender in data:
+    server.sendto(text * 2, sender)
+"""
+
+
+@contextlib.contextmanager
+def answering_twice(container: Any, port: int) -> Iterator[None]:
+    """In the container's network, whichever that is; busybox has no server of UDP."""
+    container.reload()
+    pid = str(container.attrs["State"]["Pid"])
+    enter = ["nsenter", "--preserve-credentials", "-U", "-n", "-t", pid]
+    has_own = container.attrs["NetworkSettings"]["IPAddress"] != "127.0.0.1"
+    words = [*(enter if has_own else []), sys.executable, "-c", _TWICE, str(port)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as server:
+        assert server.stdout
+        assert server.stdout.readline() == b"ready\n"
+        yield
+        server.kill()
+
+
 def test_udp_is_forwarded_for_each_peer(own: Engine, docker: Any) -> None:
     port = free(socket.SOCK_DGRAM)
     container = docker.containers.run(
         IMAGE, "sleep 60", detach=True, ports={f"{port}/udp": ("127.0.0.1", None)}
     )
     (address,) = bindings(container, port, "udp")
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server,
-        contextlib.ExitStack() as open_,
-    ):
-        server.bind(("127.0.0.1", port))
-        server.settimeout(10)
+    with answering_twice(container, port), contextlib.ExitStack() as open_:
         kinds = (socket.AF_INET, socket.SOCK_DGRAM)
         peers = [open_.enter_context(socket.socket(*kinds)) for _ in range(3)]
         for number, peer in enumerate(peers):
             peer.settimeout(10)
             peer.connect(address)
             peer.send(b"%d" % number)
-        for _ in peers:
-            data, sender = server.recvfrom(99)
-            server.sendto(data * 2, sender)
         assert [peer.recv(99) for peer in peers] == [b"00", b"11", b"22"]
 
 

@@ -194,7 +194,9 @@ def _filter(spec: Spec, uid: int) -> bytes:
 
 
 def _namespaces(spec: Spec) -> Iterator[str]:
-    own = {"user": "user", "ipc": "ipc", "pid": "pid", "uts": "uts", "cgroup": "cgroup-try"}
+    own = {"ipc": "ipc", "pid": "pid", "uts": "uts", "cgroup": "cgroup-try"}
+    if not _is_root_already(spec):
+        yield "--unshare-user"
     yield from (f"--unshare-{word}" for kind, word in own.items() if kind not in spec.shared)
     if spec.network == "none":
         yield "--unshare-net"
@@ -208,9 +210,18 @@ def _namespaces(spec: Spec) -> Iterator[str]:
         yield from ("--seccomp", str(SECCOMP))
 
 
+def _is_root_already(spec: Spec) -> bool:
+    """In the user namespace that its network belongs to: there its capabilities count for the
+    network too, as NET_RAW for ping, and in one below they would not."""
+    return spec.network == "own" and numbers(spec.user) == (0, 0)
+
+
 def _identity(bundle: Bundle) -> Iterator[str]:
     uid, gid = numbers(bundle.spec.user)
-    yield from ("--uid", str(uid), "--gid", str(gid))
+    if bundle.spec.network == "own":  # else bwrap, which is root there, would hand on all
+        yield from ("--cap-drop", "ALL")
+    if not _is_root_already(bundle.spec):
+        yield from ("--uid", str(uid), "--gid", str(gid))
     if "uts" not in bundle.spec.shared:
         yield from ("--hostname", bundle.spec.hostname or bundle.id[:12])
     for name in capabilities(bundle.spec, uid):

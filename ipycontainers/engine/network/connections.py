@@ -28,6 +28,7 @@ from ipycontainers.errors import EngineError, Forbidden, Invalid, NotFound
 
 from . import addresses, hosts, names
 from .endpoint import Endpoint, Lease
+from .joining import Joining, attachment
 from .links import Links
 from .names import Member
 from .network import BRIDGE, HOST, NONE, Network
@@ -43,9 +44,14 @@ class Connections:
     """``records`` gives all containers that there are."""
 
     def __init__(
-        self, networks: Networks, records: Callable[[], list[Record]], events: Events
+        self,
+        networks: Networks,
+        joining: Joining,
+        records: Callable[[], list[Record]],
+        events: Events,
     ) -> None:
         self.networks = networks
+        self._joining = joining
         self._records = records
         self._events = events
         self.links = Links(records)
@@ -62,7 +68,7 @@ class Connections:
             for endpoint in record.endpoints:
                 network = self._network_of(endpoint)
                 _check(endpoint, network)
-                leases[network.name] = self._lease(record, endpoint, network, leases.values())
+                leases[network.name] = self._lease(record, endpoint, network)
                 found.append(_settled(record, endpoint, network))
             self._keep(record, leases)
             _write_hosts(record)
@@ -70,8 +76,15 @@ class Connections:
         self._tell("connect", record, leases)
         return tuple(found)
 
+    def join(self, record: Record) -> tuple[str, ...]:
+        """After ``attach``: the namespaces that it is to join, if it has its own. EngineError."""
+        leases = [lease for lease in record.leases.values() if lease.is_own]
+        found = [attachment(self.networks.find(lease.network), lease) for lease in leases]
+        return self._joining.enter(record, found)
+
     def release(self, record: Record) -> Mapping[str, Lease]:
         """At its end: it has no address any more. What it had, for ``left``. Idempotent."""
+        self._joining.leave(record)
         with self._lock:
             had = dict(record.leases)
             self._keep(record, {})
@@ -117,9 +130,11 @@ class Connections:
                 )
             _check(asked, network)
             with self._lock:
-                lease = self._lease(record, asked, network, record.leases.values())
+                lease = self._lease(record, asked, network)
                 self._keep(record, {**record.leases, network.name: lease})
             try:
+                if lease.is_own:
+                    self._joining.connect(record, attachment(network, lease))
                 record.change(endpoints=(*others, _settled(record, asked, network)))
             except BaseException:
                 self._take(record, network.name)
@@ -144,6 +159,8 @@ class Connections:
             others = [it for it in record.endpoints if it.name != network.name]
             record.change(endpoints=tuple(others))
             lease = self._take(record, network.name) or Lease(network.id, "")
+            if lease.is_own:
+                self._joining.disconnect(record, network.id)
         self._tell("disconnect", record, {network.name: lease})
 
     def _take(self, record: Record, name: str) -> Lease | None:
@@ -196,6 +213,7 @@ class Connections:
             if not network.is_predefined:
                 self.check_unused(network)
             self.networks.remove(network)
+        self._joining.remove(network.id)
         self._events.publish("network", "destroy", network.id, _attributes(network))
 
     def created(self, network: Network) -> None:
@@ -220,9 +238,7 @@ class Connections:
         is_own = endpoint.name not in (BRIDGE, HOST, NONE)
         return self.networks.find((is_own and endpoint.network) or endpoint.name)
 
-    def _lease(
-        self, record: Record, endpoint: Endpoint, network: Network, others: Iterable[Lease]
-    ) -> Lease:
+    def _lease(self, record: Record, endpoint: Endpoint, network: Network) -> Lease:
         """Raises Invalid, Forbidden, EngineError."""
         made = Lease(network.id, secrets.token_hex(32))
         if not network.pool:
@@ -230,8 +246,10 @@ class Connections:
         address = self._address(endpoint, network)
         asked_mac = endpoint.mac or str(record.config.get("MacAddress") or "")
         mac = _checked_mac(asked_mac) if asked_mac else addresses.mac(address)
-        del mac, others  # of a namespace of its own, which there is none of yet
-        return replace(made, address=LOCAL)
+        if record.network != "own":
+            return replace(made, address=LOCAL)
+        own = f"{addresses.text(address)}/{network.pool.length}"
+        return replace(made, address=own, gateway=network.gateway, mac=mac, is_own=True)
 
     def _address(self, endpoint: Endpoint, network: Network) -> int:
         taken = {

@@ -187,8 +187,8 @@ def _open(asked: Mapping[str, Any], say: int) -> Forwarder | None:
         told = {"index": error.index, "errno": error.number}
         _say(say, {"error": os.strerror(error.number).lower(), **told})
         return None
-    for path in asked.get("enter") or ():
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    # All are opened first: in the first one's user namespace the others' paths are closed.
+    for handle in [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in asked.get("enter") or ()]:
         syscalls.enter(handle)
         os.close(handle)
     if asked.get("enter"):

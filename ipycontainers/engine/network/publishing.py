@@ -6,7 +6,7 @@ Knows: records, Docker's words for what failed. Does not know: sockets, HTTP.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ipycontainers.engine.record import Record
@@ -27,10 +27,14 @@ class Publisher:
     def __init__(self, records: Callable[[], Iterable[Record]]) -> None:
         self._records = records
 
-    def asked(self, record: Record) -> dict[str, Any] | None:
-        """What to tell its supervisor; None where nothing is published."""
-        wanted = ports.wanted(record.config, record.host_config, shares_host=True)
-        return {"bindings": wanted, "to": ports.LOCAL} if wanted else None
+    def asked(self, record: Record, joins: Sequence[str] = ()) -> dict[str, Any] | None:
+        """What to tell its supervisor; None where nothing is published. ``joins`` are the
+        namespaces that the container is about to join."""
+        is_own = record.network == "own"
+        wanted = ports.wanted(record.config, record.host_config, shares_host=not is_own)
+        own = (lease.host for lease in record.leases.values() if lease.is_own)
+        to = next(own, ports.LOCAL)
+        return {"bindings": wanted, "to": to, "enter": joins} if wanted else None
 
     def refusal(self, record: Record, answer: Mapping[str, Any]) -> str:
         """Why it was not started, where its ports are the reason; else ""."""

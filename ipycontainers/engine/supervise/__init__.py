@@ -7,7 +7,7 @@ Knows: processes, pipes, the control socket. Does not know: Docker's JSON, image
 
 from __future__ import annotations
 
-from .control import END, ask, connect
+from .control import END, SOCKET, ask, connect
 from .nursery import Nursery, give_orders
 
-__all__ = ["END", "Nursery", "ask", "connect", "give_orders"]
+__all__ = ["END", "SOCKET", "Nursery", "ask", "connect", "give_orders"]

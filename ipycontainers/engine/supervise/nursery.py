@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _REQUESTS = 3
+_KEEPER = b"\0"  # which no path begins with
 _PROGRAM = """
 import sys
 sys.path.append(sys.argv[1])
@@ -73,21 +74,32 @@ class Nursery:
 
         Its pid. ``LaunchError`` when it could not be forked or could not begin. Thread-safe.
         """
-        with self._lock:
-            answer = self._ask(directory)
-            if answer is None:  # killed, by whoever
-                self.close()
-                self._start()
-                answer = self._ask(directory) or {"error": "the process that forks it has ended"}
+        give_orders(directory)
+        (directory / SOCKET).unlink(missing_ok=True)  # of one that was killed
+        answer = self._order(os.fsencode(directory))
         if "error" in answer:
             raise LaunchError(f"no supervisor for container {directory.name}: {answer['error']}")
         return int(answer["pid"])
 
-    def _ask(self, directory: Path) -> dict[str, Any] | None:
-        give_orders(directory)
-        (directory / SOCKET).unlink(missing_ok=True)  # of one that was killed
+    def spawn_keeper(self, directory: Path) -> int:
+        """Fork the keeper of networks that has its socket in ``directory``; as ``spawn``."""
+        answer = self._order(_KEEPER + os.fsencode(directory))
+        if "error" in answer:
+            raise LaunchError(f"no networks for containers: {answer['error']}")
+        return int(answer["pid"])
+
+    def _order(self, words: bytes) -> dict[str, Any]:
+        with self._lock:
+            answer = self._ask(words)
+            if answer is None:  # killed, by whoever
+                self.close()
+                self._start()
+                answer = self._ask(words)
+        return answer or {"error": "the process that forks it has ended"}
+
+    def _ask(self, words: bytes) -> dict[str, Any] | None:
         try:
-            self._socket.send(os.fsencode(directory))
+            self._socket.send(words)
             answer = self._socket.recv(65536)
         except OSError:
             return None
@@ -133,6 +145,8 @@ def serve() -> None:
         except OSError as err:
             requests.send(json.dumps({"error": f"fork: {err.strerror}"}).encode())
             continue
+        if pid == 0 and directory.startswith(_KEEPER):
+            _keep(os.fsdecode(directory.removeprefix(_KEEPER)), requests)
         if pid == 0:
             os._exit(_supervise(Supervisor, os.fsdecode(directory), requests))
     os._exit(0)
@@ -158,6 +172,18 @@ def _receive(requests: _socket.socket) -> bytes:
         return requests.recv(65536)
     except OSError:
         return b""
+
+
+def _keep(directory: str, answers: _socket.socket) -> None:
+    """Does not return. What it needs is imported here: few engines ever need it."""
+    try:
+        from ipycontainers.engine.network.keeper import begin
+
+        begin(directory, answers)
+    except Exception as err:  # noqa: BLE001 - whatever it is, the engine must hear it
+        answers.send(json.dumps({"error": f"{type(err).__name__}: {err}"}).encode())
+    finally:
+        os._exit(1)
 
 
 def _supervise(kind: type, directory: str, answers: _socket.socket) -> int:

@@ -14,24 +14,17 @@ import time
 from contextlib import suppress
 from typing import NamedTuple
 
-from ipycontainers.engine import seccomp, syscalls, users
+from ipycontainers.engine import seccomp, syscalls
 from ipycontainers.engine.command import STATUS, Command
 from ipycontainers.errors import ContainerError
 
-from . import proc, tracing
+from . import entering, proc, tracing
 from .control import parse
-from .failure import NOT_EXECUTABLE, REFUSED, StartError, of_cwd, of_errno, of_words
+from .failure import NOT_EXECUTABLE, REFUSED, StartError, of_errno, of_words
 
 _BEGIN_WITHIN = 20.0  # seconds; a launcher takes 5 ms, on a busy machine a hundred times that
 _ABOVE = 20  # descriptors are moved here before they are given their numbers
-_NS_GET_USERNS = 0xB701  # ioctl_nsfs(2)
 _DEFAULT = int(signal.SIG_DFL)
-_OURS = {
-    name: os.stat(f"/proc/self/ns/{name}").st_ino
-    for name in ("mnt", "cgroup", "ipc", "uts", "net", "pid")
-    if os.path.exists(f"/proc/self/ns/{name}")
-}
-"""Of this process and all that are forked from it."""
 _RESET = (signal.SIGPIPE, signal.SIGINT, signal.SIGCHLD, signal.SIGXFSZ)
 
 
@@ -88,7 +81,7 @@ def start(command: Command, streams: Streams, said: int) -> Started:
 
 def _is_plain(command: Command, streams: Streams) -> bool:
     """Whether nothing has to be done between fork and execve: the launcher does it itself."""
-    needs_more = command.cgroup or command.ulimits or command.oom_score
+    needs_more = any((command.cgroup, command.ulimits, command.oom_score, command.joins))
     return command.program == "reported" and not needs_more and not os.isatty(streams.stdin)
 
 
@@ -149,6 +142,7 @@ def _become(command: Command, numbers: dict[int, int], failure: int, go: int) ->
         for number in _RESET:
             syscalls.handle(number, _DEFAULT)
         _join_group(command)
+        entering.join(command.joins)
         os.setsid()
         moved = {to: fcntl.fcntl(it, fcntl.F_DUPFD_CLOEXEC, _ABOVE) for to, it in numbers.items()}
         for to, it in moved.items():
@@ -160,7 +154,7 @@ def _become(command: Command, numbers: dict[int, int], failure: int, go: int) ->
         env = dict(command.env)
         program = b""
         if command.enter:
-            user = _enter(command)
+            user = entering.enter(command)
             env.setdefault("HOME", user.home)
             program = command.filter[user.uid == 0]
         elif command.cwd:
@@ -208,76 +202,6 @@ def _guard(command: Command) -> None:
     syscalls.confine(command.readable, command.writable)
     if program := seccomp.default(tracer=os.getpid()):
         syscalls.load_filter(program)
-
-
-def _enter(command: Command) -> users.User:
-    """Join the container; what returns from here is a new process inside it, as this user."""
-    spaces = _namespaces(command.enter)
-    user = os.open(f"/proc/{command.enter}/ns/user", os.O_RDONLY)
-    root = os.open(f"/proc/{command.enter}/root", os.O_PATH)
-    procfs = os.open("/proc", os.O_PATH)
-    # With --uid other than 0 bwrap makes two user namespaces; the outer one owns the others.
-    owner = fcntl.ioctl(spaces[0], _NS_GET_USERNS)
-    for handle in (owner, *spaces):
-        syscalls.enter(handle)
-    if not os.path.samestat(os.fstat(owner), os.fstat(user)):
-        syscalls.enter(user)
-    os.fchdir(root)
-    os.chroot(".")
-    asked = users.find(command.user, _text)
-    _renumber(asked.uid, asked.gid, procfs)
-    syscalls.hide_from_peers()
-    sibling = syscalls.fork_sibling(signal.SIGCHLD)
-    if sibling:
-        os.write(STATUS, b"%d" % sibling)
-        os._exit(0)
-    os.close(STATUS)
-    syscalls.die_with_parent(signal.SIGKILL)
-    os.setsid()
-    if os.isatty(0):
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    syscalls.limit_capabilities(command.capabilities[asked.uid == 0])
-    try:
-        os.chdir(command.cwd)
-    except OSError as error:
-        raise of_cwd(command.cwd, error.errno or 0) from error
-    return asked
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(1 << 20)
-    except OSError:
-        return ""
-
-
-def _namespaces(pid: int) -> list[int]:
-    """Those of ``pid`` that are not ours."""
-    found = []
-    for name, ours in _OURS.items():
-        handle = os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC)
-        if os.fstat(handle).st_ino != ours:
-            found.append(handle)
-    return found
-
-
-def _renumber(uid: int, gid: int, procfs: int) -> None:
-    # One uid is mapped into the container. To be another one there, a further user namespace
-    # gives the same user another number.
-    if (os.geteuid(), os.getegid()) == (uid, gid):
-        return
-    here = os.geteuid(), os.getegid()
-    syscalls.unshare_user()
-    maps = {
-        "setgroups": "deny",
-        "uid_map": f"{uid} {here[0]} 1",
-        "gid_map": f"{gid} {here[1]} 1",
-    }
-    for name, text in maps.items():
-        handle = os.open(f"self/{name}", os.O_WRONLY, dir_fd=procfs)
-        os.write(handle, text.encode())
-        os.close(handle)
 
 
 # --- in the parent -----------------------------------------------------------------------------

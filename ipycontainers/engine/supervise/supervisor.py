@@ -136,7 +136,7 @@ class Supervisor:
             return
         words, _ = marshal.loads(read(ORDERS))  # settled anew before each start
         self._cgroup = str(request.get("cgroup") or "")
-        command = Command(*words)._replace(cgroup=self._cgroup)
+        command = Command(*words)._replace(cgroup=self._cgroup, joins=request.get("joins") or ())
         with suppress(FileNotFoundError):
             os.unlink(END)  # of an earlier run
         reserve(END)

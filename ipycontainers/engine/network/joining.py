@@ -1,0 +1,86 @@
+"""Which network a container will have, and its namespaces from its start to its end.
+
+Knows: records, the keeper. Does not know: which networks there are, processes, Docker's JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from ipycontainers.engine import container
+from ipycontainers.engine.launch import Launcher
+from ipycontainers.engine.record import Record
+
+from .endpoint import Lease
+from .keeping import Attachment, Keeper
+from .network import Network
+
+SHARED = "it has the host's network, and shares the host's ports"
+
+
+class Joining:
+    """Of one engine."""
+
+    def __init__(self, keeper: Keeper, launcher: Launcher) -> None:
+        self._keeper = keeper
+        self._launcher = launcher
+
+    def choose(
+        self, asked: container.Network, *, is_default: bool
+    ) -> tuple[container.Network, str]:
+        """What one that asks for this will have, and a warning or "".
+
+        Where the launcher has no networks at all, that is in what it isolates, and is not said to
+        each container that asked for nothing (``is_default``).
+        """
+        if asked != "own":
+            return asked, ""
+        if "net" not in self._launcher.isolates:
+            lack = f"the launcher {self._launcher.name} has no networks"
+            return "host", "" if is_default else f"{lack}, so {SHARED}"
+        refusal = self._keeper.available(outgoing=False)
+        no_way = refusal or self._keeper.available()
+        if refusal or (is_default and no_way):
+            return "host", f"no network of its own for the container, so {SHARED}: {no_way}"
+        return "own", f"nothing leads out of the container's network: {no_way}" if no_way else ""
+
+    def enter(self, record: Record, attachments: Sequence[Attachment]) -> tuple[str, ...]:
+        """What one that starts is to join, in this order. EngineError where that is not there."""
+        if record.network != "own":
+            return ()
+        made = self._keeper.attach(record.id, attachments)
+        return made.user, made.net
+
+    def leave(self, record: Record) -> None:
+        """It has ended, or could not begin. Idempotent."""
+        if record.network == "own":
+            self._keeper.release(record.id)
+
+    def connect(self, record: Record, attachment: Attachment) -> None:
+        """One that runs. EngineError."""
+        if record.network == "own":
+            self._keeper.connect(record.id, attachment)
+
+    def disconnect(self, record: Record, network: str) -> None:
+        """One that runs. EngineError."""
+        if record.network == "own":
+            self._keeper.disconnect(record.id, network)
+
+    def remove(self, network: str) -> None:
+        """Which no container has."""
+        self._keeper.remove(network)
+
+    def adopt(self, running: Collection[Record]) -> None:
+        """Those that an engine before this one started."""
+        self._keeper.adopt([record.id for record in running])
+
+    def close(self) -> None:
+        """The engine leaves, the containers stay."""
+        self._keeper.close()
+
+
+def attachment(network: Network, lease: Lease) -> Attachment:
+    """For the keeper."""
+    return Attachment(
+        network.id, network.interface, lease.address, lease.gateway, lease.mac, network.is_internal
+    )

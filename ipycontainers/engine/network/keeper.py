@@ -1,0 +1,234 @@
+"""The keeper's process: it owns the namespaces of a data directory's networks.
+
+    DATA/network/control.sock    where it is asked, one JSON line for one
+
+It outlives the engine, as supervisors do, and leaves when no container needs it: the engine
+says so of each that ends, and where no engine is connected it looks itself whether their
+supervisors are there.
+
+Knows: requests, when to leave. Does not know: records, Docker's JSON.
+"""
+
+from __future__ import annotations
+
+import _socket
+import json
+import os
+import select
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from ipycontainers.engine import syscalls
+from ipycontainers.engine.supervise.client import Client
+from ipycontainers.engine.supervise.control import SOCKET, listen, parse
+from ipycontainers.engine.supervise.folder import read
+from ipycontainers.engine.supervise.loop import READ, Loop
+
+from . import outgoing, spaces
+from .router import Cable, Router
+
+_WAY_WITHIN = 10.0  # seconds; slirp4netns takes 10 ms
+_LINGER = 60.0  # seconds without a container, while the engine may start the next one
+_ALONE = 1.0  # the same without an engine
+_LOG = "outgoing.log"
+_LOOKS = 5.0  # seconds between looks at the supervisors, without an engine
+
+
+def begin(directory: str, answers: _socket.socket) -> None:
+    """In a fork of the nursery, which is in the host's network: this process becomes the way
+    out, and its child the keeper, which tells ``answers`` when it can be asked."""
+    os.chdir(directory)
+    syscalls.handle(signal.SIGCHLD, int(signal.SIG_DFL))  # both wait for children
+    made, telling = os.pipe()
+    ready, saying = os.pipe()
+    ending, staying = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        for handle in (made, saying, ending):
+            os.close(handle)
+        _keep(answers, telling, ready, staying)
+    for handle in (telling, ready, staying):
+        os.close(handle)
+    answers.close()
+    if os.read(made, 1):
+        outgoing.become(pid, saying, ending, _LOG)
+
+
+def _keep(answers: _socket.socket, telling: int, ready: int, staying: int) -> NoReturn:
+    try:
+        os.setsid()
+        service = Service(spaces.become_router(), ready, staying)
+        os.write(telling, b"1")
+        os.close(telling)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the engine must hear it
+        answers.send(json.dumps({"error": _words(error)}).encode())
+        os._exit(1)
+    answers.send(json.dumps({"pid": os.getpid()}).encode())
+    answers.close()
+    try:
+        service.run()
+    finally:
+        os._exit(0)
+
+
+class Held:
+    """A container's namespaces and its cables by network."""
+
+    def __init__(self, space: spaces.Space) -> None:
+        self.space = space
+        self.cables: dict[str, Cable] = {}
+
+
+class Service:
+    """In the working directory, which is DATA/network."""
+
+    def __init__(self, home: int, ready: int, staying: int) -> None:
+        """``ready`` tells of the way out, which stays as long as ``staying`` is open."""
+        self._home = home
+        self._ready = ready
+        self._staying = staying
+        self._no_way = ""
+        self._router = Router()
+        self._held: dict[str, Held] = {}
+        self._clients: list[Client] = []
+        self._engines: list[Client] = []
+        self._used = self._looked = time.monotonic()
+        self._loop = Loop()
+        with suppress(FileNotFoundError):
+            os.unlink(SOCKET)  # of one that was killed
+        self._server = listen()
+        self._server.setblocking(False)
+        self._loop.watch(self._server.fileno(), READ, self._accept)
+
+    def run(self) -> None:
+        """Until nobody needs it."""
+        while not self._is_done():
+            self._loop.turn(_ALONE)
+            self._clients = [client for client in self._clients if not client.closed]
+            self._engines = [client for client in self._engines if not client.closed]
+            self._look()
+        os.unlink(SOCKET)
+
+    def _is_done(self) -> bool:
+        if self._held:
+            self._used = time.monotonic()
+            return False
+        return time.monotonic() - self._used > (_LINGER if self._engines else _ALONE)
+
+    def _look(self) -> None:
+        """Without an engine, nobody else tells that a container has ended."""
+        if self._engines or time.monotonic() - self._looked < _LOOKS:
+            return
+        self._looked = time.monotonic()
+        for name in [name for name in self._held if not _is_supervised(name)]:
+            self._release(name)
+
+    # --- requests ------------------------------------------------------------------------------
+
+    def _accept(self, _: int = READ) -> None:
+        with suppress(BlockingIOError):
+            handle, _ = self._server._accept()  # type: ignore[attr-defined]
+            self._clients.append(Client(self._loop, _socket.socket(fileno=handle), self._answer))
+
+    def _answer(self, client: Client, line: bytes) -> None:
+        self._used = time.monotonic()
+        try:
+            request = parse(line.decode())
+            client.reply(getattr(self, f"_do_{request['do']}")(client, request))
+        except Exception as error:  # noqa: BLE001 - the asker must hear it, the rest lives on
+            client.reply({"error": _words(error)})
+
+    def _do_serve(self, client: Client, _: Mapping[str, Any]) -> dict[str, Any]:
+        """An engine is there for as long as this connection is."""
+        client.awaits = True
+        self._engines.append(client)
+        self._await_way()
+        return {"pid": os.getpid(), "containers": list(self._held), "no_way": self._no_way}
+
+    def _do_attach(self, _: Client, request: Mapping[str, Any]) -> dict[str, Any]:
+        name = request["id"]
+        self._release(name)
+        held = Held(spaces.make(self._home))
+        try:
+            for wanted in request["attachments"]:
+                held.cables[wanted["network"]] = self._router.add(held.space, held.cables, wanted)
+            self._router.route(held.space, held.cables)
+        except BaseException:
+            held.space.close()
+            raise
+        self._held[name] = held
+        return self._places(held)
+
+    def _do_namespace(self, _: Client, request: Mapping[str, Any]) -> dict[str, Any]:
+        held = self._held.get(request["id"])
+        return self._places(held) if held else {}
+
+    def _do_connect(self, _: Client, request: Mapping[str, Any]) -> dict[str, Any]:
+        held, wanted = self._held[request["id"]], request["attachment"]
+        held.cables[wanted["network"]] = self._router.add(held.space, held.cables, wanted)
+        self._router.route(held.space, held.cables)
+        return {}
+
+    def _do_disconnect(self, _: Client, request: Mapping[str, Any]) -> dict[str, Any]:
+        held = self._held[request["id"]]
+        if cable := held.cables.pop(request["network"], None):
+            self._router.cut(cable)
+            self._router.route(held.space, held.cables)
+        return {}
+
+    def _do_release(self, _: Client, request: Mapping[str, Any]) -> dict[str, Any]:
+        self._release(request["id"])
+        return {}
+
+    def _do_remove(self, _: Client, request: Mapping[str, Any]) -> dict[str, Any]:
+        self._router.remove(request["network"])
+        return {}
+
+    def _places(self, held: Held) -> dict[str, Any]:
+        pid = os.getpid()
+        user, net = (f"/proc/{pid}/fd/{it}" for it in (held.space.user, held.space.net))
+        return {"user": user, "net": net}
+
+    def _release(self, name: str) -> None:
+        if held := self._held.pop(name, None):
+            self._router.cut(*held.cables.values())
+            held.space.close()
+
+    # --- the way out -----------------------------------------------------------------------------
+
+    def _await_way(self) -> None:
+        """Once: it begins while this process does."""
+        if self._router.goes_out or self._no_way:
+            return
+        can_be_read, _, _ = select.select([self._ready], [], [], _WAY_WITHIN)
+        if can_be_read and os.read(self._ready, 1) == b"1":
+            self._router.open_way()
+            self._loop.watch(self._staying, 0, lambda _: self._lose_way())
+            return
+        lines = read(_LOG).decode(errors="replace").strip().splitlines()
+        self._no_way = lines[-1] if lines else "slirp4netns did not begin"
+
+    def _lose_way(self) -> None:
+        self._loop.forget(self._staying)
+        self._router.close_way()
+        self._no_way = "slirp4netns has ended"
+
+
+def _is_supervised(name: str) -> bool:
+    client = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        client.connect(f"../containers/{name}/{SOCKET}")
+    except OSError:
+        return False
+    finally:
+        client.close()
+    return True
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,144 @@
+"""The router's side of networks: a bridge for each, cables to containers, ways out.
+
+Packets between the containers of one network go over its bridge. Whatever else comes in by a
+bridge is looked up in a table of that bridge's own, which knows the way out, or, of a network
+that is internal or where there is none, that there is no way. So no network reaches another
+one, without any filter: those are seldom there for users who are not root.
+
+Knows: which bridge and which cable there are. Does not know: processes, requests.
+"""
+
+from __future__ import annotations
+
+import _socket
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from . import netlink as messages
+from . import outgoing
+from .netlink import Netlink
+from .spaces import Space, set_kernel
+
+_FIRST_TABLE = 1000
+_MTU = 1500
+
+
+class Bridge(NamedTuple):
+    name: str
+    number: int
+    internal: bool
+
+    @property
+    def table(self) -> int:
+        """Of routes, and the place of the rule that names it."""
+        return _FIRST_TABLE + self.number
+
+
+class Cable(NamedTuple):
+    """From a bridge to a container's interface."""
+
+    near: int  # indexes of its two ends
+    far: int
+    gateway: str
+    internal: bool
+
+
+class Router:
+    """Made in a process that ``spaces.become_router``."""
+
+    def __init__(self) -> None:
+        self.goes_out = False
+        self._netlink = Netlink()
+        self._netlink.ask(messages.up(1))
+        self._bridges: dict[str, Bridge] = {}
+        self._cables = 0
+
+    def open_way(self) -> None:
+        """``outgoing.TAP`` is there, with the way out behind it."""
+        self.goes_out = True
+        set_kernel(f"net/ipv4/conf/{outgoing.TAP}/proxy_arp", "1")
+        set_kernel(f"net/ipv4/neigh/{outgoing.TAP}/proxy_delay", "0")
+        for bridge in self._bridges.values():
+            self._netlink.ask(self._way(bridge))
+
+    def close_way(self) -> None:
+        """It has gone, and its routes with it."""
+        self.goes_out = False
+        for bridge in self._bridges.values():
+            self._netlink.ask(self._way(bridge))
+
+    def add(self, space: Space, cables: Mapping[str, Cable], wanted: Mapping[str, Any]) -> Cable:
+        """A cable from a container that has ``cables`` to the network that is ``wanted`` (an
+        ``Attachment`` in plain values), which is made if there is none yet."""
+        bridge = self._bridges.get(wanted["network"]) or self._make(wanted)
+        self._cables += 1
+        near = f"veth{self._cables}"
+        far = max((cable.far for cable in cables.values()), default=1) + 1
+        pair = messages.add_pair(
+            near,
+            bridge.number,
+            into=space.net,
+            peer=f"eth{far - 2}",
+            index=far,
+            mac=wanted["mac"],
+            mtu=_MTU,
+        )
+        self._netlink.ask(pair)
+        own = messages.add_address(far, wanted["address"], _broadcast(wanted["address"]))
+        space.netlink.ask(own, messages.up(far))
+        index = _socket.if_nametoindex(near)
+        return Cable(index, far, wanted["gateway"], bool(wanted.get("internal")))
+
+    def route(self, space: Space, cables: Mapping[str, Cable]) -> None:
+        """The container's way to everything else: its first network that leads out, or any."""
+        ways = sorted(cables.values(), key=lambda cable: cable.internal)
+        if ways:
+            space.netlink.ask(messages.add_default_route(ways[0].far, ways[0].gateway))
+
+    def cut(self, *cables: Cable) -> None:
+        """These, as far as they are there."""
+        for cable in cables:
+            with suppress(OSError):  # it went with the container
+                self._netlink.ask(messages.remove_link(cable.near))
+
+    def remove(self, network: str) -> None:
+        """The bridge. Idempotent."""
+        if bridge := self._bridges.pop(network, None):
+            self._netlink.ask(
+                messages.remove_rule(bridge.name, bridge.table),
+                messages.remove_default_route(bridge.table),
+                messages.remove_link(bridge.number),
+            )
+
+    def _make(self, wanted: Mapping[str, Any]) -> Bridge:
+        name, gateway = wanted["bridge"], wanted["gateway"]
+        octets = _socket.inet_aton(gateway)
+        self._netlink.ask(messages.add_bridge(name, f"02:42:{octets.hex(':')}"))
+        bridge = Bridge(name, _socket.if_nametoindex(name), bool(wanted.get("internal")))
+        length = wanted["address"].partition("/")[2]
+        own = f"{gateway}/{length}"
+        self._netlink.ask(
+            messages.add_address(bridge.number, own, _broadcast(own)),
+            self._way(bridge),
+            messages.add_rule(name, bridge.table),
+        )
+        self._bridges[wanted["network"]] = bridge
+        return bridge
+
+    def _way(self, bridge: Bridge) -> messages.Message:
+        if bridge.internal or not self.goes_out:
+            return messages.add_dead_end(bridge.table)
+        tap = _socket.if_nametoindex(outgoing.TAP)
+        return messages.add_default_route(tap, outgoing.GATEWAY, bridge.table)
+
+
+def _broadcast(address: str) -> str:
+    """The last address of a network.
+
+    >>> _broadcast("172.18.0.2/16")
+    '172.18.255.255'
+    """
+    text, _, length = address.partition("/")
+    number = int.from_bytes(_socket.inet_aton(text), "big") | (1 << (32 - int(length))) - 1
+    return _socket.inet_ntoa(number.to_bytes(4, "big"))
