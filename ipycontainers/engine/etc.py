@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .container import Spec
+from .network.outgoing import RESOLVER
 
 NAMES = ("hostname", "hosts", "resolv.conf")
 _HOSTS = """127.0.0.1\tlocalhost
@@ -21,9 +22,9 @@ ff00::0\tip6-mcastprefix
 ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 """
-_RESOLVER = Path("/etc/resolv.conf")
+_MACHINES = Path("/etc/resolv.conf")
 _GATEWAY = "host-gateway"
-_HOST = "127.0.0.1"  # a container has the host's network
+_HOST = "127.0.0.1"  # of a container that has the host's network
 OWN = "127.0.1.1"  # as Debian has it for a name without an address
 
 
@@ -34,19 +35,26 @@ def write(folder: Path, spec: Spec, hostname: str) -> None:
     (folder / "hosts").write_text(hosts(hostname, spec.domainname, spec.hosts))
     machines = ""
     with suppress(OSError):
-        machines = _RESOLVER.read_text(errors="replace")
+        machines = _MACHINES.read_text(errors="replace")
     (folder / "resolv.conf").write_text(resolver(spec, machines))
 
 
-def hosts(hostname: str, domainname: str, asked: Sequence[str], own: Sequence[str] = (OWN,)) -> str:
+def hosts(
+    hostname: str,
+    domainname: str,
+    asked: Sequence[str],
+    own: Sequence[str] = (OWN,),
+    host: str = _HOST,
+) -> str:
     """The names that were asked for, and the container's own for each address in ``own``.
+    ``host`` is where this machine is to be reached.
 
     >>> hosts("box", "lab", ["db:192.0.2.1"])[-43:]
     '192.0.2.1\\tdb\\n127.0.1.1\\tbox.lab box\\n'
     """
     lines = [_HOSTS]
     for name, _, address in (word.partition(":") for word in asked):
-        lines.append(f"{_HOST if address == _GATEWAY else address}\t{name}\n")
+        lines.append(f"{host if address == _GATEWAY else address}\t{name}\n")
     names = f"{hostname}.{domainname} {hostname}" if domainname else hostname
     return "".join([*lines, *(f"{address}\t{names}\n" for address in own)])
 
@@ -54,6 +62,8 @@ def hosts(hostname: str, domainname: str, asked: Sequence[str], own: Sequence[st
 def resolver(spec: Spec, machines: str) -> str:
     """``machines`` is this machine's; what was asked for stands in place of its lines, as in
     Docker: a search domain of ``.`` is none."""
+    if spec.network == "own":
+        machines = _reachable(machines)
     if not (spec.dns or spec.dns_search or spec.dns_options):
         return machines
     asked = {
@@ -70,3 +80,19 @@ def resolver(spec: Spec, machines: str) -> str:
             given = (line.split() for line in machines.splitlines())
             lines += [" ".join(words) for words in given if words[:1] == [word]]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _reachable(machines: str) -> str:
+    """From a network of IPv4 that does not have this machine's loopback: who asks there asks
+    through the way out.
+
+    >>> _reachable("search lab\\nnameserver 127.0.0.53\\nnameserver ::1\\n")
+    'nameserver 198.18.0.3\\nsearch lab\\n'
+    """
+    lines = machines.splitlines()
+    servers = [line.split()[1] for line in lines if line.startswith("nameserver ")]
+    far = [it for it in servers if not it.startswith("127.") and ":" not in it]
+    others = [line for line in lines if not line.startswith("nameserver")]
+    return "".join(
+        f"{line}\n" for line in (*map("nameserver {}".format, far or [RESOLVER]), *others)
+    )

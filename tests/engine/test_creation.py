@@ -19,6 +19,7 @@ from engine.containers import Containers, is_alive
 from support import require, wait_for
 
 from ipycontainers.engine import cgroup, limits
+from ipycontainers.engine.network import routes
 
 IMAGE = "ipycontainers-test/busybox"
 # docker-py leaves the sockets of exec_run to the garbage collector.
@@ -329,7 +330,7 @@ def test_a_number_that_nobody_has_is_a_user(docker: Any) -> None:
     assert output(docker, "id -u; id -g", user="4242:99").split() == ["4242", "99"]
 
 
-def test_hosts_and_names(docker: Any) -> None:
+def test_hosts_and_names(docker: Any, own: Engine) -> None:
     text = output(
         docker,
         "cat /etc/hosts /etc/hostname",
@@ -338,8 +339,13 @@ def test_hosts_and_names(docker: Any) -> None:
         ExtraHosts=["db:192.0.2.1", "six:2001:db8::1", "host:host-gateway"],
     )
     lines = text.splitlines()
-    asked = ["192.0.2.1\tdb", "2001:db8::1\tsix", "127.0.0.1\thost"]
-    assert lines[-5:] == [*asked, "127.0.1.1\tbox.lab.example box", "box"]
+    has_own = own.launcher == "bubblewrap"
+    host = routes.address() if has_own else "127.0.0.1"
+    asked = ["192.0.2.1\tdb", "2001:db8::1\tsix", f"{host}\thost"]
+    assert lines[-5:-2] == asked
+    address, _, called = lines[-2].partition("\t")
+    assert (address == "127.0.1.1", called) == (not has_own, "box.lab.example box")
+    assert lines[-1] == "box"
 
 
 def test_who_to_ask_for_addresses(docker: Any) -> None:

@@ -26,7 +26,7 @@ from ipycontainers.engine.events import Events
 from ipycontainers.engine.record import Record
 from ipycontainers.errors import EngineError, Forbidden, Invalid, NotFound
 
-from . import addresses, hosts, names
+from . import addresses, hosts, names, routes
 from .endpoint import Endpoint, Lease
 from .joining import Joining, attachment
 from .links import Links
@@ -302,7 +302,9 @@ def _write_hosts(record: Record) -> None:
     config = record.config
     names_asked = [str(line) for line in record.host_config.get("ExtraHosts") or ()]
     own = [it.host for it in record.leases.values() if it.is_own] or (etc.OWN,)
-    text = etc.hosts(str(config["Hostname"]), str(config.get("Domainname") or ""), names_asked, own)
+    called = str(config["Hostname"]), str(config.get("Domainname") or "")
+    host = routes.address() if record.network == "own" else "127.0.0.1"
+    text = etc.hosts(*called, names_asked, own, host)
     hosts.write(record.directory / "etc" / "hosts", text)
 
 

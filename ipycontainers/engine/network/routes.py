@@ -5,6 +5,7 @@ Knows: proc(5), resolv.conf(5). Does not know: networks.
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from .addresses import Pool, is_address, number
 
+_FAR = "192.0.2.254"  # for documentation (RFC 5737): any that the default route leads to
 _ROUTES, _RESOLVER = Path("/proc/net/route"), Path("/etc/resolv.conf")
 
 
@@ -23,6 +25,14 @@ def of_machine() -> list[Pool]:
     with suppress(OSError):
         found += list(servers(_RESOLVER.read_text(errors="replace")))
     return found
+
+
+def address() -> str:
+    """Of this machine, from where it would send to others; its loopback where it has no others."""
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((_FAR, 9))  # which sends nothing
+        return str(probe.getsockname()[0])
+    return "127.0.0.1"
 
 
 def routes(listed: str) -> Iterator[Pool]:
