@@ -111,6 +111,19 @@ def test_the_values_of_variables_stay_out_of_ps(isolated: Containers) -> None:
     assert made.output("sh", "-c", "echo $PASSWORD") == b"swordfish\n"
 
 
+def test_the_tracers_variables_are_not_the_containers(traced: Containers) -> None:
+    env, expected = ("PROOT_MINE=1", "A=b"), {b"PROOT_MINE=1", b"A=b", b"PWD=/tmp"}
+    made = traced.make("sh", "-c", "env; sleep 60", env=env, cwd="/tmp")
+    stream = made.attach()
+    made.start()
+    seen = b""
+    while b"A=b" not in seen or b"MINE" not in seen:
+        seen += stream.frame()[1]
+    for told in (seen, made.output("env")):
+        assert expected <= set(told.split())
+        assert told.count(b"PROOT_") == 1
+
+
 def test_the_tracer_cannot_be_killed_from_inside(traced: Containers) -> None:
     done = traced.run("sh", "-c", "kill -9 $PPID; kill -9 0; kill -STOP $PPID; echo still; ls /")
     assert done.out.startswith(b"still\n")

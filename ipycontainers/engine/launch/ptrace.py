@@ -102,6 +102,8 @@ class Ptrace:
             argv=(*words, *args),
             env={
                 **variables,
+                # PRoot sets it, and would move all variables if it were new, out of sight.
+                "PWD": cwd or "/",
                 # Its loader is unpacked there, so it must be a place where programs may be run.
                 "PROOT_TMP_DIR": str(bundle.directory / "tmp"),
                 # Else it makes missing mount points, wherever a link that is swapped leads to.
