@@ -87,6 +87,8 @@ WORDS = [
     *('ENTRYPOINT ["a", "b"]', "CMD c d", "HEALTHCHECK --interval=1m30s --retries=2 CMD x"),
 ]
 
+OTHERS = ["entrypoint e \\\n# c\n f", "LABEL a b  c", "CMD []", "expose 1:2 $A", "WORKDIR /x//y/"]
+
 
 def masked(told: Any) -> Any:
     """Without what is another at each commit, and by whom it was made."""
@@ -95,7 +97,7 @@ def masked(told: Any) -> Any:
 
 
 @ONCE
-@pytest.mark.parametrize("changes", [[], CONFIG, WORDS, ["ENV A='$A' B=\"x $A\" C=\\$A"]])
+@pytest.mark.parametrize("changes", [[], CONFIG, WORDS, ["ENV A='$A' B=\"x $A\" C=\\$A"], OTHERS])
 def test_a_commit_says_what_dockerds_says(sides: tuple[Side, Side], changes: list[str]) -> None:
     told = []
     for side in sides:
@@ -127,6 +129,12 @@ def test_a_commit_that_cannot_be_is_refused(sides: tuple[Side, Side]) -> None:
     for query, status in (
         ({"changes": ["RUN x"]}, 400),
         ({"changes": ["FOO x"]}, 400),
+        ({"changes": ["ENV A=1", "ENV A"]}, 400),
+        ({"changes": ["LABEL a=${x-y}"]}, 400),
+        ({"changes": ["HEALTHCHECK --retries=x CMD a"]}, 400),
+        ({"changes": ["CMD [1]"]}, 400),
+        ({"changes": ["EXPOSE x"]}, 400),
+        ({"changes": ["# c"]}, 400),
         ({"repo": "Bad"}, 500),
         ({"container": "ipyc-no-such"}, 404),
     ):

@@ -8,7 +8,6 @@ Knows: that notation. Does not know: what takes so long.
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
 from ipycontainers.errors import Invalid
 
@@ -41,7 +40,7 @@ def duration(text: str) -> int:
         return 0
     if not rest:
         raise wrong
-    total = Fraction(0)
+    total = 0
     while rest:
         match = _PART.match(rest)
         if not match or not (match[1] or match[2]) or len(match[1]) > _DIGITS:
@@ -50,12 +49,12 @@ def duration(text: str) -> int:
             raise Invalid(f"time: missing unit in duration {quoted(text)}")
         if match[3] not in _UNITS:
             raise Invalid(f"time: unknown unit {quoted(match[3])} in duration {quoted(text)}")
-        number = Fraction(f"{match[1] or 0}.{(match[2] or '0')[:_DIGITS]}")
-        total += int(number * _UNITS[match[3]])
+        unit, decimals = _UNITS[match[3]], (match[2] or "")[:_DIGITS]
+        total += int(match[1] or 0) * unit + int(decimals or 0) * unit // 10 ** len(decimals)
         if total > _LARGEST:
             raise wrong
         rest = rest[match.end() :]
-    return -int(total) if text.startswith("-") else int(total)
+    return -total if text.startswith("-") else total
 
 
 def duration_text(nanoseconds: int) -> str:

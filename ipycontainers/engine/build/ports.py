@@ -5,8 +5,6 @@ Knows: that notation. Does not know: who publishes them.
 
 from __future__ import annotations
 
-import ipaddress
-
 from ipycontainers.errors import Invalid
 
 _LARGEST = 65535
@@ -22,7 +20,8 @@ def exposed(word: str) -> list[str]:
     *before, container = word.split(":")
     host = before.pop() if before else ""
     port, kind = _kind(container)
-    _check_address(":".join(before))
+    if before:
+        _check_address(":".join(before))
     if not port:
         raise Invalid(f"No port specified: {word}<empty>")
     first, last = _range(port, "containerPort")
@@ -43,6 +42,8 @@ def _kind(text: str) -> tuple[str, str]:
 
 
 def _check_address(address: str) -> None:
+    import ipaddress  # seldom needed, and not small
+
     in_brackets = address.startswith("[")
     if in_brackets and "]" not in address:
         raise Invalid(f"Invalid ip address {address}: address {address}:: missing ']' in address")
