@@ -91,9 +91,17 @@ def expanded(instruction: Instruction, state: State, escape: str = "\\") -> Inst
     if "chown" in flags:
         flags["chown"] = expand(str(flags["chown"]), environment, escape)
     paths = _without_documents(instruction)
-    words = tuple(expand(word, environment, escape) for word in paths)
+    words = tuple(_replaced(instruction.word, word, environment, escape) for word in paths)
     documents = tuple(_document(heredoc, environment) for heredoc in instruction.heredocs)
     return replace(instruction, arguments=words, flags=flags, heredocs=documents)
+
+
+def before_from(arguments: Arguments, instruction: Instruction, escape: str = "\\") -> Arguments:
+    """With an ARG that stands before the first FROM. Invalid."""
+    for word in expanded(instruction, State({}, arguments), escape).arguments:
+        name, equals, value = word.partition("=")
+        arguments = arguments.before_from(name, value if equals else None)
+    return arguments
 
 
 def changed(state: State, instruction: Instruction, escape: str = "\\") -> Change:
@@ -167,6 +175,11 @@ def apply(config: Mapping[str, Any], changes: Iterable[str]) -> Config:
 
 def _by_name(variables: Iterable[str]) -> dict[str, str]:
     return dict(variable.partition("=")[::2] for variable in variables)
+
+
+def _replaced(word: str, text: str, environment: Mapping[str, str], escape: str) -> str:
+    parts = text.split("=", 1) if word == "ARG" else [text]
+    return "=".join(expand(part, environment, escape) for part in parts)
 
 
 def _without_documents(instruction: Instruction) -> tuple[str, ...]:
