@@ -263,6 +263,22 @@ def test_a_paused_container_still_accepts(own: Engine, docker: Any) -> None:
         assert sock.recv(6) == b"later\n"
 
 
+def test_ports_follow_a_container_to_another_network(own: Engine, docker: Any) -> None:
+    container, port = echo(docker)
+    (address,) = bindings(container, port)
+    assert wait_for(lambda: answers(address))
+    other = docker.networks.create("ipyc-ports")
+    try:
+        other.connect(container)
+        assert answers(address)
+        docker.networks.get("bridge").disconnect(container)
+        assert wait_for(lambda: answers(address))
+        assert bindings(container, port) == [address]
+    finally:
+        container.remove(force=True)
+        other.remove()
+
+
 def test_restarts_bring_ports_back(own: Engine, docker: Any) -> None:
     number = free()
     container, port = echo(docker, ports={"{}/tcp": number}, restart_policy={"Name": "on-failure"})

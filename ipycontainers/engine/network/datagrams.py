@@ -17,6 +17,8 @@ from typing import Any
 
 from ipycontainers.engine.supervise.loop import READ, Loop
 
+from .place import Place
+
 SILENT = 90.0  # as docker-proxy
 MOST = 1024
 _LARGEST = 65536
@@ -39,12 +41,13 @@ class _Peer:
 
 
 class Datagrams:
-    """Owns ``server``. ``target`` is the container's address and port."""
+    """Owns ``server``. ``port`` is the container's, at ``place``."""
 
-    def __init__(self, loop: Loop, server: _socket.socket, target: tuple[str, int]) -> None:
+    def __init__(self, loop: Loop, server: _socket.socket, place: Place, port: int) -> None:
         self._loop = loop
         self._server = server
-        self._target = target
+        self._place = place
+        self._port = port
         self._peers: dict[tuple[Address, bytes], _Peer] = {}
         self._is_6 = server.family == _socket.AF_INET6
         if self._is_6:
@@ -69,10 +72,20 @@ class Datagrams:
             except OSError:  # nothing more, or an answer that nobody took
                 return
             with suppress(OSError):  # as the network loses a datagram
-                self._peer(sender, _ours(told)).socket.send(data)
+                self._send(data, sender, _ours(told))
 
-    def _peer(self, sender: Address, ours: Ancillary) -> _Peer:
+    def _send(self, data: bytes, sender: Address, ours: Ancillary) -> None:
         key = (sender, b"".join(data for _, _, data in ours))
+        peer = self._peer(key, sender, ours)
+        try:
+            peer.socket.send(data)
+        except ConnectionRefusedError:  # of the one before
+            peer.socket.send(data)
+        except OSError:  # the container may have another address now
+            self._forget(key)
+            raise
+
+    def _peer(self, key: tuple[Address, bytes], sender: Address, ours: Ancillary) -> _Peer:
         peer = self._peers.pop(key, None) or self._meet(sender, ours)
         peer.seen = time.monotonic()
         self._peers[key] = peer  # the last now
@@ -82,7 +95,7 @@ class Datagrams:
         socket = self._socket()
         try:
             socket.setblocking(False)
-            socket.connect(self._target)
+            self._place.connect(socket, self._port)
         except OSError:
             socket.close()
             raise
@@ -93,14 +106,14 @@ class Datagrams:
     def _socket(self) -> _socket.socket:
         if len(self._peers) >= MOST:
             self._forget_one()
-        family = _socket.AF_INET6 if ":" in self._target[0] else _socket.AF_INET
+        kinds = (_socket.AF_INET, _socket.SOCK_DGRAM)
         try:
-            return _socket.socket(family, _socket.SOCK_DGRAM)
+            return _socket.socket(*kinds)
         except OSError:  # there is no descriptor left
             if not self._peers:
                 raise
             self._forget_one()
-            return _socket.socket(family, _socket.SOCK_DGRAM)
+            return _socket.socket(*kinds)
 
     def _forget_one(self) -> None:
         self._forget(next(iter(self._peers)))

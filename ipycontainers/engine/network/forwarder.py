@@ -32,6 +32,7 @@ from ipycontainers.engine.supervise.loop import READ, Loop
 from .binding import Wanted, split
 from .datagrams import Datagrams
 from .listening import NotBound, open_all, port_of
+from .place import Place
 from .relay import Pipes, Relay
 
 EVERYWHERE = ("0.0.0.0", "::")
@@ -55,7 +56,7 @@ class Forwarder:
         self._relays: set[Relay] = set()
         self._again: set[Relay] = set()
         self._datagrams: list[Datagrams] = []
-        self._accepting: list[tuple[_socket.socket, tuple[str, int]]] = []
+        self._accepting: list[tuple[_socket.socket, int]] = []
         self._is_full = False
         self._most = (_descriptors() - _SPARE) // _DESCRIPTORS_EACH
 
@@ -68,14 +69,15 @@ class Forwarder:
             for one, server in zip(self._wanted, self._servers, strict=True)
         ]
 
-    def run(self, to: str) -> None:
+    def run(self, place: Place) -> None:
         """Does not return."""
+        self._place = place
         for one, server in zip(self._wanted, self._servers, strict=True):
             number, protocol = split(one.container_port)
             if server and protocol == "udp":
-                self._datagrams.append(Datagrams(self._loop, server, (to, number)))
+                self._datagrams.append(Datagrams(self._loop, server, place, number))
             elif server:
-                self._accepting.append((server, (to, number)))
+                self._accepting.append((server, number))
         self._watch()
         while True:
             self.turn()
@@ -91,10 +93,10 @@ class Forwarder:
             datagrams.expire()
 
     def _watch(self) -> None:
-        for server, to in self._accepting:
-            self._loop.watch(server.fileno(), READ, partial(self._accept, server, to))
+        for server, port in self._accepting:
+            self._loop.watch(server.fileno(), READ, partial(self._accept, server, port))
 
-    def _accept(self, server: _socket.socket, to: tuple[str, int], _: int) -> None:
+    def _accept(self, server: _socket.socket, port: int, _: int) -> None:
         for _ in range(_AT_ONCE):
             if len(self._relays) >= self._most:
                 self._pause()
@@ -109,18 +111,17 @@ class Forwarder:
                 return
             near = _socket.socket(fileno=number)
             near.setblocking(False)
-            self._connect(near, to)
+            self._connect(near, port)
 
-    def _connect(self, near: _socket.socket, to: tuple[str, int]) -> None:
+    def _connect(self, near: _socket.socket, port: int) -> None:
         far = None
         try:
-            far = _socket.socket(_socket.AF_INET6 if ":" in to[0] else _socket.AF_INET)
+            far = _socket.socket()
             far.setblocking(False)
             for socket in (near, far):
                 socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
                 socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
-            with suppress(BlockingIOError):
-                far.connect(to)
+            self._place.connect(far, port)
         except OSError:
             for socket in filter(None, (near, far)):
                 socket.close()
@@ -172,7 +173,7 @@ def _live(asked: Mapping[str, Any], say: int, parent: int) -> None:
         forwarder = _open(asked, say)
         if forwarder and os.getppid() == parent:
             os.close(say)
-            forwarder.run(asked["to"])
+            forwarder.run(Place(asked["to"], is_own=bool(asked.get("enter"))))
     except BaseException as error:  # noqa: BLE001 - there is nobody else to hear it
         _say(say, {"error": f"{type(error).__name__}: {error}"})
     finally:
