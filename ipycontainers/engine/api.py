@@ -188,6 +188,8 @@ class Api:
     def _gone(self, route: Route, request: Request, parts: tuple[str, ...]) -> str:
         """The container that was asked for, if it is removed meanwhile: what is missing is
         missing for that."""
+        if route.path in ("/containers/{*}/start", "/containers/{*}/restart"):
+            return ""  # which says itself that it is gone; what could not begin may go by that
         is_of_one = route.path.startswith("/containers/{*}")
         name = parts[0] if is_of_one else request.query.get("container", "")
         try:

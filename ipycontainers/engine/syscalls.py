@@ -188,9 +188,7 @@ def fork_sibling(signal: int) -> int:
 
 def limit_capabilities(keep: frozenset[int]) -> None:
     """Have exactly ``keep``, as far as this process has them, also across an execve."""
-    for number in range(64):
-        if number not in keep and _prctl(_PR_CAPBSET_DROP, number) != 0:
-            break  # the first number that this kernel does not know
+    bound_capabilities(keep)
     mask = sum(1 << number for number in keep)
     low, high = mask & 0xFFFFFFFF, mask >> 32
     header = struct.pack("Ii", _CAPABILITY_VERSION_3, 0)
@@ -198,6 +196,21 @@ def limit_capabilities(keep: frozenset[int]) -> None:
     _check(_libc.capset(header, data))
     for number in keep:
         _libc.prctl(_PR_CAP_AMBIENT, 2, number, 0, 0)
+
+
+def bound_capabilities(keep: frozenset[int]) -> None:
+    """What root executes from now on gains no others than ``keep``; who inherits some has them."""
+    for number in range(64):
+        if number not in keep and _prctl(_PR_CAPBSET_DROP, number) != 0:
+            break  # the first number that this kernel does not know
+
+
+def inherit_capabilities() -> None:
+    """What is executed has all that this process has, whatever it is bound to."""
+    header, data = struct.pack("Ii", _CAPABILITY_VERSION_3, 0), ctypes.create_string_buffer(24)
+    _check(_libc.capget(header, data))
+    _, low, _, _, high, _ = struct.unpack("6I", data.raw)
+    _check(_libc.capset(header, struct.pack("6I", low, low, low, high, high, high)))
 
 
 def _prctl(option: int, argument: int) -> int:

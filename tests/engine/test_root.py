@@ -252,6 +252,14 @@ def test_root_is_acted_as_far_as_it_has_the_right(isolated_mine: Engine) -> None
     assert code("mount -t proc proc /tmp", security_opt=["seccomp=unconfined"]) != 0
 
 
+def test_root_of_a_network_of_its_own_is_bound_as_dockers(isolated_mine: Engine) -> None:
+    client = isolated_mine.client
+    for more, expected in (({}, "00000000a80425fb"), ({"cap_drop": ["ALL"]}, "0" * 16)):
+        script = "grep -E 'Cap(Prm|Bnd)' /proc/self/status"
+        told = client.containers.run(BUSYBOX, ["sh", "-c", script], remove=True, **more)
+        assert told.decode().split()[1::2] == [expected] * 2
+
+
 def test_what_apt_is_told_leaves_no_trace(clean: Any, own: Engine) -> None:
     inner = [folder("etc/apt", mode=0o700), folder("etc/apt/apt.conf.d", mode=0o711)]
     base = recipes.busybox_layer().read_bytes()

@@ -72,6 +72,7 @@ class Bubblewrap:
             reaped=spec.init and "pid" not in spec.shared,
             descriptors=descriptors,
             asked=spec.args[0],
+            capabilities=_by_root(spec) if _is_root_already(spec) else {},
             error_prefix="bwrap: ",
             ulimits=spec.ulimits,
             oom_score=spec.oom_score,
@@ -90,10 +91,7 @@ class Bubblewrap:
             enter=pid,
             cwd=spec.cwd or bundle.spec.cwd or "/",
             user=spec.user or bundle.spec.user,
-            capabilities={
-                is_root: frozenset(map(CAPABILITIES.index, capabilities(bundle.spec, uid)))
-                for is_root, uid in _ROOT_OR_NOT
-            },
+            capabilities=_by_root(bundle.spec),
             filter={is_root: _filter(bundle.spec, uid) for is_root, uid in _ROOT_OR_NOT},
             ulimits=bundle.spec.ulimits,
             oom_score=bundle.spec.oom_score,
@@ -184,6 +182,14 @@ def capabilities(spec: Spec, uid: int) -> list[str]:
     held = set[str]() if "ALL" in dropped else held - (dropped - added)
     held |= set(CAPABILITIES) if "ALL" in added else added & set(CAPABILITIES)
     return sorted(held - dropped if "ALL" in added else held)
+
+
+def _by_root(spec: Spec) -> dict[bool, frozenset[int]]:
+    """Numbers of capabilities, of root and of others."""
+    return {
+        is_root: frozenset(map(CAPABILITIES.index, capabilities(spec, uid)))
+        for is_root, uid in _ROOT_OR_NOT
+    }
 
 
 def _filter(spec: Spec, uid: int) -> bytes:

@@ -143,6 +143,10 @@ def _become(command: Command, numbers: dict[int, int], failure: int, go: int) ->
             syscalls.handle(number, _DEFAULT)
         _join_group(command)
         entering.join(command.joins)
+        if command.joins and command.capabilities:
+            # bwrap, which is root there, needs all that it hands on to nobody, and bounds nobody.
+            syscalls.inherit_capabilities()
+            syscalls.bound_capabilities(command.capabilities[True])
         os.setsid()
         moved = {to: fcntl.fcntl(it, fcntl.F_DUPFD_CLOEXEC, _ABOVE) for to, it in numbers.items()}
         for to, it in moved.items():
