@@ -91,10 +91,10 @@ class Engine:
         self.folders = Folders(data, layout, launcher, self.volumes)
         self.groups = Groups(tree, launcher)
         self.joining = Joining(Keeper(data, nursery), launcher)
-        publisher = Publisher(self.containers)
         self._book = Book()
         self.networks = Networks(data / "networks")
         self.connections = Connections(self.networks, self.joining, self.containers, self.events)
+        publisher = Publisher(self.containers, self.connections.is_reachable)
         parts = (self.folders, self.groups, self.connections, publisher, nursery, self.events)
         self.running = Running(*parts, self._remove_itself)
         self.unreadable: dict[Path, str] = {}

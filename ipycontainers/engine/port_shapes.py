@@ -40,7 +40,7 @@ def summary(record: Mapping[str, Any]) -> list[Json]:
 def _open(record: Mapping[str, Any]) -> dict[str, list[Binding]]:
     if record["status"] not in ("running", "paused"):
         return {}
-    if not ports.has_ports_of_its_own(record["host_config"]):
+    if not ports.has_ports_of_its_own(record["host_config"]) or not record["leases"]:
         return {}
     known: dict[str, list[Binding]] = {port: [] for port in ports.exposed(record["config"])}
     return {**known, **ports.by_port(record["ports"])}

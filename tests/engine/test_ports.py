@@ -274,9 +274,24 @@ def test_ports_follow_a_container_to_another_network(own: Engine, docker: Any) -
         docker.networks.get("bridge").disconnect(container)
         assert wait_for(lambda: answers(address))
         assert bindings(container, port) == [address]
+        other.disconnect(container)
+        container.reload()
+        assert container.attrs["NetworkSettings"]["Ports"] == {}
     finally:
         container.remove(force=True)
         other.remove()
+
+
+def test_an_internal_network_publishes_nothing(own: Engine, docker: Any) -> None:
+    inside = docker.networks.create("ipyc-ports", internal=True)
+    try:
+        number = free()
+        container, port = echo(docker, ports={"{}/tcp": number}, network=inside.name)
+        assert container.attrs["NetworkSettings"]["Ports"] == {f"{port}/tcp": None}
+        assert is_refused(("127.0.0.1", number))
+        container.remove(force=True)
+    finally:
+        inside.remove()
 
 
 def test_restarts_bring_ports_back(own: Engine, docker: Any) -> None:

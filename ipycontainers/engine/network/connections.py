@@ -233,6 +233,11 @@ class Connections:
 
     # --- leases ----------------------------------------------------------------------------------
 
+    def is_reachable(self, record: Record) -> bool:
+        """From outside, by published ports: not where all its networks are internal."""
+        given = [self._network_of(endpoint) for endpoint in record.endpoints]
+        return not given or not all(network.is_internal for network in given)
+
     def _network_of(self, endpoint: Endpoint) -> Network:
         """By its id where it is known, so that another one of that name is not taken for it."""
         is_own = endpoint.name not in (BRIDGE, HOST, NONE)

@@ -22,14 +22,20 @@ PRIVILEGED = (
 
 
 class Publisher:
-    """``records`` gives all containers there are: one of them may have a port."""
+    """``records`` gives all containers there are: one of them may have a port. Of those that
+    are not ``reachable`` nothing is published, as with dockerd."""
 
-    def __init__(self, records: Callable[[], Iterable[Record]]) -> None:
+    def __init__(
+        self, records: Callable[[], Iterable[Record]], reachable: Callable[[Record], bool]
+    ) -> None:
         self._records = records
+        self._is_reachable = reachable
 
     def asked(self, record: Record, joins: Sequence[str] = ()) -> dict[str, Any] | None:
         """What to tell its supervisor; None where nothing is published. ``joins`` are the
         namespaces that the container is about to join."""
+        if not self._is_reachable(record):
+            return None
         is_own = record.network == "own"
         wanted = ports.wanted(record.config, record.host_config, shares_host=not is_own)
         own = (lease.host for lease in record.leases.values() if lease.is_own)
