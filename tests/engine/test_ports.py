@@ -42,10 +42,13 @@ def echo(client: Any, **more: Any) -> tuple[Any, int]:
     port = free()
     wanted = {"ports": {f"{port}/tcp": None}, **more}
     wanted["ports"] = {key.format(port): value for key, value in wanted["ports"].items()}
-    script = ["nc", "-ll", "-p", str(port), "-e", "cat"]
-    made = client.containers.run(IMAGE, script, detach=True, **wanted)
+    made = client.containers.run(IMAGE, serves(port), detach=True, **wanted)
     made.reload()
     return made, port
+
+
+def serves(port: int) -> list[str]:
+    return ["nc", "-ll", "-p", str(port), "-e", "cat"]
 
 
 def bindings(container: Any, port: int, protocol: str = "tcp") -> list[tuple[str, int]]:
@@ -331,6 +334,36 @@ def answering_twice(container: Any, port: int) -> Iterator[None]:
         assert server.stdout.readline() == b"ready\n"
         yield
         server.kill()
+
+
+def test_a_port_under_its_own_number(own: Engine, docker: Any) -> None:
+    """Under the host's network nothing can stand between: the program has it, and is seen to."""
+    shares = own.launcher == "ptrace"
+    number = free()
+    asked = {"ExposedPorts": {f"{number}/tcp": {}}, "Cmd": serves(number)}
+    bound = {f"{number}/tcp": [{"HostIp": "", "HostPort": str(number)}]}
+    body = {"Image": IMAGE, **asked, "HostConfig": {"PortBindings": bound}}
+    url = docker.api._url("/containers/create")
+    made = docker.api._post_json(url, data=body).json()
+    told = [text for text in made["Warnings"] or () if text.startswith(f"-p {number}:{number}")]
+    assert len(told) == shares
+    container = docker.containers.get(made["Id"])
+    container.start()
+    assert bindings(container, number) == [("0.0.0.0" if shares else "127.0.0.1", number)]
+    assert wait_for(lambda: not is_refused(("127.0.0.1", number)))
+    other = docker.containers.create(IMAGE, "true", ports={f"{number}/tcp": number})
+    assert f"the container {container.name} ({container.id[:12]})" in not_started(other)
+
+
+def test_a_port_of_a_program_under_the_hosts_network_is_its_containers(
+    own: Engine, docker: Any
+) -> None:
+    number = free()
+    first = docker.containers.run(IMAGE, serves(number), detach=True, network_mode="host")
+    assert wait_for(lambda: not is_refused(("127.0.0.1", number)))
+    second = docker.containers.create(IMAGE, "true", ports={"80/tcp": number})
+    message = not_started(second)
+    assert f"by the container {first.name} ({first.id[:12]}), by its nc (pid " in message
 
 
 def test_udp_is_forwarded_for_each_peer(own: Engine, docker: Any) -> None:

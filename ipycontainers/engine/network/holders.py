@@ -33,13 +33,32 @@ class Socket:
     inode: int
 
 
-def of(protocol: str, host_ip: str, port: int) -> str:
-    """In words: ``python3 (pid 12)``, ``another user's process (root)``; "" for nobody."""
+@dataclass(frozen=True)
+class Holder:
+    """``pid`` is 0 for one that may not be looked into."""
+
+    pid: int
+    words: str  # ``python3 (pid 12)``, ``another user's process (root)``
+
+
+def of(protocol: str, host_ip: str, port: int) -> Holder | None:
+    """None where nobody has it any more."""
     for one in sockets(protocol):
         if one.port == port and _are_in_the_way(one.address, host_ip):
             pid = _process(one.inode)
-            return f"{_name(pid)} (pid {pid})" if pid else _owner(one.uid)
-    return ""
+            return Holder(pid, f"{_name(pid)} (pid {pid})" if pid else _owner(one.uid))
+    return None
+
+
+def line(pid: int) -> Iterator[int]:
+    """The process and all that are above it, from the nearest to the first."""
+    while pid:
+        yield pid
+        try:
+            text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        except OSError:
+            return
+        pid = int(text.rpartition(")")[2].split()[1])
 
 
 def sockets(protocol: str) -> Iterator[Socket]:

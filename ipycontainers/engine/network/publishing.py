@@ -70,8 +70,17 @@ class Publisher:
         if other := self._container(record, one, protocol):
             return f"Bind for {where} failed: port is already allocated by {other}"
         host_ip = one.host_ip if one.is_held else ports.EVERYWHERE
-        holder = holders.of(protocol, host_ip, one.first) or "nobody any more, try again"
-        return f"listen {protocol} {where}: bind: address already in use by {holder}"
+        holder = holders.of(protocol, host_ip, one.first)
+        by = holder.words if holder else "nobody any more, try again"
+        if holder and (owner := self._container_of(holder.pid)):
+            by = f"the container {owner.name} ({owner.id[:12]}), by its {by}"
+        return f"listen {protocol} {where}: bind: address already in use by {by}"
+
+    def _container_of(self, pid: int) -> Record | None:
+        """The one that has this process: under the host's network its programs have ports too."""
+        programs = {record.pid: record for record in self._records() if record.pid}
+        found = (programs[above] for above in holders.line(pid) if above in programs)
+        return next(found, None)
 
     def _container(self, record: Record, one: Wanted, protocol: str) -> str:
         """Which container has it."""
