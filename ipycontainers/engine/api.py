@@ -23,6 +23,7 @@ from ipycontainers import errors
 from . import wire
 from .endpoints import (
     archives,
+    build,
     choice,
     containers,
     executions,
@@ -76,6 +77,7 @@ ROUTES = (
     Route("GET", "/info", system.info),
     Route("GET", "/events", system.events),
     Route("GET", "/system/df", usage.df),
+    Route("POST", "/build", build.build, archive=True),
     Route("POST", "/build/prune", usage.prune_builds),
     Route("GET", "/networks", networks.listed),
     Route("POST", "/networks/create", networks.create),

@@ -156,8 +156,16 @@ class Engine:
 
     # --- from nothing and to nothing -------------------------------------------------------
 
-    def create(self, body: Mapping[str, Any], name: str) -> tuple[Record, list[str]]:
-        """The record, on the disk, and what of the request will not be so.
+    def create(
+        self,
+        body: Mapping[str, Any],
+        name: str,
+        *,
+        of_build: bool = False,
+        takes: Path | None = None,
+    ) -> tuple[Record, list[str]]:
+        """The record, on the disk, and what of the request will not be so. One ``of_build`` is
+        kept while this engine lives; the root that it ``takes`` is not copied.
 
         Raises NotFound (image), Conflict (name), Invalid, Unsupported.
         """
@@ -195,6 +203,9 @@ class Engine:
             endpoints=endpoints,
             links=linked,
             network=network,
+            of_build=of_build,
+            is_kept=of_build,
+            takes=takes,
         )
         with record.lock:  # who finds it meanwhile, to remove it, waits until it is whole
             self._book.add(record)

@@ -101,7 +101,8 @@ class Folders:
         for point in record.mounts:
             if point.mount.type == "volume" and "nocopy" not in point.mode.split(","):
                 self.volumes.fill(point.name, bundle, point.mount.target)
-        if bundle.root:  # else after a loss of power a record could have half a root
+        # Else after a loss of power a record could have half a root.
+        if bundle.root and not record.takes:
             syscalls.sync(record.directory)
         self._write_run(record, bundle)
 
@@ -109,7 +110,7 @@ class Folders:
         image = self.layout.resolve(record.image)
         places = (self.layout, image, self.data, record.directory)
         try:
-            return rootfs.prepare(*places, self.launcher, record.id, spec)
+            return rootfs.prepare(*places, self.launcher, record.id, spec, record.takes)
         except IntegrityError as error:
             hint = "remove it, and pull or load it again"
             name = record.config["Image"]

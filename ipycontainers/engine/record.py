@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 FILE = "state.json"
 UNNAMED = "unnamed-"  # of files that are not written to their end
-_PASSING = ("claimed", "is_kept", "waited", "health", "leases")  # which no record on the disk has
+_PASSING = ("claimed", "is_kept", "takes", "waited", "health", "leases")  # of no record on the disk
 REMEMBERED = 300.0  # seconds after its end that an exec can be asked for, as with dockerd
 KILLED = 137  # 128 + SIGKILL, of what nobody saw the end of
 
@@ -77,6 +77,7 @@ class Record:
     network: Network = "host"  # what it has, whatever was asked for
     cgroup: str = ""  # its control group's folder, while it runs
     oom_killed: bool = False
+    of_build: bool = False  # a step of a build, with whose end it goes
     leaves: tuple[str, ...] = ()  # volumes that go with it, of one that is "removing"
     endpoints: tuple[Endpoint, ...] = ()  # the networks that it is in, or is to be in
     links: tuple[tuple[str, str], ...] = ()  # ids of others, and what it calls them
@@ -87,7 +88,8 @@ class Record:
     """Held while its files are written to from here, and while it begins to run."""
     execs: dict[str, Exec] = field(default_factory=dict, repr=False)
     claimed: bool = False  # somebody is removing it, and may still be ending it
-    is_kept: bool = False  # it is being restarted, and is not to remove itself
+    is_kept: bool = False  # somebody still needs it, so it is not to remove itself
+    takes: Path | None = None  # what becomes its root, of one that is made
     waited: float = 0  # seconds, before the latest restart
     health: Health | None = None
 
@@ -112,6 +114,11 @@ class Record:
     @property
     def is_going(self) -> bool:
         return self.status == "removing"
+
+    @property
+    def goes_by_itself(self) -> bool:
+        """When it has ended, and nobody keeps it."""
+        return self.of_build or bool(self.host_config.get("AutoRemove"))
 
     @property
     def tty(self) -> bool:

@@ -36,8 +36,10 @@ def prepare(
     launcher: Launcher,
     id: str,  # noqa: A002
     spec: Spec,
+    takes: Path | None = None,
 ) -> Bundle:
-    """Make a container's files in ``directory``, which exists. Not idempotent.
+    """Make a container's files in ``directory``, which exists. Not idempotent. A root that it
+    ``takes`` is moved there instead of a copy of the image's.
 
     In the bundle's spec the user is numbers, mount targets and the working directory have no
     links in them, and ``HOME`` is set. ``Invalid`` for a user that the image does not know;
@@ -46,7 +48,10 @@ def prepare(
     root, layers, beneath = None, tuple[Path, ...](), tuple[Path, ...]()
     if launcher.needs_copy:
         root = directory / "root"
-        copy(unpacked.merged(layout, image, data), root)
+        if takes:
+            takes.rename(root)
+        else:
+            copy(unpacked.merged(layout, image, data), root)
     else:
         layers = unpacked.layers(layout, image, data, directory)
     for name in ("upper", "work", "tmp", "shm", "tmpfs", "binds"):

@@ -106,15 +106,24 @@ class Running:
         """Takes over what an engine before this one left; whether it is to be watched."""
         self._catch_up(record)
         self._connections.adopt(record)
+        if record.of_build:
+            return self._end(record)
         if record.is_running:
             return True
         if record.status == "restarting":
             self._start_soon(record, restarts.FIRST)
         elif record.started and restarts.is_due(record):
             self._start_soon(record, 0)
-        elif record.started and record.host_config.get("AutoRemove"):
+        elif record.started and record.goes_by_itself:
             self._remove(record)
         return False
+
+    def _end(self, record: Record) -> bool:
+        """Of a build that has ended with its engine; whether it is to be watched."""
+        self.tell(record, {"do": "kill", "signal": SIGKILL})
+        if not record.is_running:
+            self._remove(record)
+        return record.is_running
 
     def _catch_up(self, record: Record) -> None:
         """That engine may have been killed between a deed and its record."""
@@ -149,7 +158,7 @@ class Running:
                 record.restarts, record.manually_stopped = 0, False
                 self._start(record)
         except EngineError:
-            if record.host_config.get("AutoRemove") and not record.is_up:
+            if record.goes_by_itself and not (record.is_kept or record.is_up):
                 self._remove(record)
             raise
         self._told_of_start(record)
@@ -318,7 +327,7 @@ class Running:
             self._ended.notify_all()
         if delay is not None:
             self._start_soon(record, delay)
-        elif record.host_config.get("AutoRemove") and not record.is_kept:
+        elif record.goes_by_itself and not record.is_kept:
             self._remove(record)
 
     def end_for_removal(self, record: Record, leaves: tuple[str, ...]) -> None:

@@ -27,6 +27,8 @@ from pathlib import Path
 
 from ipycontainers.oci import Image, Layer, Layout, unpack
 from ipycontainers.oci.blob import drain, reading
+from ipycontainers.oci.descriptor import Digest
+from ipycontainers.oci.names import sync_folder
 from ipycontainers.oci.record import Owner, Unpacked
 from ipycontainers.oci.view import View
 
@@ -79,6 +81,29 @@ def keep_root(
 ) -> None:
     """The same of all layers at once, for launchers that copy the root."""
     merged(layout, image, data, passed, verify=True)
+
+
+def layer(layout: Layout, part: Layer, data: Path) -> Path:
+    """One layer for overlayfs, unpacked if it is not there. As ``unpack.layer``."""
+    return _layer(layout, part, data)
+
+
+def take(data: Path, diff_id: Digest, folder: Path, record: Unpacked) -> Path:
+    """``folder`` becomes what the layer of that diff id unpacks to, without being unpacked; where
+    that is there already, ``folder`` stays. ``record`` says whose its files are."""
+    place = data / "layers" / _name(str(diff_id))
+    if place.is_dir():
+        return place
+    folder.chmod(0o755)
+    ownership.keep(place, record)
+    syscalls.sync(folder)
+    try:
+        folder.rename(place)
+        sync_folder(place.parent)
+    except OSError as error:  # somebody was faster
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+    return place
 
 
 def verify_layer(

@@ -31,13 +31,19 @@ class Difference:
     ``copied``: the folder is a whole root, which is compared with the image's by kind, mode,
     size and time; else it is overlayfs's upper one. ``own`` are paths of mount points, which
     are left out. Folders are in it that are new, have another mode or hold what is in it; their
-    times alone do not count, so that both kinds of folders give the same layer.
+    times alone do not count, so that both kinds of folders give the same layer. ``whole``: of
+    overlayfs's folder everything, also what was written as it was.
     """
 
     def __init__(
-        self, packing: Packing, *, copied: bool, own: frozenset[str] = frozenset()
+        self,
+        packing: Packing,
+        *,
+        copied: bool,
+        own: frozenset[str] = frozenset(),
+        whole: bool = False,
     ) -> None:
-        self._packing, self._copied, self._own = packing, copied, own
+        self._packing, self._copied, self._own, self._whole = packing, copied, own, whole
         self._above = {p for path in own for p in _parents(path)}
         self._waiting: list[tuple[Spot, str, os.stat_result]] = []
 
@@ -72,7 +78,7 @@ class Difference:
                 yield header(gone)
         elif stat.S_ISDIR(found.st_mode):
             yield from self._inner(spot, found, old, before, path, everything=everything)
-        elif old is None or self._differs(spot, found, old):
+        elif self._whole or old is None or self._differs(spot, found, old):
             yield from self._write_waiting()
             yield from self._packing.entry(spot, path, path)
 
@@ -87,7 +93,7 @@ class Difference:
         everything: bool,
     ) -> Iterator[bytes]:
         self._waiting.append((spot, path, found))
-        is_new = old is None and path not in self._above
+        is_new = (old is None or self._whole) and path not in self._above
         if is_new or (old is not None and old.stat().st_mode != found.st_mode):
             yield from self._write_waiting()
         with spot.folder() as handle, before.folder(spot.name) as below:

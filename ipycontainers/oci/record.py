@@ -5,7 +5,7 @@ and setgid, modes that their owner could not read back, and extended attributes 
 root may set. ``pack`` gives them back.
 
     {"owners": {PATH: [UID, GID, MODE]  or  [UID, GID, MODE, {ATTRIBUTE: BASE64}]},
-     "skipped": [PATH of a device, …], "size": BYTES of all files}
+     "skipped": [PATH of a device, …], "size": BYTES of all files, "newest": SECONDS}
 
 Knows: this record. Does not know: tar, where it is kept.
 """
@@ -55,15 +55,18 @@ class Owner:
 @dataclass
 class Unpacked:
     """``owners`` has each path that is not root's or whose mode or attributes are others on
-    disk; ``skipped`` the device nodes; ``size`` the bytes of all files."""
+    disk; ``skipped`` the device nodes; ``size`` the bytes of all files; ``newest`` the latest
+    time of any entry."""
 
     owners: dict[str, Owner] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     size: int = 0
+    newest: int = 0
 
     def to_json(self) -> dict[str, object]:
         owners = {path: owner.to_json() for path, owner in self.owners.items()}
-        return {"owners": owners, "skipped": self.skipped, "size": self.size}
+        counts = {"size": self.size, "newest": self.newest}
+        return {"owners": owners, "skipped": self.skipped, **counts}
 
     @classmethod
     def of(cls, document: object) -> Unpacked:
@@ -73,7 +76,9 @@ class Unpacked:
         owners, skipped, size = (document.get(key) for key in ("owners", "skipped", "size"))
         if not (isinstance(owners, dict) and isinstance(skipped, list) and isinstance(size, int)):
             raise Invalid("this is no record of unpacked layers")
-        return cls({path: Owner.of(values) for path, values in owners.items()}, skipped, size)
+        newest = document.get("newest")  # which earlier versions did not write
+        known = {path: Owner.of(values) for path, values in owners.items()}
+        return cls(known, skipped, size, newest if isinstance(newest, int) else 0)
 
 
 def readable(mode: int, is_folder: bool) -> int:

@@ -87,17 +87,25 @@ def layer(
     is undefined, but nothing outside it was touched.
     """
     record = record if record is not None else Unpacked()
-    tar = decompressed(buffered(stream))
-    with closing(Inside(folder)) as inside, reading("the layer"):
-        room = Room(folder)
+    with closing(Inside(folder)) as inside:
         unpacking = _Layer(
-            inside, record, room, overlay=overlay, strict=strict, every=every, below=below
+            inside, record, Room(folder), overlay=overlay, strict=strict, every=every, below=below
         )
-        for entry, content in entries(tar, "the layer"):
-            with _blaming(entry.name):
-                unpacking.add(entry, content)
-        drain(tar)
-        unpacking.finish()
+        unpacking.all(stream, "the layer")
+    return record
+
+
+def archive(
+    stream: Readable,
+    folder: str | os.PathLike[str],
+    heard: Callable[[tarfile.TarInfo, str], object] | None = None,
+) -> Unpacked:
+    """As ``layer``, of an archive that is none: .wh.NAME is a name as others are. ``heard`` is
+    called with each entry and its real path."""
+    record = Unpacked()
+    with closing(Inside(folder)) as inside:
+        unpacking = _Layer(inside, record, Room(folder), overlay=False, heard=heard, mark="/")
+        unpacking.all(stream, "the archive")
     return record
 
 
@@ -131,9 +139,11 @@ class _Layer:
         room: Room,
         *,
         overlay: bool,
-        strict: bool,
-        every: bool,
-        below: Below | None,
+        strict: bool = False,
+        every: bool = False,
+        below: Below | None = None,
+        heard: Callable[[tarfile.TarInfo, str], object] | None = None,
+        mark: str = _WHITEOUT,
     ) -> None:
         self._inside, self._record, self._overlay = inside, record, overlay
         self._strict, self._every, self._below = strict, every, below
@@ -141,6 +151,17 @@ class _Layer:
         self._own: set[str] = set()  # real paths from this layer, which its whiteouts spare
         self._folders: dict[str, tuple[int, float]] = {}  # mode and time that they get at last
         self._hidden: list[tuple[str, str]] = []  # for overlay: folder and name, made at last
+        self._heard, self._mark = heard, mark
+
+    def all(self, stream: Readable, what: str) -> None:
+        """Every entry, and what is to be done at last."""
+        tar = decompressed(buffered(stream))
+        with reading(what):
+            for entry, content in entries(tar, what):
+                with _blaming(entry.name):
+                    self.add(entry, content)
+            drain(tar)
+            self.finish()
 
     def add(self, entry: tarfile.TarInfo, content: IO[bytes] | None) -> None:
         self._count += 1
@@ -152,7 +173,7 @@ class _Layer:
             _refuse_climbing(entry.linkname, entry.name)
         with self._inside.parent(entry.name, make=True) as (folder, name, real):
             self._remember(folder, real.rpartition("/")[0])
-            if name.startswith(_WHITEOUT):
+            if name.startswith(self._mark):
                 self._whiteout(folder, name, real)
                 return
             if name == ".":
@@ -167,6 +188,9 @@ class _Layer:
                 return
             if not entry.islnk():
                 self._own_up(entry, real)
+        self._record.newest = max(self._record.newest, int(entry.mtime))
+        if self._heard:
+            self._heard(entry, real)
         while real and real not in self._own:
             self._own.add(real)
             real = real.rpartition("/")[0]
@@ -376,5 +400,5 @@ def _blaming(name: str) -> Iterator[None]:
         if why is None:
             raise
         raise Invalid(f"{name!r:.300} in a layer {why}") from error
-    except (OverflowError, UnicodeError) as error:  # times, sizes and names out of range
+    except (OverflowError, UnicodeError) as error:  # of numbers or names
         raise Invalid(f"{name!r:.300} in a layer: {error}") from error

@@ -49,7 +49,7 @@ async def create(engine: Engine, request: Request) -> Answer:
     platform = platforms.parse(request.query.get("platform", ""), Platform.here())
     if platform.os != "linux":
         raise Invalid("operating system is not supported")
-    order = Order(_store(engine), reference, platform, _asker(request), all_tags=all_tags)
+    order = Order(store(engine), reference, platform, _asker(request), all_tags=all_tags)
     await aside(order.find)
 
     def named(name: Reference, _: Image) -> None:
@@ -69,7 +69,7 @@ def _wanted(request: Request) -> tuple[Reference, bool]:
     return reference, is_bare
 
 
-def _store(engine: Engine) -> Store:
+def store(engine: Engine) -> Store:
     from ipycontainers.engine.registry.pull import Store
 
     return Store(
@@ -108,7 +108,7 @@ async def push(engine: Engine, request: Request, name: str) -> Answer:
     tag = request.query.get("tag", "")
     reference = Reference.parse(f"{name}:{tag}" if tag else name)
     is_bare = not tag and ":" not in name.rpartition("/")[2]
-    order = Order(_store(engine), reference, _asker(request), all_tags=is_bare)
+    order = Order(store(engine), reference, _asker(request), all_tags=is_bare)
 
     def work(heard: Heard) -> None:
         def done(pushed: Reference, told: Pushed) -> None:
@@ -245,7 +245,7 @@ async def _lines(work: Callable[[Heard], None], cancel: Callable[[], None]) -> A
     task.add_done_callback(lambda _: put(None))
     try:
         while (step := await queue.get()) is not None:
-            yield _line(step)
+            yield line(step)
         if error := task.exception():
             yield wire.failed_line(_message(error))
     finally:
@@ -253,7 +253,7 @@ async def _lines(work: Callable[[Heard], None], cancel: Callable[[], None]) -> A
         task.cancel()
 
 
-def _line(step: Step) -> bytes:
+def line(step: Step) -> bytes:
     if step.aux is not None:
         return wire.line({"progressDetail": {}, "aux": step.aux})
     if step.is_note:

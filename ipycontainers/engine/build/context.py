@@ -1,0 +1,146 @@
+"""The files that a build is given: an archive or a Dockerfile alone, unpacked in a private folder.
+
+    with context.uploaded(file, folder) as given: given.dockerfile("Dockerfile")
+
+An archive may be compressed with gzip, bzip2, xz or zstd. It is hostile: nothing of it is written
+outside the folder, and no more than the disk has room for. Sockets cannot be in a tar; devices are
+left out. Whose the files are does not matter, as COPY gives them to root or to whom it says.
+
+Knows: archives, .dockerignore. Does not know: HTTP requests, what a Dockerfile says.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from ipycontainers.engine import clearing
+from ipycontainers.engine.tree import Tree
+from ipycontainers.errors import ContainerError, EngineError, Invalid
+from ipycontainers.oci import unpack
+from ipycontainers.oci.blob import Readable, buffered
+from ipycontainers.oci.record import Unpacked
+
+from .checksums import Told
+from .dockerfile import decode
+from .ignore import Ignore
+
+LARGEST_DOCKERFILE = 4 << 20
+_IGNORE = ".dockerignore"
+_MAGIC = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
+
+
+@dataclass(frozen=True)
+class Context:
+    """``skipped`` are the devices that were left out."""
+
+    folder: Path
+    told: Told = field(default_factory=Told)
+    unpacked: Unpacked = field(default_factory=Unpacked)
+
+    @property
+    def skipped(self) -> list[str]:
+        return self.unpacked.skipped
+
+    def dockerfile(self, name: str) -> str:
+        """Its text. Afterwards it and .dockerignore are gone where the latter says so.
+
+        EngineError, in dockerd's words, where there is none.
+        """
+        tree = Tree((self.folder,))
+        missing = EngineError(f"Cannot locate specified Dockerfile: {name}")
+        if ".." in posixpath.normpath(name).split("/"):
+            raise Invalid(f"forbidden path outside the build context: {name} ()")
+        try:
+            found = tree.find(tree.real(name))
+        except Invalid as error:
+            raise missing from error
+        if found is None or not found.is_file():
+            raise missing
+        if found.stat().st_size > LARGEST_DOCKERFILE:
+            raise Invalid(f"the Dockerfile ({name}) is larger than {LARGEST_DOCKERFILE:,} bytes")
+        text = decode(found.read_bytes())
+        self._hide(tree, name)
+        return text
+
+    def _hide(self, tree: Tree, name: str) -> None:
+        ignored = Ignore.parse(tree.text(f"/{_IGNORE}"))
+        for path in (name, _IGNORE):
+            if ignored.leaves_out(path):
+                (self.folder / posixpath.normpath(path).lstrip("/")).unlink(missing_ok=True)
+
+
+@contextmanager
+def uploaded(source: Readable, folder: Path) -> Iterator[Context]:
+    """Of a request's body. Invalid for what is no archive."""
+    with _private(folder) as private:
+        yield _unpacked(source, private)
+
+
+@contextmanager
+def remote(url: str, folder: Path) -> Iterator[Context]:
+    """Of what is at a URL: an archive, or a text, which is the Dockerfile."""
+    from ipycontainers.engine.registry.download import opened
+    from ipycontainers.engine.registry.settings import Settings
+
+    if url.startswith(("git@", "git://")) or _is_repository(url):
+        raise Invalid(
+            f"a build from a git repository is refused: {url[:200]}. "
+            "Clone it, and build from the folder"
+        )
+    with _private(folder) as private:
+        try:
+            with opened(url, Settings.load()) as answer:
+                kind = answer.headers.get("Content-Type") or ""
+                made = _of_download(buffered(answer), kind, private)
+        except ContainerError as error:
+            told = f"failed to download remote context {url[:200]}: {error.message}"
+            raise type(error)(told) from error
+        yield made
+
+
+def _is_repository(url: str) -> bool:
+    path = url.partition("#")[0]
+    return path.endswith(".git") or path.startswith("github.com/")
+
+
+def _of_download(source: io.BufferedReader, kind: str, private: Path) -> Context:
+    head = source.peek(512)[:512]
+    is_tar = head[257:262] == b"ustar" or head.startswith(_MAGIC)
+    if is_tar or (not kind.startswith("text/") and not _is_text(head)):
+        return _unpacked(source, private)
+    with (private / "Dockerfile").open("xb") as file:
+        shutil.copyfileobj(bounded(source), file)
+    return Context(private)
+
+
+def _is_text(head: bytes) -> bool:
+    return bool(head) and b"\0" not in head
+
+
+def bounded(source: IO[bytes]) -> IO[bytes]:
+    """A Dockerfile of an unknown size. Invalid for a very large one."""
+    text = source.read(LARGEST_DOCKERFILE + 1)
+    if len(text) > LARGEST_DOCKERFILE:
+        raise Invalid(f"a Dockerfile of more than {LARGEST_DOCKERFILE:,} bytes")
+    return io.BytesIO(text)
+
+
+def _unpacked(source: Readable, private: Path) -> Context:
+    told = Told()
+    return Context(private, told, unpack.archive(source, private, told.add))
+
+
+@contextmanager
+def _private(folder: Path) -> Iterator[Path]:
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        clearing.remove(folder)

@@ -1,0 +1,171 @@
+"""Where COPY takes files from: the context, or the files of a stage or an image.
+
+    origin.chosen("*.txt")        the paths that a source of COPY means
+    origin.checksum("d")          file:…  or  dir:…
+
+Links are followed inside the origin and nowhere else.
+
+Knows: trees of files, Go's wildcards. Does not know: where files are copied to.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipycontainers.engine.tree import Tree
+from ipycontainers.errors import Invalid, NotFound
+from ipycontainers.oci.pack import nobody
+from ipycontainers.oci.record import Owner
+from ipycontainers.oci.view import Spot, View
+
+from . import checksums
+from .checksums import Told
+
+
+@dataclass(frozen=True)
+class Origin:
+    """``layers`` are the oldest first. ``told`` is of a context; ``owner`` of all else."""
+
+    layers: Sequence[Path]
+    told: Told | None = None
+    owner: Callable[[str], Owner | None] = nobody
+
+    @property
+    def goes(self) -> bool:
+        """Whether its files go soon, so that a second name of one is as good as a copy."""
+        return self.told is not None
+
+    def is_linked(self, real: str, found: os.stat_result) -> bool:
+        """Whether the file has other names, which had it from the beginning."""
+        return real in self.told.linked if self.told else found.st_nlink > 1
+
+    @property
+    def tree(self) -> Tree:
+        return Tree(self.layers)
+
+    @property
+    def view(self) -> View:
+        return View(tuple(str(layer) for layer in reversed(self.layers)))
+
+    # --- which -----------------------------------------------------------------------------
+
+    def chosen(self, source: str, word: str = "COPY") -> list[str]:
+        """Paths without a slash in front, "" for all. Invalid for what leads out of a context,
+        NotFound for what is not there; wildcards that fit nothing choose nothing."""
+        path = posixpath.normpath(source)
+        if path.startswith("/"):
+            path = posixpath.normpath(f"/{path}").lstrip("/")
+        if path == ".." or path.startswith("../"):
+            raise Invalid(f"{word} failed: forbidden path outside the build context: {source} ()")
+        path = "" if path == "." else path
+        if not re.search(r"[*?\[\\]", path):
+            self.found(path, word)
+            return [path]
+        fits = re.compile(_pattern(path))
+        return [name for name in self._below(self.view, "") if fits.fullmatch(name)]
+
+    def found(self, path: str, word: str = "COPY") -> tuple[str, os.stat_result]:
+        """Its real path and what is there, a link never. NotFound."""
+        missing = NotFound(self._missing(path, word))
+        try:
+            real = self.tree.real(path).lstrip("/")
+        except Invalid as error:
+            raise missing from error
+        place = self.tree.find(real) if real else self._top()
+        if place is None:
+            raise missing
+        return real, place.lstat()
+
+    def _top(self) -> Path | None:
+        return self.layers[-1] if self.layers else None
+
+    def _missing(self, path: str, word: str = "COPY") -> str:
+        where = (
+            "file not found in build context or excluded by .dockerignore: " if self.told else ""
+        )
+        return f"{word} failed: {where}stat {path}: file does not exist"
+
+    def spot(self, real: str) -> Spot:
+        """Of a path of ``found``, which is not ""."""
+        spot = self.view.reach(real)
+        if spot is None:
+            raise NotFound(self._missing(real))
+        return spot
+
+    def _below(self, view: View, path: str) -> Iterator[str]:
+        """Every path below a folder, a folder before what is in it."""
+        for name in view.names():
+            inner = posixpath.join(path, name)
+            yield inner
+            spot = view.find(name)
+            if spot and stat.S_ISDIR(spot.stat().st_mode):
+                with view.folder(name) as below:
+                    yield from self._below(below, inner)
+
+    # --- checksums -------------------------------------------------------------------------
+
+    def checksum(self, path: str) -> str:
+        """Of what COPY takes for this path."""
+        real, found = self.found(path)
+        if not stat.S_ISDIR(found.st_mode):
+            return f"file:{self._hash(path)}"
+        prefix = f"{real}/" if real else ""
+        hashes = [self._hash(prefix + inner) for inner in self._below(self.folder(real), "")]
+        return checksums.of_folder([*([self._hash(path)] if path else []), *hashes])
+
+    def folder(self, real: str) -> View:
+        """What is in the folder of a path of ``found``."""
+        view = self.view
+        for name in real.split("/") if real else ():
+            with view.folder(name) as inner:  # of paths, which need not be kept open
+                view = inner
+        return view
+
+    def _hash(self, path: str) -> str:
+        """Of one path, as dockerd: a link counts as what it leads to, what is not there as its
+        name."""
+        try:
+            real, found = self.found(path)
+            spot = self.spot(real) if real else None
+        except NotFound:
+            return path
+        if self.told:
+            head = self.told.head(real)
+        else:
+            head = checksums.head_of(real, found, "", self.owner(real))
+        if head is None:
+            return real
+        if not spot or not stat.S_ISREG(found.st_mode):
+            return checksums.of_entry(head, None)
+        with os.fdopen(spot.open(), "rb") as content:
+            return checksums.of_entry(head, content)
+
+
+def _pattern(text: str) -> str:
+    """Go's filepath.Match as a regular expression; one that fits nothing for a bad pattern."""
+    out, position = "", 0
+    while position < len(text):
+        found = _TOKEN.match(text, position)
+        if not found:
+            return r"(?!)"
+        position = found.end()
+        token = found[0]
+        if token == "*":
+            out += "[^/]*"
+        elif token == "?":
+            out += "[^/]"
+        elif token[0] == "[":
+            ranges = re.sub(r"([\[&~|])", r"\\\1", found["ranges"])
+            out += f"(?!/)[{found['negated']}{ranges}]"
+        else:
+            out += re.escape(token[-1])
+    return out
+
+
+_TOKEN = re.compile(r"\[(?P<negated>\^?)(?P<ranges>(?:\\.|[^\]\\])+)\]|\\.|[^\[\\]", re.DOTALL)

@@ -1,0 +1,263 @@
+"""The instructions of one stage, one after the other: each changes the image so far.
+
+    steps = Steps(site, made, state, source)
+    steps.do(instruction)                   made.image and steps.state are those after it
+
+An image that an earlier build made by the same step is taken instead. Where the Config alone
+changes, there is no container: dockerd makes one that never runs.
+
+Knows: what each instruction does to files and images. Does not know: other stages.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ipycontainers.engine import users, wire
+from ipycontainers.engine.images import MAKER
+from ipycontainers.engine.running import NO_PROGRAM
+from ipycontainers.errors import ContainerError, EngineError, Invalid
+from ipycontainers.oci import assembly
+from ipycontainers.oci.descriptor import Descriptor
+
+from . import copying, heredocs, running, workspace
+from .dockerfile import trigger
+from .heredocs import Heredoc
+from .instruction import Instruction
+from .instructions import Run, State, changed, expanded, nothing, run
+from .origins import Origin
+from .plan import Built, Site
+from .running import SHORT
+from .settling import EARLIEST
+from .upper import Owned
+
+EPOCH = "SOURCE_DATE_EPOCH"
+
+
+class Steps:
+    """One stage on its way; ``made`` is its image so far."""
+
+    def __init__(
+        self, site: Site, made: Built, state: State, source: Callable[[str], Origin]
+    ) -> None:
+        """``source`` gives the files that COPY --from names."""
+        self._site, self._made, self.state, self._source = site, made, state, source
+        self._engine, self._plan = site.engine, site.plan
+        self._has_cache = site.plan.has_cache
+
+    def triggered(self, triggers: Sequence[str]) -> None:
+        """What ONBUILD of the base has left to be done."""
+        if not triggers:
+            return
+        self._site.say(f"# Executing {len(triggers)} build trigger")
+        self._site.say("s" if len(triggers) > 1 else "")
+        self._site.say("\n")
+        for text in triggers:
+            self._site.cancelling.check()
+            self.do(trigger(text))
+
+    def do(self, instruction: Instruction) -> None:
+        """One instruction."""
+        if instruction.word == "RUN":
+            self._run(instruction)
+        elif instruction.word in ("COPY", "ADD"):
+            self._copy(instruction)
+        else:
+            change = changed(self.state, instruction, self._plan.dockerfile.escape)
+            if change.note:
+                self._site.say(f"{change.note}\n")
+            self.state = change.state
+            words = nothing(self.state.config, instruction.word, change.comment)
+            if not self._is_cached(words):
+                self._pretend(words, is_folder=instruction.word == "WORKDIR")
+
+    # --- images ----------------------------------------------------------------------------
+
+    def _is_cached(self, words: list[str]) -> bool:
+        """Whether an earlier build has done this step; from the first that none has, no more
+        are looked for."""
+        if not self._has_cache:
+            return False
+        found = self._site.cache.find(self._made.image, self._config(words))
+        if found is None:
+            self._has_cache = False
+            return False
+        self._site.say(" ---> Using cache\n")
+        self._made.image = found
+        self._forget()
+        return True
+
+    def _forget(self) -> None:
+        """The files of the image before."""
+        if self._made.space:
+            self._made.space.close()
+            self._made.space = None
+
+    def _config(self, words: list[str]) -> dict[str, Any]:
+        return {**self.state.config, "Cmd": words}
+
+    def _space(self) -> workspace.Workspace:
+        if self._made.space is None:
+            engine, folder = self._engine, self._site.folder
+            self._made.space = workspace.begun(engine, self._made.image, folder)
+        return self._made.space
+
+    def _keep(self, layer: Descriptor | None, words: list[str], container: str) -> None:
+        """The image after a step. To be held meanwhile."""
+        from ipycontainers.engine.shapes import CONFIG
+
+        before, now = self._made.image, wire.time_text(time.time())
+        parent = str(before.id) if before else ""
+        own = {**CONFIG, **self.state.config, "Image": parent}
+        author = {"author": self.state.author} if self.state.author else {}
+        fields = {
+            **author,
+            "created": now,
+            "container": container,
+            "container_config": {**own, "Hostname": container[:SHORT], "Cmd": words},
+            "config": own,
+            "docker_version": MAKER,
+            "parent": parent,
+        }
+        step = {"created": now, **author, "created_by": " ".join(words)}
+        manifest = assembly.assemble(self._engine.layout, before, layer, fields, step)
+        self._made.image = self._engine.layout.add(manifest)
+
+    def _pretend(self, words: list[str], *, is_folder: bool) -> None:
+        """A step without a program, for which dockerd makes a container; here there is none."""
+        container = secrets.token_hex(32)
+        self._site.say(f" ---> Running in {container[:SHORT]}\n")
+        with self._engine.layout.hold():
+            layer = self._folder() if is_folder else None
+            self._keep(layer, words, container)
+        if self._plan.removes[0]:
+            self._site.say(f"Removing intermediate container {container[:SHORT]}\n")
+
+    def _folder(self) -> Descriptor | None:
+        """WORKDIR makes it."""
+        space = self._space()
+        upper = space.upper(*self._times(space))
+        upper.folder(upper.real(str(self.state.config["WorkingDir"])))
+        upper.finish()
+        return space.keep(upper)
+
+    def _times(self, space: workspace.Workspace) -> tuple[int, int | None]:
+        """Of what is made new, and the latest that anything may have."""
+        text = self.state.environment.get(EPOCH) or self._plan.arguments.get(EPOCH) or ""
+        if text.isdigit():
+            return int(text), int(text)
+        return max(space.newest, EARLIEST), None
+
+    # --- RUN -------------------------------------------------------------------------------
+
+    def _run(self, instruction: Instruction) -> None:
+        if "mount" in instruction.flags:
+            raise Invalid(
+                "the --mount option requires BuildKit. Refer to "
+                "https://docs.docker.com/go/buildkit/ to learn how to build images with BuildKit "
+                "enabled"
+            )
+        wanted = run(self.state, instruction)
+        if not self._is_cached(wanted.history):
+            self._in_container(wanted, str(instruction.flags.get("network") or ""))
+
+    def _in_container(self, wanted: Run, network: str) -> None:
+        space, site, removes = self._space(), self._site, self._plan.removes
+        self._refuse(wanted.command[0], space)
+        body = self._body(wanted, network)
+        with running.container(self._engine, body, space.root(), removes=removes) as record:
+            site.say(f" ---> Running in {record.id[:SHORT]}\n")
+            moment, _ = self._times(space)
+            began = time.time()
+            running.run(self._engine, record, site.heard, site.cancelling)
+            with self._engine.layout.hold():
+                layer = space.keep_run(record, began, moment, take=removes[0])
+                self._keep(layer, wanted.history, record.id)
+        if removes[0]:
+            site.say(f"Removing intermediate container {record.id[:SHORT]}\n")
+
+    def _refuse(self, program: str, space: workspace.Workspace) -> None:
+        """What can be known to fail before there is a container, in the words of its start."""
+        try:
+            if self._made.image is None:
+                why = f'exec: "{program}": stat {program}: no such file or directory'
+                raise EngineError(f"{NO_PROGRAM}{why}")
+            users.find(str(self.state.config.get("User") or ""), space.origin.tree.text)
+        except ContainerError:
+            self._site.say(f" ---> Running in {secrets.token_hex(SHORT // 2)}\n")
+            raise
+
+    def _body(self, wanted: Run, network: str) -> dict[str, Any]:
+        """Of POST /containers/create."""
+        assert self._made.image
+        config, host = self.state.config, dict(self._plan.host_config)
+        if network:
+            host["NetworkMode"] = network
+        if wanted.file:
+            host["Binds"] = [self._script(wanted.file)]
+        return {
+            **{key: config.get(key) for key in ("User", "WorkingDir", "Labels", "Volumes")},
+            "Image": str(self._made.image.id),
+            "Env": [*(config.get("Env") or ()), *wanted.arguments],
+            "Cmd": wanted.command,
+            "Entrypoint": [""],
+            "Healthcheck": {"Test": ["NONE"]},
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "HostConfig": host,
+        }
+
+    def _script(self, document: Heredoc) -> str:
+        """A mount of the file that a here-document is."""
+        place = self._site.folder / f"script-{secrets.token_hex(8)}"
+        place.write_text(document.text, encoding="utf-8")
+        place.chmod(0o755)
+        return f"{place}:{heredocs.FOLDER}/{document.name}:ro"
+
+    # --- COPY and ADD ----------------------------------------------------------------------
+
+    def _copy(self, instruction: Instruction) -> None:
+        plain = expanded(instruction, self.state, self._plan.dockerfile.escape)
+        order = self._order(plain)
+        chown = str(plain.flags.get("chown") or "")
+        said = f"--chown={chown}" if chown else ""
+        comment = f"{order.word} {said}{order.checksum} in {plain.arguments[-1]} "
+        if mode := plain.flags.get("chmod"):
+            comment = comment.replace(f"{order.word} ", f"{order.word} --chmod={mode} ", 1)
+        words = nothing(self.state.config, order.word, comment)
+        if self._is_cached(words):
+            return
+        space = self._space()
+        upper = space.upper(*self._times(space))
+        owned = copying.owned(chown, str(mode or ""), upper.text)
+        scratch = self._site.folder / "archives"
+        scratch.mkdir(exist_ok=True)
+        copying.perform(replace(order, owned=owned), upper, scratch)
+        with self._engine.layout.hold():
+            self._keep(space.keep(upper), words, "")
+
+    def _order(self, instruction: Instruction) -> copying.Order:
+        *sources, path = instruction.arguments
+        word, items = instruction.word, list[copying.Item]()
+        origin = self._origin(str(instruction.flags.get("from") or ""))
+        own = self._site.folder / "own"
+        for source in sources:
+            if word == "ADD" and copying.is_url(source):
+                items.append(copying.of_url(source, path, own))
+            else:
+                items += copying.of_paths(origin, source, word)
+        for document in instruction.heredocs:
+            items.append(copying.of_document(document.name, document.content.encode(), own))
+        copying.check(word, items, path)
+        place = copying.destination(path, str(self.state.config.get("WorkingDir") or "/"))
+        return copying.Order(word, tuple(items), place, Owned())
+
+    def _origin(self, name: str) -> Origin:
+        if name:
+            return self._source(name)
+        context = self._plan.context
+        return Origin((context.folder,), context.told, context.unpacked.owners.get)

@@ -1,0 +1,289 @@
+"""The files of a stage between two steps: layers, or one root where there is no overlayfs.
+
+    workspace = begun(engine, image, folder)
+    with workspace.upper() as upper: …                    COPY writes there
+    workspace.keep(upper)                                 the layer, stored; its files stay
+    workspace.root()                                      for a container to take, or None
+    workspace.keep_run(record, began)                     what the container wrote, the same
+
+Of layers nothing is copied: what a step wrote is renamed to be a layer (``Layered``). Of a root
+there is one copy per stage, which each step's container takes and gives back (``Copied``).
+
+Knows: unpacked layers, owners. Does not know: instructions, images' configs.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Protocol
+
+from ipycontainers.engine import apt, changes, clearing, files, ownership, rootfs, unpacked
+from ipycontainers.engine.engine import Engine
+from ipycontainers.engine.record import Record
+from ipycontainers.oci import Image, Layer, assembly, unpack
+from ipycontainers.oci.delta import Difference
+from ipycontainers.oci.descriptor import Descriptor
+from ipycontainers.oci.inside import Inside
+from ipycontainers.oci.pack import Packing
+from ipycontainers.oci.record import Unpacked
+from ipycontainers.oci.view import View
+
+from .layering import Written
+from .origins import Origin
+from .settling import Settling
+from .snapshot import Snapshot
+from .upper import Upper
+
+
+class Workspace(Protocol):
+    """What both kinds do. All of it may raise OSError and ContainerError, and then it is of no
+    more use."""
+
+    @property
+    def origin(self) -> Origin:
+        """Its files, to be read."""
+
+    @property
+    def newest(self) -> int:
+        """The latest time of any of them, in seconds; 0 without files."""
+
+    def upper(self, moment: int, latest: int | None) -> Upper:
+        """A new layer, of which nothing is there yet."""
+
+    def keep(self, upper: Upper) -> Descriptor | None:
+        """The layer, in the layout; None for an empty one."""
+
+    def root(self) -> Path | None:
+        """For a container that is made next; None where it takes the image's layers."""
+
+    def keep_run(
+        self, record: Record, began: float, moment: int, *, take: bool
+    ) -> Descriptor | None:
+        """What the container wrote, as ``keep``. It has ended; ``take``: it goes after this, so
+        its files may be had."""
+
+    def close(self) -> None:
+        """Nothing of it is left but layers."""
+
+
+def begun(engine: Engine, image: Image | None, folder: Path) -> Workspace:
+    """Of an image, or of none. ``folder`` is private to the build and there."""
+    if engine.launcher.needs_copy:
+        return Copied(engine, image, folder / secrets.token_hex(8))
+    return Layered(engine, image)
+
+
+# --- of layers -----------------------------------------------------------------------------------
+
+
+class Layered:
+    """For launchers with overlayfs."""
+
+    def __init__(self, engine: Engine, image: Image | None) -> None:
+        self._engine = engine
+        self._layers: list[Path] = []
+        if image and image.layers:
+            with engine.unpacking.going_on():
+                found = unpacked.layers(engine.layout, image, engine.data, engine.data)
+            self._layers = list(found[1:])  # without the mount points that images may lack
+        self._owners = ownership.Owners(reversed(self._layers))
+        self._newest = max([ownership.of(layer).newest for layer in self._layers], default=0)
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(tuple(self._layers), owner=self._owners)
+
+    @property
+    def newest(self) -> int:
+        return self._newest
+
+    def upper(self, moment: int, latest: int | None) -> Upper:
+        folder = self._engine.data / "layers" / f".{secrets.token_hex(8)}"
+        folder.parent.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o755)
+        return Upper(folder, self.origin, moment, latest)
+
+    def keep(self, upper: Upper) -> Descriptor | None:
+        try:
+            return self._keep(upper.place, upper.record, frozenset())
+        finally:
+            clearing.remove(upper.place)
+
+    def root(self) -> Path | None:
+        return None
+
+    def keep_run(
+        self, record: Record, began: float, moment: int, *, take: bool
+    ) -> Descriptor | None:
+        upper, own = record.directory / "upper", _own(record)
+        settling = Settling(began, moment, self._owners)
+        _settle_all(upper, settling, own)
+        for path in sorted(own, key=len, reverse=True):  # places to mount on, which bwrap made
+            _remove_empty(upper, path)
+        return self._keep(upper, settling.record, own, take=take)
+
+    def _keep(
+        self, folder: Path, record: Unpacked, own: frozenset[str], *, take: bool = True
+    ) -> Descriptor | None:
+        engine = self._engine
+        difference = Difference(
+            Packing(record.owners.get, sparse=True), copied=False, own=own, whole=True
+        )
+        before = View(tuple(str(layer) for layer in reversed(self._layers)))
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            layer = assembly.put_layer(engine.layout, difference.pieces(handle, before))
+        finally:
+            os.close(handle)
+        if layer and take:
+            with engine.unpacking.going_on():
+                place = unpacked.take(engine.data, layer.digest, folder, record)
+        elif layer:
+            place = unpacked.layer(engine.layout, Layer(layer, layer.digest), engine.data)
+        else:
+            return None
+        self._layers = [path for path in self._layers if path != place] + [place]
+        self._owners = ownership.Owners(reversed(self._layers))
+        self._newest = max(self._newest, record.newest)
+        return layer
+
+    def close(self) -> None:
+        """Layers belong to images."""
+
+
+# --- of one root ---------------------------------------------------------------------------------
+
+
+class Copied:
+    """For launchers without; ``place`` is where the root is while no container has it."""
+
+    def __init__(self, engine: Engine, image: Image | None, place: Path) -> None:
+        self._engine, self._place = engine, place
+        self._seen: Snapshot | None = None
+        self._record = Unpacked()
+        if image and image.layers:
+            with engine.unpacking.going_on():
+                self._record = _copy(engine, image, place)
+        else:
+            place.mkdir(mode=0o755)
+
+    @property
+    def origin(self) -> Origin:
+        return Origin((self._place,), owner=self._record.owners.get)
+
+    @property
+    def newest(self) -> int:
+        return self._record.newest
+
+    def upper(self, moment: int, latest: int | None) -> Upper:
+        folder = self._place.with_name(f"{self._place.name}-upper")
+        folder.mkdir(mode=0o755)
+        return Upper(folder, self.origin, moment, latest)
+
+    def keep(self, upper: Upper) -> Descriptor | None:
+        packing = Packing(upper.record.owners.get, sparse=True)
+        difference = Difference(packing, copied=False, whole=True)
+        handle = os.open(upper.place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            pieces = difference.pieces(handle, View((str(self._place),)))
+            layer = assembly.put_layer(self._engine.layout, pieces)
+        finally:
+            os.close(handle)
+            clearing.remove(upper.place)
+        if layer:
+            with self._engine.layout.open_blob(layer.digest) as stream:
+                unpack.layer(stream, self._place, overlay=False, record=self._record)
+            self._seen = None
+        return layer
+
+    def root(self) -> Path | None:
+        without = {path.strip("/") for path in changes.OWN}
+        self._seen = self._seen or Snapshot.of(self._place, without)
+        return self._place
+
+    def keep_run(
+        self, record: Record, began: float, moment: int, *, take: bool
+    ) -> Descriptor | None:
+        root, own = record.directory / "root", _own(record)
+        before = self._seen
+        assert before
+        settling = Settling(began, moment, self._record.owners.get)
+        written = Written(root, before, own, settling)
+        layer = assembly.put_layer(self._engine.layout, written.pieces())
+        self._seen = written.after
+        written.remember(self._record)
+        for path in sorted(own, key=len, reverse=True):
+            if path not in before.marks:  # a place to mount on
+                _remove_empty(root, path)
+                written.after.marks.pop(path, None)
+        (root / apt.FILE[1:]).unlink(missing_ok=True)
+        if take:
+            root.rename(self._place)
+        else:
+            rootfs.copy(root, self._place)
+            self._seen = None
+        return layer
+
+    def close(self) -> None:
+        clearing.remove(self._place)
+
+
+def _copy(engine: Engine, image: Image, place: Path) -> Unpacked:
+    """A root of the image, from that of the nearest image beneath it that has one."""
+    diff_ids = image.config.diff_ids
+    best, count = None, 0
+    for _, other in engine.layout.images():
+        has = len(other.layers)
+        root = unpacked.image_root(engine.data, str(other.id))
+        if has > count and other.config.diff_ids == diff_ids[:has] and root.is_dir():
+            best, count = root, has
+    if best:
+        rootfs.copy(best, place)
+        record = ownership.of(best)
+    else:
+        place.mkdir(mode=0o755)
+        record = Unpacked()
+    for layer in image.layers[count:]:
+        with engine.layout.open_layer(layer) as stream:
+            unpack.layer(stream, place, overlay=False, record=record)
+    return record
+
+
+# --- both ----------------------------------------------------------------------------------------
+
+
+def _own(record: Record) -> frozenset[str]:
+    """What the engine made in a container, or mounted on."""
+    targets = (mount.target for mount in files.bundle(record).spec.mounts)
+    return frozenset(path.strip("/") for path in (*changes.OWN, *targets))
+
+
+def _settle_all(top: Path, settling: Settling, own: frozenset[str]) -> None:
+    """Everything in a folder but what is ``own``."""
+    for above, folders, names, handle in os.fwalk(top):
+        inner = os.path.relpath(above, top)
+        prefix = "" if inner == "." else f"{inner}/"
+        folders[:] = [name for name in folders if prefix + name not in own]
+        for name in (*folders, *names):
+            if prefix + name not in own:
+                settling.entry(handle, name, prefix + name)
+    handle = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        settling.compiled(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove_empty(top: Path, path: str) -> None:
+    """An empty folder or file, such as one is made to be mounted on."""
+    with suppress(OSError), closing(Inside(top)) as inside, inside.parent(path) as found:
+        folder, name, _ = found
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if stat.S_ISDIR(status.st_mode):
+            os.rmdir(name, dir_fd=folder)
+        elif stat.S_ISREG(status.st_mode) and not status.st_size:
+            os.unlink(name, dir_fd=folder)
