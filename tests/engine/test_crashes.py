@@ -10,6 +10,7 @@ import contextlib
 import os
 import random
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from support import require, wait_for
 
 IMAGE = "ipycontainers-test/busybox"
 NAME = "subject"
+PORT = 18196  # in the container; the next one on the host
 SAMPLE = 1  # points of each verb, on one of the launchers, where not all are asked for
 EVERYTHING = os.environ.get("IPYCONTAINERS_CRASHES") == "all"
 SEED = os.environ.get("IPYCONTAINERS_CRASH_SEED", "1")
@@ -54,6 +56,14 @@ def make(docker: Any, script: str = "sleep 60", **more: Any) -> str:
 def begin(docker: Any, script: str = "sleep 60", **more: Any) -> None:
     make(docker, script, **more)
     docker.api.start(NAME)
+
+
+def make_published(docker: Any) -> None:
+    make(
+        docker,
+        ports=[PORT],
+        host_config=docker.api.create_host_config(port_bindings={PORT: ("127.0.0.1", PORT + 1)}),
+    )
 
 
 def with_volume(docker: Any, **more: Any) -> dict[str, Any]:
@@ -98,6 +108,21 @@ def check_created(docker: Any, engine: Engine, confirmed: bool) -> None:
 def check_started(docker: Any, engine: Engine, confirmed: bool) -> None:
     assert status(docker) == "running" or (not confirmed and status(docker) == "created")
     check_life(docker)
+
+
+def check_port(docker: Any, engine: Engine, confirmed: bool) -> None:
+    """It is open while the container runs, and not a moment longer."""
+    bound = {f"{PORT}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(PORT + 1)}]}
+    is_up = status(docker) == "running"
+    assert docker.containers.get(NAME).ports == (bound if is_up else {})
+    assert is_open(PORT + 1) is is_up
+    check_started(docker, engine, confirmed)
+    assert not is_open(PORT + 1)
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 def check_ended(docker: Any, engine: Engine, confirmed: bool) -> None:
@@ -375,6 +400,7 @@ VERBS = {
         nothing, lambda docker: make(docker, **with_volume(docker)), check_created
     ),
     "start": Verb(make, lambda docker: docker.api.start(NAME), check_started),
+    "start with a port": Verb(make_published, lambda docker: docker.api.start(NAME), check_port),
     "start of one that ends": Verb(
         lambda docker: make(docker, "echo out; exit 7"),
         lambda docker: (docker.api.start(NAME), docker.api.wait(NAME)),
