@@ -11,6 +11,7 @@ Knows: steps, stages, dockerd's lines about them. Does not know: HTTP, registrie
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from . import workspace
 from .arguments import Arguments
 from .cache import Cache
 from .instruction import Instruction, Stage
-from .instructions import State, begun
+from .instructions import State, before_from, begun
 from .origins import Origin
 from .plan import Built, Plan, Site
 from .running import Cancelling, Heard
@@ -73,12 +74,11 @@ class Builder:
 
     def _argument(self, argument: Instruction) -> None:
         self._announce(argument.original)
-        escape = self._plan.dockerfile.escape
-        for word in argument.arguments:
-            name, equals, value = expand(word, self._arguments.for_from(), escape).partition("=")
-            self._arguments = self._arguments.before_from(name, value if equals else None)
+        self._arguments = before_from(self._arguments, argument, self._plan.dockerfile.escape)
 
     def _stage(self, stage: Stage) -> None:
+        if stage.name and any(made.name == stage.name for made in self._built):
+            raise Invalid(f"{stage.name} stage name already used")
         self._announce(stage.original)
         known = self._arguments.for_from()
         escape = self._plan.dockerfile.escape
@@ -91,7 +91,7 @@ class Builder:
         config["OnBuild"] = None
         made = Built(image, stage.name)
         self._built.append(made)
-        state = State(config, self._arguments.stage(), image.config.author if image else "")
+        state = State(config, self._arguments.stage())
         steps = Steps(self._site, made, state, self._source)
         steps.triggered(triggers)
         self._say(f" ---> {made.image.id.short if made.image else ''}\n")
@@ -125,19 +125,23 @@ class Builder:
 
     def _found(self, name: str) -> Built:
         done = self._built[:-1]
-        if name.isdigit():
-            if int(name) >= len(done):
-                raise Invalid(f"invalid from flag value {name}: index out of bounds")
-            return done[int(name)]
         for made in done:
             if made.name and made.name == name.lower():
                 return made
+        if re.fullmatch(r"[+-]?[0-9]{1,9}", name):
+            return done[self._number(int(name), len(done))]
         if name not in self._others:
             try:
                 self._others[name] = Built(self._image(name))
             except (EngineError, NotFound, Invalid) as error:
                 raise EngineError(f"invalid from flag value {name}: {error.message}") from error
         return self._others[name]
+
+    def _number(self, number: int, count: int) -> int:
+        if 0 <= number < count:
+            return number
+        why = "refers to current build stage" if number == count else "index out of bounds"
+        raise Invalid(f"invalid from flag value {number}: {why}")
 
     def _finish(self) -> Image:
         image = self._built[-1].image

@@ -70,7 +70,10 @@ class Context:
         return text
 
     def _hide(self, tree: Tree, name: str) -> None:
-        ignored = Ignore.parse(tree.text(f"/{_IGNORE}"))
+        try:
+            ignored = Ignore.parse(tree.text(f"/{_IGNORE}"))
+        except Invalid:
+            return  # as dockerd; the client applied it, or refused it
         for path in (name, _IGNORE):
             if ignored.leaves_out(path):
                 (self.folder / posixpath.normpath(path).lstrip("/")).unlink(missing_ok=True)

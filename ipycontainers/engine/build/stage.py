@@ -115,7 +115,7 @@ class Steps:
         own = {**CONFIG, **self.state.config, "Image": parent}
         author = {"author": self.state.author} if self.state.author else {}
         fields = {
-            **author,
+            "author": self.state.author,
             "created": now,
             "container": container,
             "container_config": {**own, "Hostname": container[:SHORT], "Cmd": words},

@@ -202,14 +202,17 @@ def _stages(parsed: Dockerfile, request: Request) -> list[Stage]:
 
     from ipycontainers.engine.build.dockerfile import label
 
-    stages = list(parsed.stages)
+    stages = _until(list(parsed.stages), request.query.get("target", ""))
     labels = sorted(_object(request, "labels").items())
+    added = (label(str(name), str(value)) for name, value in labels)
+    stages[-1] = replace(stages[-1], instructions=(*stages[-1].instructions, *added))
+    return stages
+
+
+def _until(stages: list[Stage], target: str) -> list[Stage]:
+    """The stages down to that of ``--target``."""
     if not stages:
-        raise Invalid("No build stage in current context")
-    if labels:
-        added = (label(str(name), str(value)) for name, value in labels)
-        stages[-1] = replace(stages[-1], instructions=(*stages[-1].instructions, *added))
-    target = request.query.get("target", "")
+        raise Invalid("no build stage in current context")
     if not target:
         return stages
     numbers = {stage.name: number for number, stage in enumerate(stages) if stage.name}

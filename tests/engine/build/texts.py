@@ -143,6 +143,28 @@ WHOLE = [
     'FROM scratch\nCMD -- --x a\nENTRYPOINT ["a\\/b"] \\',
 ]
 
+# Whole texts with stages that are made of earlier ones, as of any image.
+BASED = [
+    # R27
+    (
+        'FROM scratch AS base\nCMD ["x"]\nFROM base AS one\nENTRYPOINT ["echo"]\n'
+        'FROM base\nENTRYPOINT ["echo"]\nCMD ["y"]\nFROM one\nCMD z\nFROM base\nCMD z\n'
+        'FROM scratch\nENTRYPOINT echo E\nCMD ["z"]\nFROM Base\nCMD []\nENTRYPOINT a\n'
+    ),
+    (
+        'FROM scratch AS base\nMAINTAINER ada\nENV a=1 PATH=/x\nWORKDIR /w\nSHELL ["s"]\nUSER u\n'
+        "HEALTHCHECK --interval=2s --retries=4 CMD c\nEXPOSE 1\nVOLUME /v\nLABEL a=1 b=1\n"
+        "STOPSIGNAL 9\nFROM base\nLABEL b=2\nENV a=$a$a PATH=$PATH:/y\nWORKDIR x\nCMD $a\n"
+        "HEALTHCHECK --interval=3s CMD d\nEXPOSE 2\nVOLUME /w\nFROM base\nHEALTHCHECK NONE\n"
+        "MAINTAINER bob\n"
+    ),
+    (
+        "FROM scratch AS base\nONBUILD LABEL a=1\nONBUILD ENV b=$V c=2\nONBUILD CMD x\nENV V=1\n"
+        "FROM base AS child\nLABEL d=$b\nENTRYPOINT e\nFROM child\nENV f=$c\nFROM base\nUSER u\n"
+    ),
+    "FROM scratch AS a\nARG V=1\nLABEL v=$V\nFROM a\nLABEL w=$V\nARG V\nLABEL x=$V\n",
+]
+
 # Refused before anything is built.
 _BEFORE = r"""
 ENV
@@ -237,7 +259,6 @@ REFUSED = [f"FROM scratch\n# c\n{line}\n" for line in _BEFORE] + [
     "FROM scratch\nRUN x \\\n" + "y" * 2**20,
     "FROM scratch\nE\\\nNV \\\n# c\n\na",
     "FROM scratch\nRUN a\nRUN b \\\n\n\\\n c\n\n\nFOO",
-    "FROM scratch\nRUN <<EOF\nFOO\nEOF\n",  # to a parser without here-documents
 ]
 
 # Refused when their turn comes.
@@ -277,4 +298,15 @@ ENV a=${x:-'}
 ENV a="${x:-"}"
 ENV a=${x:-${y#}}
 """.strip("\n").split("\n")
-LATER = [f"FROM scratch\n{line}\n" for line in _LATER]
+LATER = [f"FROM scratch\n{line}\n" for line in _LATER] + [
+    "ARG V\nFROM $V\n",
+    "ARG V=${\nFROM scratch\nLABEL a=1\n",
+    "FROM scratch AS a\nLABEL a=1\nFROM scratch as A\nLABEL a=1\n",
+    "FROM scratch\n",
+    "FROM scratch AS a\nONBUILD FOO\nFROM a\n",
+    "FROM scratch AS a\nONBUILD HEALTHCHECK --x CMD b\nFROM a\n",
+    "FROM scratch\nLABEL a=1\nCOPY --from=0 /a /b\n",
+    "FROM scratch AS a\nLABEL a=1\nFROM scratch\nCOPY --from=2 /a /b\n",
+    "FROM scratch AS a\nLABEL a=1\nFROM scratch\nCOPY --from=-1 /a /b\n",
+    "FROM scratch\nRUN --mount=type=cache,target=/x true\n",
+]
