@@ -133,6 +133,41 @@ def test_it_listens_where_it_was_asked_to(own: Engine, docker: Any) -> None:
     assert is_refused(("127.0.0.1", numbers[1]))
 
 
+def test_all_that_is_exposed_gets_a_port(own: Engine, docker: Any) -> None:
+    made = docker.containers.create(IMAGE, "true")
+    image = made.commit("ipyc-exposing", changes="EXPOSE 17080 17053/udp")
+    made.remove()
+    words = ["nc", "-ll", "-p", "17090", "-e", "cat"]
+    try:
+        container = docker.containers.run(
+            image.id, words, detach=True, publish_all_ports=True, ports={"17090/tcp": None}
+        )
+        found = container.ports or (container.reload() or container.ports)
+        assert sorted(found) == ["17053/udp", "17080/tcp", "17090/tcp"]
+        numbers = {int(one["HostPort"]) for (one,) in found.values()}
+        assert len(numbers) >= 2
+        assert {one["HostIp"] for (one,) in found.values()} == {"127.0.0.1"}
+        (address,) = bindings(container, 17090)
+        assert wait_for(lambda: answers(address))
+        container.remove(force=True)
+    finally:
+        docker.images.remove(image.id, force=True)
+
+
+def test_the_first_free_port_of_a_range_is_taken(own: Engine, docker: Any) -> None:
+    first = next(number for number in iter(free, 0) if number < 65000)
+    asked = f"{first}-{first + 2}"
+    with socket.create_server(("127.0.0.1", first)):
+        taken = [
+            bindings(docker.containers.run(IMAGE, "sleep 60", detach=True, ports={"80": asked}), 80)
+            for _ in range(2)
+        ]
+        assert taken == [[("127.0.0.1", first + 1)], [("127.0.0.1", first + 2)]]
+        third = docker.containers.create(IMAGE, "true", ports={"80": asked})
+        said = f"Bind for 127.0.0.1:{asked} failed: all ports of the range are allocated"
+        assert said in not_started(third)
+
+
 def test_the_end_frees_the_port_and_a_start_takes_it(own: Engine, docker: Any) -> None:
     number = free()
     container, _ = echo(docker, ports={"{}/tcp": number})

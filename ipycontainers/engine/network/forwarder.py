@@ -192,7 +192,8 @@ def _open(asked: Mapping[str, Any], say: int) -> Forwarder | None:
     for handle in [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in asked.get("enter") or ()]:
         syscalls.enter(handle)
         os.close(handle)
-    if asked.get("enter"):
+    if asked.get("enter"):  # where it has got every right over what is in there
+        syscalls.limit_capabilities(frozenset())
         syscalls.hide_from_peers()
     syscalls.die_with_parent(signal.SIGKILL)  # not before: who enters has it undone
     _say(say, {"ports": forwarder.bindings(), "stays": forwarder.has_any})
