@@ -30,7 +30,8 @@ from ipycontainers.engine.supervise.loop import READ, Loop
 from . import outgoing, spaces
 from .router import Cable, Router
 
-_WAY_WITHIN = 10.0  # seconds; slirp4netns takes 10 ms
+_WAY_WITHIN = 10.0  # seconds; slirp4netns takes 30 ms
+_PAUSE = 0.002
 _LINGER = 60.0  # seconds without a container, while the engine may start the next one
 _ALONE = 1.0  # the same without an engine
 _LOG = "outgoing.log"
@@ -43,24 +44,23 @@ def begin(directory: str, answers: _socket.socket) -> None:
     os.chdir(directory)
     syscalls.handle(signal.SIGCHLD, int(signal.SIG_DFL))  # both wait for children
     made, telling = os.pipe()
-    ready, saying = os.pipe()
     ending, staying = os.pipe()
     pid = os.fork()
     if pid == 0:
-        for handle in (made, saying, ending):
+        for handle in (made, ending):
             os.close(handle)
-        _keep(answers, telling, ready, staying)
-    for handle in (telling, ready, staying):
+        _keep(answers, telling)  # staying stays open until its end
+    for handle in (telling, staying):
         os.close(handle)
     answers.close()
     if os.read(made, 1):
-        outgoing.become(pid, saying, ending, _LOG)
+        outgoing.become(pid, ending, _LOG)
 
 
-def _keep(answers: _socket.socket, telling: int, ready: int, staying: int) -> NoReturn:
+def _keep(answers: _socket.socket, telling: int) -> NoReturn:
     try:
         os.setsid()
-        service = Service(spaces.become_router(), ready, staying)
+        service = Service(os.pidfd_open(os.getppid()), spaces.become_router())
         os.write(telling, b"1")
         os.close(telling)
     except Exception as error:  # noqa: BLE001 - whatever it is, the engine must hear it
@@ -85,11 +85,10 @@ class Held:
 class Service:
     """In the working directory, which is DATA/network."""
 
-    def __init__(self, home: int, ready: int, staying: int) -> None:
-        """``ready`` tells of the way out, which stays as long as ``staying`` is open."""
+    def __init__(self, way: int, home: int) -> None:
+        """``way`` is a pidfd of what becomes the way out; ``home`` the router's network."""
+        self._way = way
         self._home = home
-        self._ready = ready
-        self._staying = staying
         self._no_way = ""
         self._router = Router()
         self._held: dict[str, Held] = {}
@@ -194,7 +193,7 @@ class Service:
 
     def _release(self, name: str) -> None:
         if held := self._held.pop(name, None):
-            self._router.cut(*held.cables.values())
+            self._router.silence(*held.cables.values())
             held.space.close()
 
     # --- the way out -----------------------------------------------------------------------------
@@ -203,18 +202,19 @@ class Service:
         """Once: it begins while this process does."""
         if self._router.goes_out or self._no_way:
             return
-        can_be_read, _, _ = select.select([self._ready], [], [], _WAY_WITHIN)
-        if can_be_read and os.read(self._ready, 1) == b"1":
-            self._router.open_way()
-            self._loop.watch(self._staying, 0, lambda _: self._lose_way())
-            return
-        lines = read(_LOG).decode(errors="replace").strip().splitlines()
-        self._no_way = lines[-1] if lines else "slirp4netns did not begin"
+        deadline = time.monotonic() + _WAY_WITHIN
+        while time.monotonic() < deadline:
+            if self._router.find_way():
+                self._loop.watch(self._way, READ, lambda _: self._lose_way())
+                return
+            if select.select([self._way], [], [], _PAUSE)[0]:
+                break
+        self._no_way = outgoing.reason(read(_LOG).decode(errors="replace"))
 
     def _lose_way(self) -> None:
-        self._loop.forget(self._staying)
+        self._loop.forget(self._way)
         self._router.close_way()
-        self._no_way = "slirp4netns has ended"
+        self._no_way = "what led out of networks has ended"
 
 
 def _is_supervised(name: str) -> bool:

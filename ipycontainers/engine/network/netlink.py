@@ -20,8 +20,10 @@ NEWLINK, DELLINK, SETLINK = 16, 17, 19
 NEWADDR, NEWROUTE, DELROUTE, NEWRULE, DELRULE = 20, 24, 25, 32, 33
 _REQUEST, _ACK, _EXCL, _CREATE, _REPLACE = 1, 4, 0x200, 0x400, 0x100
 _ERROR = 2
+_AF_BRIDGE = 7
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO = 1, 3, 4, 10, 18
 _IFLA_NET_NS_FD = 28
+_IFLA_PROTINFO, _NESTED, _IFLA_BRPORT_STATE, _DISABLED = 12, 0x8000, 1, 0
 _INFO_KIND, _INFO_DATA = 1, 2
 _VETH_INFO_PEER = 1
 _IFF_UP = 1
@@ -103,6 +105,13 @@ def add_pair(
 def remove_link(index: int) -> Message:
     """A cable goes with both its ends."""
     return DELLINK, 0, _link(index)
+
+
+def silence(index: int) -> Message:
+    """The bridge neither gives this end of a cable anything nor takes anything from it."""
+    state = _attribute(_IFLA_BRPORT_STATE, struct.pack("=B", _DISABLED))
+    head = struct.pack("=BxHiII", _AF_BRIDGE, 0, index, 0, 0)
+    return SETLINK, 0, head + _attribute(_IFLA_PROTINFO | _NESTED, state)
 
 
 def up(index: int) -> Message:

@@ -21,7 +21,6 @@ from .netlink import Netlink
 from .spaces import Space, set_kernel
 
 _FIRST_TABLE = 1000
-_MTU = 1500
 
 
 class Bridge(NamedTuple):
@@ -54,13 +53,17 @@ class Router:
         self._bridges: dict[str, Bridge] = {}
         self._cables = 0
 
-    def open_way(self) -> None:
-        """``outgoing.TAP`` is there, with the way out behind it."""
+    def find_way(self) -> bool:
+        """Whether ``outgoing.TAP`` is there by now, with the way out behind it; then it is used."""
+        with open("/proc/self/net/route", encoding="ascii") as routes:
+            if not any(line.startswith(f"{outgoing.TAP}\t00000000\t") for line in routes):
+                return False
         self.goes_out = True
         set_kernel(f"net/ipv4/conf/{outgoing.TAP}/proxy_arp", "1")
         set_kernel(f"net/ipv4/neigh/{outgoing.TAP}/proxy_delay", "0")
         for bridge in self._bridges.values():
             self._netlink.ask(self._way(bridge))
+        return True
 
     def close_way(self) -> None:
         """It has gone, and its routes with it."""
@@ -82,7 +85,7 @@ class Router:
             peer=f"eth{far - 2}",
             index=far,
             mac=wanted["mac"],
-            mtu=_MTU,
+            mtu=outgoing.MTU,
         )
         self._netlink.ask(pair)
         own = messages.add_address(far, wanted["address"], _broadcast(wanted["address"]))
@@ -101,6 +104,13 @@ class Router:
         for cable in cables:
             with suppress(OSError):  # it went with the container
                 self._netlink.ask(messages.remove_link(cable.near))
+
+    def silence(self, *cables: Cable) -> None:
+        """Of a container that has ended: its addresses may be another's at once. The kernel takes
+        the cables away by itself, in its own time, which is 20 ms for each."""
+        for cable in cables:
+            with suppress(OSError):
+                self._netlink.ask(messages.silence(cable.near))
 
     def remove(self, network: str) -> None:
         """The bridge. Idempotent."""
