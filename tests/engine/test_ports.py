@@ -315,6 +315,8 @@ def test_ports_follow_a_container_to_another_network(own: Engine, docker: Any) -
         other.disconnect(container)
         container.reload()
         assert container.attrs["NetworkSettings"]["Ports"] == {}
+        docker.networks.get("bridge").connect(container)
+        assert wait_for(lambda: answers(address))
     finally:
         container.remove(force=True)
         other.remove()

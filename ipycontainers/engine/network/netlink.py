@@ -90,15 +90,16 @@ def add_bridge(name: str, mac: str) -> Message:
 
 
 def add_pair(
-    name: str, bridge: int, *, into: int, peer: str, index: int, mac: str, mtu: int
+    name: str, bridge: int, *, number: int, into: int, peer: str, index: int, mac: str, mtu: int
 ) -> Message:
     """Two ends of a cable: ``name`` here, up and at the ``bridge`` of this index, and ``peer``,
-    not up, in the network namespace of the descriptor ``into``, where it has this ``index``."""
+    not up, in the network namespace of the descriptor ``into``, where it has this ``index``: the
+    kernel gives it that only where ``name`` is given an index too, ``number``."""
     far = _link(index) + _name(peer) + _attribute(_IFLA_ADDRESS, _mac(mac))
     far += _number(_IFLA_MTU, mtu) + _number(_IFLA_NET_NS_FD, into)
     data = _attribute(_INFO_DATA, _attribute(_VETH_INFO_PEER, far))
     info = _attribute(_IFLA_LINKINFO, _attribute(_INFO_KIND, b"veth") + data)
-    near = _link(up=True) + _name(name) + _number(_IFLA_MASTER, bridge)
+    near = _link(number, up=True) + _name(name) + _number(_IFLA_MASTER, bridge)
     return NEWLINK, _CREATE | _EXCL, near + _number(_IFLA_MTU, mtu) + info
 
 

@@ -21,6 +21,7 @@ from .netlink import Netlink
 from .spaces import Space, set_kernel
 
 _FIRST_TABLE = 1000
+_FIRST_NUMBER = 1 << 20  # of a cable's end here; the kernel counts its own from 1
 
 
 class Bridge(NamedTuple):
@@ -81,6 +82,7 @@ class Router:
         pair = messages.add_pair(
             near,
             bridge.number,
+            number=_FIRST_NUMBER + self._cables,
             into=space.net,
             peer=f"eth{far - 2}",
             index=far,
