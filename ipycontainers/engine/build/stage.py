@@ -54,8 +54,8 @@ class Steps:
         if not triggers:
             return
         self._site.say(f"# Executing {len(triggers)} build trigger")
-        self._site.say("s" if len(triggers) > 1 else "")
-        self._site.say("\n")
+        for rest in ("s", "\n") if len(triggers) > 1 else ("\n",):
+            self._site.say(rest)
         for text in triggers:
             self._site.cancelling.check()
             self.do(trigger(text))

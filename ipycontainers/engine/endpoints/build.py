@@ -98,8 +98,9 @@ class _Build:
         kept: deque[Mapping[str, Any]] = deque(maxlen=MOST_QUIET)
         say: Heard = kept.append if quiet else heard
         try:
-            for line in self.plan.dockerfile.warnings:
-                say({"stream": f"{line}\n"})
+            if warnings := self.plan.dockerfile.warnings:
+                lines = "\n".join(warnings)
+                say({"stream": f"\x1b[91m{lines}\n\x1b[0m"})
             plan = self._with_pull(say)
             image = Builder(self.engine, plan, say, self.cancelling, self._folder).build()
         except BaseException:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -26,7 +27,14 @@ class Told(NamedTuple):
     history: list[str]
 
 
-Outcome = tuple[int, Any]  # 200 and each stage's Told; 200 and an error that came late; a refusal
+class Outcome(NamedTuple):
+    """``text`` is all lines, ids masked, and the error if there is one."""
+
+    status: int
+    stages: list[Told]
+    text: str
+
+
 Query = Mapping[str, str]
 
 
@@ -48,13 +56,11 @@ class Judge:
         api = self._docker.api
         asked = {"nocache": "1", **query}
         answer = api.post(api._url("/build"), params=asked, data=context, timeout=100)
-        if answer.status_code != 200:
-            return answer.status_code, answer.json()["message"]
-        lines = [json.loads(line) for line in answer.content.split(b"\n") if line]
+        lines = [json.loads(line) for line in answer.content.split(b"\n") if line.strip()]
         images = [line["aux"]["ID"] for line in lines if "aux" in line]
         self._made += images
-        errors = [line["error"] for line in lines if "error" in line]
-        return 200, errors[0] if errors else [self._told(image) for image in images]
+        text = "".join(line.get("stream") or line.get("error") or str(line) for line in lines)
+        return Outcome(answer.status_code, [*map(self._told, images)], _masked(text))
 
     def _told(self, image: str) -> Told:
         inspected = self._docker.api.inspect_image(image)
@@ -67,3 +73,7 @@ class Judge:
         for image in dict.fromkeys(reversed(self._made)):
             with contextlib.suppress(NotFound):
                 self._docker.images.remove(image, force=True)
+
+
+def _masked(text: str) -> str:
+    return re.sub(r"\b(?:[0-9a-f]{64}|[0-9a-f]{12})\b", "ID", text)

@@ -58,7 +58,7 @@ def test_instructions_say_the_same_of_a_config_and_its_history(both: Both) -> No
 
 # R27
 def test_stages_take_the_same_of_their_base(both: Both) -> None:
-    stages = both.of_each(BASED)[0][1]
+    stages = both.of_each(BASED)[0].stages
     assert [(told.config["Entrypoint"], told.config["Cmd"]) for told in stages[1:3]] == [
         (["echo"], None),
         (["echo"], ["y"]),
@@ -69,7 +69,7 @@ def test_stages_take_the_same_of_their_base(both: Both) -> None:
 def test_build_arguments_have_the_same_scopes(both: Both) -> None:
     given = [{}, {"V": "2"}, {"V": ""}, {"HTTP_PROXY": "http://p", "W": "9", "X": "y"}, {"V": None}]
     told = both.of_each([ARGUMENTS] * 5, [{"buildargs": json.dumps(one)} for one in given])
-    environments = [outcome[0].config["Env"][1] for _, outcome in told]
+    environments = [outcome.stages[0].config["Env"][1] for outcome in told]
     assert environments == ["b=[1.0]", "b=[2]", "b=[]", "b=[1.0]", "b=[1.0]"]
 
 
@@ -77,10 +77,10 @@ def test_labels_are_those_of_the_stage_that_is_asked_for(both: Both) -> None:
     labels = json.dumps({"z": "$PATH '", "c": "2"})
     queries = [{"labels": labels, **target} for target in ({}, {"target": "a"}, {"target": "B"})]
     told = both.of_each([TARGETS] * 3, queries)
-    assert [len(outcome) for _, outcome in told] == [3, 1, 2]
-    assert told[1][1][0].config["Labels"] == {"a": "1", "z": "$PATH '", "c": "2"}
+    assert [len(outcome.stages) for outcome in told] == [3, 1, 2]
+    assert told[1].stages[0].config["Labels"] == {"a": "1", "z": "$PATH '", "c": "2"}
     wrong = [{"target": name, "labels": labels} for name in ("nosuch", "9", "$a")]
-    assert [status for status, _ in both.of_each([TARGETS] * 3, wrong)] == [400] * 3
+    assert [outcome.status for outcome in both.of_each([TARGETS] * 3, wrong)] == [400] * 3
 
 
 def test_what_is_wrong_is_refused_in_the_same_words(both: Both) -> None:
@@ -91,7 +91,8 @@ def test_without_here_documents_text_is_read_as_dockerd_reads_it(engine: Any) ->
     text = "FROM scratch\nRUN <<EOF\nFOO\nEOF\n"
     with pytest.raises(Invalid) as refused:
         parse(text, heredocs=False)
-    assert Judge(engine.docker).of(text, {}) == (400, str(refused.value))
+    answer = Judge(engine.docker).of(text, {})
+    assert (answer.status, answer.text) == (400, str({"message": str(refused.value)}))
 
 
 def test_what_is_wrong_later_is_told_in_the_same_words(both: Both) -> None:
