@@ -20,7 +20,7 @@ from ipycontainers.errors import Invalid, Unsupported
 from . import limits, logs, wire
 from .container import Network, Spec
 from .network import ports
-from .record import MountPoint
+from .record import MountPoint, Record
 
 UNENFORCED = "not enforced: "
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
@@ -148,6 +148,11 @@ def spec(
     )
 
 
+def of_record(record: Record) -> Spec:
+    """``spec``, of what is in a record."""
+    return spec(record.id, record.config, record.host_config, record.mounts, record.network)
+
+
 MODES_OF = {"ipc": "IpcMode", "pid": "PidMode", "uts": "UTSMode", "cgroup": "CgroupnsMode"}
 
 
@@ -192,7 +197,7 @@ def environment(
 def network(mode: str) -> Network:
     """What is asked for. A network of a user's is as the default one; whether there is such a one
     is asked at the start."""
-    return NETWORKS.get(mode, "host" if mode.startswith("container:") else "own")
+    return NETWORKS.get(mode, "own")
 
 
 def warnings(
@@ -221,27 +226,17 @@ def warnings(
         yield f"--shm-size is ignored: the launcher {launcher} cannot limit it"
     if _has_sized_tmpfs(host) and "tmpfs" not in isolates:
         yield f"a tmpfs's size is ignored: the launcher {launcher} cannot limit it"
-    for option in _ignored(config, host):
+    for option in _ignored(host):
         yield f"{option} is ignored by this engine"
 
 
-def _ignored(config: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[str]:
+def _ignored(host: Mapping[str, Any]) -> Iterator[str]:
     yield from (option for key, option in IGNORED.items() if host.get(key))
     owners = {word.partition("=")[0] for words in _tmpfs(host) for word in words}
     yield from (f"a tmpfs's {word}" for word in sorted(owners & {"uid", "gid", "nr_inodes"}))
     driver = str((host.get("LogConfig") or {}).get("Type") or "json-file")
     if driver not in ("json-file", "none"):
         yield f"--log-driver {driver}"
-    yield from _of_addresses(config)
-
-
-def _of_addresses(config: Mapping[str, Any]) -> Iterator[str]:
-    """What asks for an interface of the container's own."""
-    if config.get("MacAddress"):
-        yield "--mac-address"
-    ends = ((config.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}).values()
-    if any((end or {}).get("IPAMConfig") for end in ends):
-        yield "--ip"
 
 
 def _has_sized_tmpfs(host: Mapping[str, Any]) -> bool:

@@ -21,7 +21,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,7 +49,7 @@ from .execs import Execs
 from .folders import Folders
 from .groups import Groups
 from .launch import Launcher
-from .network import asking, links, ports
+from .network import asking, links, ports, sharing
 from .network.connections import Connections
 from .network.joining import Joining
 from .network.keeping import Keeper
@@ -169,44 +169,9 @@ class Engine:
 
         Raises NotFound (image), Conflict (name), Invalid, Unsupported.
         """
-        validity.check(body, body.get("HostConfig") or {})
-        image = self.image_of(str(body.get("Image") or ""))
-        container_id = secrets.token_hex(32)
-        config = shapes.config(body, image.config.container, container_id[:12])
-        config["Image"] = str(body.get("Image"))
-        host = creation.host_config(body.get("HostConfig") or {})
-        creation.refuse(host)
-        endpoints = asking.endpoints(body, host, self.networks.find)
-        linked = links.asked(host, self.find)
-        points = mounts.of(config, host, self.data / "volumes", self._mounts_of)
-        mode = str(host["NetworkMode"])
-        is_default = mode in creation.NETWORKS
-        network, lack = self.joining.choose(creation.network(mode), is_default=is_default)
-        creation.spec(container_id, config, host, points, network)  # whether it can be
-        launcher = self.launcher
-        controllers = self.groups.controllers
-        ports.wanted(config, host)  # whether they can be published
-        told = [
-            *creation.warnings(body, host, launcher.isolates, launcher.name, controllers),
-            *ports.warnings(config, host, shares_host=network != "own"),
-            *([lack] if lack else []),
-        ]
-        record = Record(
-            container_id,
-            creation.check_name(name) if name else "",
-            str(image.id),
-            config,
-            host,
-            points,
-            time.time(),
-            self.data / "containers" / container_id,
-            endpoints=endpoints,
-            links=linked,
-            network=network,
-            of_build=of_build,
-            is_kept=of_build,
-            takes=takes,
-        )
+        record, told = self._asked(body, name)
+        record.of_build = record.is_kept = of_build
+        record.takes = takes
         with record.lock:  # who finds it meanwhile, to remove it, waits until it is whole
             self._book.add(record)
             try:
@@ -216,6 +181,42 @@ class Engine:
                 raise
         self.events.publish("container", "create", record.id, record.attributes)
         return record, told
+
+    def _asked(self, body: Mapping[str, Any], name: str) -> tuple[Record, list[str]]:
+        """As ``create``, of which nothing is there yet."""
+        validity.check(body, body.get("HostConfig") or {})
+        image = self.image_of(str(body.get("Image") or ""))
+        container_id = secrets.token_hex(32)
+        config = shapes.config(body, image.config.container, container_id[:12])
+        config["Image"] = str(body.get("Image"))
+        host = creation.host_config(body.get("HostConfig") or {})
+        creation.refuse(host)
+        endpoints = asking.endpoints(body, host, self.networks.find)
+        if shared := sharing.named(host, self.find):
+            config |= sharing.names_of(shared.config)
+        record = Record(
+            container_id,
+            creation.check_name(name) if name else "",
+            str(image.id),
+            config,
+            host,
+            mounts.of(config, host, self.data / "volumes", self._mounts_of),
+            time.time(),
+            self.data / "containers" / container_id,
+            endpoints=endpoints,
+            links=links.asked(host, self.find),
+        )
+        record.network, lack = self.joining.choose(record, shared)
+        creation.of_record(record)  # whether it can be
+        return record, [*self._warnings(body, record), *([lack] if lack else [])]
+
+    def _warnings(self, body: Mapping[str, Any], record: Record) -> Iterator[str]:
+        host, has_own, launcher = record.host_config, record.network == "own", self.launcher
+        ports.wanted(record.config, host)  # whether they can be published
+        controllers = self.groups.controllers
+        yield from creation.warnings(body, host, launcher.isolates, launcher.name, controllers)
+        yield from ports.warnings(record.config, host, shares_host=not has_own)
+        yield from asking.warnings(body, has_own=has_own)
 
     def describe(self, record: Record) -> dict[str, Any]:
         """What ``shapes`` shows of it."""

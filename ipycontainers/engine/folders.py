@@ -59,7 +59,8 @@ class Folders:
         if bundle.root or any((record.directory / "upper").iterdir()):
             settled = rootfs.settle(bundle)
         env = tuple(creation.environment(record.config, record.id, linked))
-        settled = replace(settled, spec=replace(settled.spec, env=env))
+        spec = replace(settled.spec, env=env, network=record.network)
+        settled = replace(settled, spec=spec)
         if settled != bundle:
             self._write_run(record, settled)
             supervise.give_orders(record.directory)
@@ -85,9 +86,7 @@ class Folders:
                 _make_source(point.mount.source)
 
     def _prepare(self, record: Record) -> None:
-        spec = creation.spec(
-            record.id, record.config, record.host_config, record.mounts, record.network
-        )
+        spec = creation.of_record(record)
         try:
             bundle = self._bundle(record, spec)
         except Invalid as error:

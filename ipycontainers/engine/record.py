@@ -231,6 +231,8 @@ class Record:
         plain = json.loads((directory / FILE).read_text(encoding="utf-8"))
         mounts = tuple(MountPoint.of(mount) for mount in plain.pop("mounts"))
         leaves = tuple(plain.pop("leaves", ()))
+        mode = plain["host_config"].get("NetworkMode")
+        plain.setdefault("network", "none" if mode == "none" else "host")
         ends = _endpoints(plain.pop("endpoints", None), plain["host_config"])
         ports = tuple(Binding(*port) for port in plain.pop("ports", ()))
         links = tuple((str(other), str(alias)) for other, alias in plain.pop("links", ()))

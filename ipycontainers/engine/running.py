@@ -157,7 +157,7 @@ class Running:
                     return False
                 record.restarts, record.manually_stopped = 0, False
                 self._start(record)
-        except EngineError:
+        except ContainerError:
             if record.goes_by_itself and not (record.is_kept or record.is_up):
                 self._remove(record)
             raise

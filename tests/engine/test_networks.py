@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import embedded
 import images as recipes
 import pytest
+from docker import errors as docker_errors
 from embedded import Engine
 from engine.sides import BUSYBOX, Side, same
+from support import wait_for
 
 LAN = "ipyc-lan"
 SLEEP = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"]
@@ -305,3 +308,168 @@ def test_a_link_gives_names_and_variables(both: tuple[Side, Side]) -> None:
     theirs, ours = (_linked(side, "ipyc-lan-web") for side in both)
     assert (ours["links"], ours["names"]) == (theirs["links"], theirs["names"])
     assert (ours["links"], ours["hosts"]) == (None, [])
+
+
+ADDRESSES = ("IPAddress", "IPPrefixLen", "Gateway", "MacAddress")
+POOLED = [  # of a pool; and what each of its containers asks for, in their order
+    ({"Subnet": "NET.0/24"}, ["", "NET.77", "NET.77", "NET.0", "NET.1", "192.0.2.1", ""]),
+    ({"Subnet": "NET.0/30"}, ["", ""]),
+    ({"Subnet": "NET.7/24", "IPRange": "NET.128/25"}, ["", "", "NET.9"]),
+    ({"Subnet": "NET.0/24", "Gateway": "NET.9", "AuxiliaryAddresses": {"a": "NET.1"}}, ["", ""]),
+    ({"Subnet": "NET.0/24", "IPRange": "10.0.0.0/8"}, [""]),
+]
+
+
+@pytest.mark.parametrize("number", range(len(POOLED)))
+def test_addresses_are_given_as_dockerd_gives_them(both: tuple[Side, Side], number: int) -> None:
+    net = subnet()
+    pool, asked = json.loads(json.dumps(POOLED[number]).replace("NET", net))
+    made(both, IPAM={"Config": [pool]})
+    told: list[list[Any]] = [[], []]
+    for count, address in enumerate(asked):
+        name = f"{LAN}-{count}"
+        end = {"IPAMConfig": {"IPv4Address": address}} if address else {}
+        config = {"EndpointsConfig": {LAN: end}}
+        run(both, name, HostConfig={"NetworkMode": LAN}, NetworkingConfig=config)
+        for side, found in zip(both, told, strict=True):
+            status, answer = side.ask("POST", f"/containers/{name}/start")
+            shown = side.ask("GET", f"/containers/{name}/json")[1]["NetworkSettings"]["Networks"]
+            found += [answer, *(shown[LAN][key] for key in ADDRESSES)]
+            assert status in (204, 400, 403, 500)
+    assert told[1] == told[0]
+
+
+def test_one_that_asks_for_a_mac_address_has_it(both: tuple[Side, Side]) -> None:
+    made(both)
+    mac = "02:42:aa:bb:cc:dd"
+    run(both, f"{LAN}-a", HostConfig={"NetworkMode": LAN}, MacAddress=mac)
+    run(both, f"{LAN}-b", HostConfig={"NetworkMode": LAN}, MacAddress="foo")
+    same(both, "POST", f"/containers/{LAN}-a/start")
+    answers = [side.ask("POST", f"/containers/{LAN}-b/start")[1] for side in both]
+    assert answers[1] == answers[0] == {"message": "address foo: invalid MAC address"}
+    for side in both:
+        found = side.docker.containers.get(f"{LAN}-a")
+        seen = found.exec_run("cat /sys/class/net/eth0/address" if side is both[0] else "ip link")
+        assert mac in seen.output.decode()
+        assert found.attrs["NetworkSettings"]["Networks"][LAN]["MacAddress"] == mac
+
+
+def test_events_of_networks_come_in_dockerds_order(both: tuple[Side, Side]) -> None:
+    """A disconnection while it runs is told twice by dockerd 20.10."""
+    since = time.time()
+    made(both)
+    name = f"{LAN}-a"
+    run(both, name, HostConfig={"NetworkMode": LAN})
+    for verb, path, body in (
+        ("POST", f"/containers/{name}/start", None),
+        ("POST", "/networks/bridge/connect", {"Container": name}),
+        ("POST", f"/networks/{LAN}/disconnect", {"Container": name}),
+        ("DELETE", f"/networks/{LAN}", None),
+        ("POST", f"/containers/{name}/kill", None),
+        ("POST", "/networks/bridge/disconnect", {"Container": name}),
+        ("DELETE", f"/containers/{name}", None),
+    ):
+        same(both, verb, path, body)
+    theirs, ours = (_told(side, since, name) for side in both)
+    assert ours == theirs
+    assert ours[0] == f"network create {LAN} bridge "
+
+
+def _told(side: Side, since: float, name: str) -> list[str]:
+    """Of that container and the network, until it is removed; each once."""
+    words: list[str] = []
+    for event in side.api.events(since=since, decode=True):
+        told = event["Actor"]["Attributes"]
+        who = told.get("container", "")
+        if event["Type"] == "network" and told["name"] not in (LAN, "bridge"):
+            continue
+        text = f"{event['Type']} {event['Action']} {told.get('name')} {told.get('type', '')} "
+        if (told.get("name") in (LAN, name) or who) and text + bool(who) * "x" not in words[-1:]:
+            words.append(text + bool(who) * "x")
+        if event["Action"] == "destroy" and event["Type"] == "container":
+            return words
+    return words
+
+
+def test_what_left_its_only_network_knows_nobody_there(own: Engine, docker: Any) -> None:
+    network = docker.networks.create(LAN)
+    options = {"network": LAN, "detach": True}
+    one, two = (docker.containers.run(BUSYBOX, ["sleep", "60"], **options) for _ in range(2))
+
+    def names(container: Any) -> set[str]:
+        return set(container.exec_run("cat /etc/hosts").output.decode().split())
+
+    assert two.name in names(one) & names(two)
+    network.disconnect(two)
+    assert two.name not in names(one) | names(two)
+    assert one.name not in names(two)
+    one.remove(force=True)
+    network.remove()
+
+
+def test_another_containers_network(own: Engine, docker: Any) -> None:
+    page = "mkdir /w; echo hello > /w/index.html; exec httpd -f -p 8098 -h /w"
+    web = docker.containers.run(BUSYBOX, ["sh", "-c", page], name="web", detach=True)
+    mode = {"network_mode": "container:web"}
+    ask = "until wget -q -O- http://127.0.0.1:8098/; do sleep 0.1; done; cat /etc/hostname"
+    ran = docker.containers.run(BUSYBOX, ["timeout", "20", "sh", "-c", ask], remove=True, **mode)
+    assert ran.decode().split() == ["hello", web.short_id]
+    made_one = docker.containers.create(BUSYBOX, ["sleep", "60"], **mode)
+    assert made_one.attrs["HostConfig"]["NetworkMode"] == f"container:{web.id}"
+    assert made_one.attrs["NetworkSettings"]["Networks"] == {}
+    web.kill()
+    with pytest.raises(docker_errors.APIError, match="cannot join network of a non running"):
+        made_one.start()
+    with pytest.raises(docker_errors.NotFound, match="No such container: nosuch"):
+        docker.containers.run(BUSYBOX, ["true"], remove=True, network_mode="container:nosuch")
+    with pytest.raises(docker_errors.APIError, match="conflicting options: hostname and the"):
+        docker.containers.create(BUSYBOX, ["true"], hostname="h", **mode)
+
+
+def test_networks_names_and_addresses_outlive_an_engine_that_is_killed(mine: Engine) -> None:
+    docker = mine.client
+    docker.networks.create(LAN)
+    options = {"network": LAN, "detach": True}
+    web = docker.containers.run(BUSYBOX, ["sleep", "60"], name="web", **options)
+    docker.containers.run(BUSYBOX, ["sleep", "60"], name="gone", **options)
+    again = {"restart_policy": {"Name": "always"}}
+    once = "while [ ! -e /stop ]; do sleep 0.1; done; rm /stop; exit 1"
+    client = docker.containers.run(BUSYBOX, ["sh", "-c", once], name="client", **options, **again)
+    web.exec_run(["sh", "-c", "echo 192.0.2.9 mine >> /etc/hosts"])
+    before = docker.api.inspect_network(LAN)
+    mine.kill9()
+    docker.close()
+    mine.start()
+    docker = mine.client
+    assert docker.api.inspect_network(LAN) == before
+    assert set(before["Containers"]) >= {web.id, client.id}
+    docker.networks.get(LAN).disconnect("gone")
+    docker.containers.get("web").rename("web2")
+    hosts = docker.containers.get("client").exec_run("cat /etc/hosts").output.decode()
+    assert {"web2", "client"} <= set(hosts.split())
+    assert not {"web", "gone"} & set(hosts.split())
+    docker.containers.get("client").exec_run("touch /stop")  # and its policy starts it again
+    assert wait_for(lambda: docker.containers.get("client").attrs["RestartCount"] == 1)
+    assert wait_for(lambda: docker.containers.get("client").status == "running")
+
+    def known() -> set[str]:
+        hosts = docker.containers.get("web2").exec_run("cat /etc/hosts").output.decode()
+        assert "192.0.2.9 mine\n" in hosts
+        return set(hosts.split())
+
+    assert wait_for(lambda: known() >= {"client", "web2"})
+    network = docker.networks.get(LAN)
+    with pytest.raises(docker_errors.APIError, match="has active endpoints"):
+        network.remove()
+    docker.close()
+
+
+def test_a_network_that_all_share_is_told_of_once(own: Engine, docker: Any) -> None:
+    network = docker.networks.create(LAN)
+    made_one = docker.api.create_container(
+        BUSYBOX, ["true"], host_config=docker.api.create_host_config(network_mode=LAN)
+    )
+    shares = [text for text in made_one["Warnings"] if "shares the host's ports" in text]
+    assert len(shares) == (own.launcher == "ptrace")
+    docker.api.remove_container(made_one["Id"])
+    network.remove()

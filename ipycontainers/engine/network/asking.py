@@ -74,6 +74,19 @@ def _refusals(
     yield from _of_mode(body, host)
 
 
+def warnings(body: Mapping[str, Any], *, has_own: bool) -> Iterator[str]:
+    """What asks for an interface of the container's own and finds none, or is not heeded at all."""
+    given = ((body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}).values()
+    ipams = [(asked or {}).get("IPAMConfig") or {} for asked in given]
+    asked = {
+        "--mac-address": not has_own and body.get("MacAddress"),
+        "--ip": not has_own and any(ipam.get("IPv4Address") for ipam in ipams),
+        "--ip6": any(ipam.get("IPv6Address") for ipam in ipams),
+        "--link-local-ip": any(ipam.get("LinkLocalIPs") for ipam in ipams),
+    }
+    yield from (f"{option} is ignored by this engine" for option in asked if asked[option])
+
+
 def of_addresses(asked: Mapping[str, Any]) -> Iterator[str]:
     """What of an EndpointConfig is no address, in dockerd's words."""
     ipam = asked.get("IPAMConfig") or {}

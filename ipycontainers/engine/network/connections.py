@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,12 +25,12 @@ from ipycontainers.engine.events import Events
 from ipycontainers.engine.record import Record
 from ipycontainers.errors import EngineError, Forbidden, Invalid, NotFound
 
-from . import addresses, hosts, names, routes
+from . import addresses, allowing, hosts, names, routes, sharing
 from .endpoint import Endpoint, Lease
 from .joining import Joining, attachment
 from .links import Links
 from .names import Member
-from .network import BRIDGE, HOST, NONE, Network
+from .network import BRIDGE, HOST, PREDEFINED, Network
 from .networks import Networks
 
 logger = logging.getLogger(__name__)
@@ -63,21 +62,29 @@ class Connections:
         """Before each start: leases for each endpoint. The endpoints with what was found, to be
         kept in the record. Raises NotFound, Invalid, Forbidden, EngineError; then it has none."""
         self.links.check(record)
+        shared = sharing.owner(record, self._records())
+        record.network = self._joining.at_start(record, shared)
         with self._lock:
             found, leases = [], dict[str, Lease]()
             for endpoint in record.endpoints:
                 network = self._network_of(endpoint)
-                _check(endpoint, network)
+                allowing.check(endpoint, network)
                 leases[network.name] = self._lease(record, endpoint, network)
                 found.append(_settled(record, endpoint, network))
             self._keep(record, leases)
-            _write_hosts(record)
+            if shared:
+                sharing.copy_names(shared, record)
+            else:
+                _write_hosts(record)
             self._refresh(leases.values())
         self._tell("connect", record, leases)
         return tuple(found)
 
     def join(self, record: Record) -> tuple[str, ...]:
-        """After ``attach``: the namespaces that it is to join, if it has its own. EngineError."""
+        """After ``attach``: the namespaces that it is to join. EngineError where they are not
+        there."""
+        if shared := sharing.owner(record, self._records()):
+            return self._joining.share(shared)
         leases = [lease for lease in record.leases.values() if lease.is_own]
         found = [attachment(self.networks.find(lease.network), lease) for lease in leases]
         return self._joining.enter(record, found)
@@ -98,14 +105,17 @@ class Connections:
     def adopt(self, record: Record) -> None:
         """What an engine before this one left of it."""
         with self._lock:
-            record.leases = _read(record) if record.is_running else {}
+            had = _read(record) if record.is_running else {}
             known = {endpoint.name for endpoint in record.endpoints}
-            self._keep(record, {name: it for name, it in record.leases.items() if name in known})
+            self._keep(record, {name: it for name, it in had.items() if name in known})
+        for name, lease in had.items():
+            if name not in known and lease.is_own:
+                self._cut(record, lease)
 
     def refresh(self, record: Record) -> None:
         """Who may know it is told how it is called now, and it how others are."""
         with self._lock:
-            self._refresh(record.leases.values())
+            self._refresh(record.leases.values(), record)
 
     def refresh_all(self) -> None:
         """After all were adopted: an engine that was killed may not have come to it."""
@@ -119,7 +129,7 @@ class Connections:
         with record.lock:
             if record.is_going:
                 raise NotFound(f"No such container: {record.id}")
-            self._check_joining(record, network)
+            sharing.check_joining(record, network)
             others = [it for it in record.endpoints if it.name != network.name]
             if not record.is_running:
                 record.change(endpoints=(*others, _aliased(record, asked, network)))
@@ -128,7 +138,7 @@ class Connections:
                 raise Forbidden(
                     f"endpoint with name {record.name} already exists in network {network.name}"
                 )
-            _check(asked, network)
+            allowing.check(asked, network)
             with self._lock:
                 lease = self._lease(record, asked, network)
                 self._keep(record, {**record.leases, network.name: lease})
@@ -160,33 +170,23 @@ class Connections:
             record.change(endpoints=tuple(others))
             lease = self._take(record, network.name) or Lease(network.id, "")
             if lease.is_own:
-                self._joining.disconnect(record, network.id)
+                self._cut(record, lease)
         self._tell("disconnect", record, {network.name: lease})
+
+    def _cut(self, record: Record, lease: Lease) -> None:
+        """Its cable, which a keeper that was killed has not any more."""
+        try:
+            self._joining.disconnect(record, lease.network)
+        except EngineError as error:
+            logger.warning("container %s: %s", record.id, error)
 
     def _take(self, record: Record, name: str) -> Lease | None:
         with self._lock:
             leases = dict(record.leases)
             lease = leases.pop(name, None)
             self._keep(record, leases)
-            self._refresh([*leases.values(), *([lease] if lease else [])])
+            self._refresh([*leases.values(), *([lease] if lease else [])], record)
         return lease
-
-    def _check_joining(self, record: Record, network: Network) -> None:
-        here = {endpoint.name for endpoint in record.endpoints}
-        if HOST in (*here, network.name) and {network.name} != here:
-            raise Invalid(
-                "container cannot be disconnected from host network or connected to host network"
-            )
-        if NONE in (*here, network.name) and here and {network.name} != here:
-            raise Invalid(
-                "container cannot be connected to multiple networks with one of the networks in "
-                "private (none) mode"
-            )
-        if str(record.host_config["NetworkMode"]).startswith("container:"):
-            raise Invalid(
-                "container sharing network namespace with another container or host cannot be "
-                "connected to any other network"
-            )
 
     # --- who is where ----------------------------------------------------------------------------
 
@@ -240,7 +240,7 @@ class Connections:
 
     def _network_of(self, endpoint: Endpoint) -> Network:
         """By its id where it is known, so that another one of that name is not taken for it."""
-        is_own = endpoint.name not in (BRIDGE, HOST, NONE)
+        is_own = endpoint.name not in PREDEFINED
         return self.networks.find((is_own and endpoint.network) or endpoint.name)
 
     def _lease(self, record: Record, endpoint: Endpoint, network: Network) -> Lease:
@@ -250,7 +250,7 @@ class Connections:
             return made
         address = self._address(endpoint, network)
         asked_mac = endpoint.mac or str(record.config.get("MacAddress") or "")
-        mac = _checked_mac(asked_mac) if asked_mac else addresses.mac(address)
+        mac = allowing.checked_mac(asked_mac) if asked_mac else addresses.mac(address)
         if record.network != "own":
             return replace(made, address=LOCAL)
         own = f"{addresses.text(address)}/{network.pool.length}"
@@ -263,7 +263,7 @@ class Connections:
             if member.lease.is_own
         }
         if asked := endpoint.address:
-            return _asked_address(asked, network, taken)
+            return allowing.asked_address(asked, network, taken)
         free = network.first_free(taken)
         if free is None:
             raise EngineError(
@@ -283,18 +283,20 @@ class Connections:
         aside.write_text(json.dumps({name: it.to_dict() for name, it in leases.items()}))
         aside.replace(path)
 
-    def _refresh(self, leases: Iterable[Lease]) -> None:
-        """The hosts of all that are in the networks of these leases."""
-        wanted = {lease.network for lease in leases}
-        for record in self._records():
-            if any(lease.network in wanted for lease in record.leases.values()):
-                hosts.rewrite(record.directory / "etc" / "hosts", names.merged(self._known(record)))
+    def _refresh(self, leases: Iterable[Lease], changed: Record | None = None) -> None:
+        """The hosts of all that are in the networks of these leases, and of what has ``changed``
+        itself."""
+        wanted, every = {lease.network for lease in leases}, self._records()
+        for record in every:
+            owner = sharing.running_owner(record, every) or record
+            if owner is changed or any(lease.network in wanted for lease in _telling(owner)):
+                hosts.rewrite(record.directory / "etc" / "hosts", names.merged(self._known(owner)))
 
     def _known(self, record: Record) -> Iterator[names.Line]:
         for name, lease in record.leases.items():
             if name == BRIDGE:
                 yield from self.links.lines(record)
-            if name in (BRIDGE, HOST, NONE):
+            if name in PREDEFINED:
                 continue
             with suppress(NotFound, Invalid):
                 members = self.members(self.networks.find(lease.network))
@@ -313,6 +315,13 @@ def _write_hosts(record: Record) -> None:
     hosts.write(record.directory / "etc" / "hosts", text)
 
 
+def _telling(record: Record) -> Iterator[Lease]:
+    """In networks of which its /etc/hosts tells."""
+    for name, lease in record.leases.items():
+        if name not in PREDEFINED or (name == BRIDGE and record.links):
+            yield lease
+
+
 def _attributes(network: Network) -> dict[str, str]:
     return {"name": network.name, "type": network.driver}
 
@@ -327,46 +336,6 @@ def _aliased(record: Record, endpoint: Endpoint, network: Network) -> Endpoint:
 
 def _settled(record: Record, endpoint: Endpoint, network: Network) -> Endpoint:
     return replace(_aliased(record, endpoint, network), network=network.id)
-
-
-def _check(endpoint: Endpoint, network: Network) -> None:
-    """What a network allows to ask for. Raises Invalid, in dockerd's words."""
-    ipam = endpoint.ipam or {}
-    asks = bool(ipam.get("IPv4Address") or ipam.get("IPv6Address"))
-    if network.is_predefined:
-        if asks:
-            raise Invalid("user specified IP address is supported on user defined networks only")
-        if endpoint.aliases:
-            raise Invalid(
-                "network-scoped alias is supported only for containers in user defined networks"
-            )
-        return
-    long_ones = any(":" in str(pool.get("Subnet")) for pool in network.pools)
-    if (endpoint.address and not network.is_given) or (ipam.get("IPv6Address") and not long_ones):
-        raise Invalid(
-            "user specified IP address is supported only when connecting to networks with user "
-            "configured subnets"
-        )
-
-
-def _asked_address(asked: str, network: Network, taken: set[int]) -> int:
-    if not addresses.is_address(asked):
-        raise Invalid(f"Invalid IPv4 address: {asked})")
-    address, pool = addresses.number(asked), network.pool
-    if not pool or address not in pool:
-        raise Invalid(
-            f"Invalid address {asked}: It does not belong to any of this network's subnets"
-        )
-    if address in taken or not network.may_have(address):
-        raise Forbidden("Address already in use")
-    return address
-
-
-def _checked_mac(text: str) -> str:
-    plain = text.lower().replace("-", ":")
-    if not re.fullmatch(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", plain):
-        raise Invalid(f"address {text}: invalid MAC address")
-    return plain
 
 
 def _read(record: Record) -> dict[str, Lease]:

@@ -41,12 +41,23 @@ def rewrite(path: Path, lines: Sequence[str]) -> None:
         os.close(handle)
 
 
+def read(path: Path) -> str:
+    """What stands there, as far as it is the engine's to read; OSError."""
+    handle = os.open(path, _FLAGS)
+    try:
+        if not _is_own(handle):
+            return ""
+        return os.pread(handle, LONGEST, 0).decode(errors="surrogateescape")
+    finally:
+        os.close(handle)
+
+
 def write(path: Path, text: str) -> None:
     """All of it anew, before a start; OSError."""
     handle = os.open(path, _FLAGS)
     try:
         if _is_own(handle):
-            _put(handle, text.encode())
+            _put(handle, text.encode(errors="surrogateescape"))
     finally:
         os.close(handle)
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from ipycontainers.engine import container
+from ipycontainers.engine import container, creation
 from ipycontainers.engine.launch import Launcher
 from ipycontainers.engine.record import Record
+from ipycontainers.errors import EngineError, Unsupported
 
 from .endpoint import Lease
 from .keeping import Attachment, Keeper
-from .network import Network
+from .network import BRIDGE, NONE, Network
 
 SHARED = "it has the host's network, and shares the host's ports"
 
@@ -25,24 +26,56 @@ class Joining:
         self._keeper = keeper
         self._launcher = launcher
 
-    def choose(
-        self, asked: container.Network, *, is_default: bool
-    ) -> tuple[container.Network, str]:
-        """What one that asks for this will have, and a warning or "".
+    def choose(self, record: Record, shared: Record | None) -> tuple[container.Network, str]:
+        """What one that is made will have, and a warning or "". ``shared`` is the container whose
+        network it asks for.
 
         Where the launcher has no networks at all, that is in what it isolates, and is not said to
-        each container that asked for nothing (``is_default``).
+        each container that asked for nothing.
         """
+        if shared:
+            return shared.network, ""
+        asked = creation.network(str(record.host_config["NetworkMode"]))
         if asked != "own":
             return asked, ""
+        return self._own({endpoint.name for endpoint in record.endpoints} <= {BRIDGE})
+
+    def _own(self, is_default: bool) -> tuple[container.Network, str]:
         if "net" not in self._launcher.isolates:
             lack = f"the launcher {self._launcher.name} has no networks"
-            return "host", "" if is_default else f"{lack}, so {SHARED}"
+            names = "each name in it is 127.0.0.1"
+            return "host", "" if is_default else f"{lack}, so {SHARED}: {names}"
         refusal = self._keeper.available(outgoing=False)
         no_way = refusal or self._keeper.available()
         if refusal or (is_default and no_way):
             return "host", f"no network of its own for the container, so {SHARED}: {no_way}"
         return "own", f"nothing leads out of the container's network: {no_way}" if no_way else ""
+
+    def at_start(self, record: Record, shared: Record | None) -> container.Network:
+        """What it will have now: it may have come into a network since it was made, and
+        ``shared``, whose network it is to have, may have another one than then."""
+        if shared:
+            return shared.network
+        names = {endpoint.name for endpoint in record.endpoints}
+        if record.network == "none" and names - {NONE}:
+            return self._own(names <= {BRIDGE})[0]
+        return record.network
+
+    def share(self, owner: Record) -> tuple[str, ...]:
+        """What one joins that has the network of one that runs. EngineError, Unsupported."""
+        if owner.network == "none" and "network-none" in self._launcher.isolates:
+            raise Unsupported(
+                f"container {owner.name} has no network, and nobody can join that one: use "
+                "--network none"
+            )
+        if owner.network != "own":
+            return ()
+        found = self._keeper.namespace(owner.id)
+        if found is None:
+            raise EngineError(
+                f"the network of container {owner.name} is gone", "start it anew, then this one"
+            )
+        return found.user, found.net
 
     def enter(self, record: Record, attachments: Sequence[Attachment]) -> tuple[str, ...]:
         """What one that starts is to join, in this order. EngineError where that is not there."""
