@@ -10,7 +10,8 @@ only refuse: chown, setuid and their like, and mknod of devices, are answered wi
 nothing is done. So a package's scripts go on, a file stays root's, and a program that became
 somebody else is still root: that is no isolation. The idea is Charliecloud's "zero-consistency
 root emulation" (https://hpc.github.io/charliecloud/ch-image.html); but what the kernel can do, a
-chown to root or a fifo, is done, so its errors are told.
+chown to root or a fifo, is done, so its errors are told; and so is capset, by which root can give
+up rights here as elsewhere.
 
 https://docs.docker.com/engine/security/seccomp/, the kernel's Documentation/userspace-api/
 seccomp_filter.rst, linux/filter.h.
