@@ -89,7 +89,7 @@ class Builder:
         config = begun(image.config.container if image else None)
         triggers = [str(text) for text in config.get("OnBuild") or ()]
         config["OnBuild"] = None
-        made = Built(image, stage.name)
+        made = Built(image, stage.name, image)
         self._built.append(made)
         state = State(config, self._arguments.stage())
         steps = Steps(self._site, made, state, self._source)
@@ -120,8 +120,12 @@ class Builder:
         """Of COPY --from: a stage's name or number, or an image."""
         made = self._found(name)
         if made.space is None:
-            made.space = workspace.begun(self._engine, made.image, self._site.folder)
+            made.space = workspace.begun(self._engine, made.image, self._site.folder, made.base)
         return made.space.origin
+
+    @staticmethod
+    def _of_image(image: Image) -> Built:
+        return Built(image, base=image)
 
     def _found(self, name: str) -> Built:
         done = self._built[:-1]
@@ -132,7 +136,7 @@ class Builder:
             return done[self._number(int(name), len(done))]
         if name not in self._others:
             try:
-                self._others[name] = Built(self._image(name))
+                self._others[name] = self._of_image(self._image(name))
             except (EngineError, NotFound, Invalid) as error:
                 raise EngineError(f"invalid from flag value {name}: {error.message}") from error
         return self._others[name]
@@ -149,8 +153,10 @@ class Builder:
             raise Invalid("No image was generated. Is your Dockerfile empty?")
         if unused := self._arguments.unused():
             self._say(f"[Warning] One or more build-args {_listed(unused)} were not consumed\n")
+        has = self._engine.layout.names(image)
         for name in self._plan.names:
-            image = self._engine.layout.tag(name, image.manifest)
+            if str(name) not in has:  # else a build of which all was cached would write to disk
+                image = self._engine.layout.tag(name, image.manifest)
             images.tell(self._engine, "tag", image, str(name))
         self._say(f"Successfully built {image.id.short}\n")
         for name in self._plan.names:

@@ -115,9 +115,8 @@ class Origin:
         real, found = self.found(path)
         if not stat.S_ISDIR(found.st_mode):
             return f"file:{self._hash(path)}"
-        prefix = f"{real}/" if real else ""
-        hashes = [self._hash(prefix + inner) for inner in self._below(self.folder(real), "")]
-        return checksums.of_folder([*([self._hash(path)] if path else []), *hashes])
+        hashes = [self._hash(path)] if path else []
+        return checksums.of_folder([*hashes, *self._hashes(self.folder(real), real)])
 
     def folder(self, real: str) -> View:
         """What is in the folder of a path of ``found``."""
@@ -127,6 +126,20 @@ class Origin:
                 view = inner
         return view
 
+    def _hashes(self, view: View, path: str) -> Iterator[str]:
+        """Of all below a folder, whose real path this is."""
+        for name in view.names():
+            spot, inner = view.find(name), posixpath.join(path, name)
+            assert spot
+            found = spot.stat()
+            if stat.S_ISLNK(found.st_mode):
+                yield self._hash(inner)
+                continue
+            yield self._hash_of(inner, found, spot)
+            if stat.S_ISDIR(found.st_mode):
+                with view.folder(name) as below:
+                    yield from self._hashes(below, inner)
+
     def _hash(self, path: str) -> str:
         """Of one path, as dockerd: a link counts as what it leads to, what is not there as its
         name."""
@@ -135,6 +148,10 @@ class Origin:
             spot = self.spot(real) if real else None
         except NotFound:
             return path
+        return self._hash_of(real, found, spot)
+
+    def _hash_of(self, real: str, found: os.stat_result, spot: Spot | None) -> str:
+        """Of what is at a real path, which is no link."""
         if self.told:
             head = self.told.head(real)
         else:

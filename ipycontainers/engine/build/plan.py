@@ -43,6 +43,7 @@ class Built:
 
     image: Image | None
     name: str = ""
+    base: Image | None = None  # that it began with
     space: Workspace | None = None
 
 

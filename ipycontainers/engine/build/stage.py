@@ -101,10 +101,11 @@ class Steps:
         return {**self.state.config, "Cmd": words}
 
     def _space(self) -> workspace.Workspace:
-        if self._made.space is None:
+        made = self._made
+        if made.space is None:
             engine, folder = self._engine, self._site.folder
-            self._made.space = workspace.begun(engine, self._made.image, folder)
-        return self._made.space
+            made.space = workspace.begun(engine, made.image, folder, made.base)
+        return made.space
 
     def _keep(self, layer: Descriptor | None, words: list[str], container: str) -> None:
         """The image after a step. To be held meanwhile."""

@@ -70,10 +70,13 @@ class Workspace(Protocol):
         """Nothing of it is left but layers."""
 
 
-def begun(engine: Engine, image: Image | None, folder: Path) -> Workspace:
-    """Of an image, or of none. ``folder`` is private to the build and there."""
+def begun(
+    engine: Engine, image: Image | None, folder: Path, base: Image | None = None
+) -> Workspace:
+    """Of an image, or of none. ``folder`` is private to the build and there; ``base`` is the image
+    that the stage began with, whose root others may need too."""
     if engine.launcher.needs_copy:
-        return Copied(engine, image, folder / secrets.token_hex(8))
+        return Copied(engine, image, folder / secrets.token_hex(8), base)
     return Layered(engine, image)
 
 
@@ -161,12 +164,16 @@ class Layered:
 class Copied:
     """For launchers without; ``place`` is where the root is while no container has it."""
 
-    def __init__(self, engine: Engine, image: Image | None, place: Path) -> None:
+    def __init__(
+        self, engine: Engine, image: Image | None, place: Path, base: Image | None
+    ) -> None:
         self._engine, self._place = engine, place
         self._seen: Snapshot | None = None
         self._record = Unpacked()
         if image and image.layers:
             with engine.unpacking.going_on():
+                if base and base.layers:
+                    unpacked.merged(engine.layout, base, engine.data)
                 self._record = _copy(engine, image, place)
         else:
             place.mkdir(mode=0o755)

@@ -342,10 +342,8 @@ async def _lines(made: _Build, opened: ExitStack) -> AsyncIterator[bytes]:
         try:
             _run(made, waiting.put)
         finally:
-            try:
-                opened.close()
-            finally:
-                waiting.end()
+            waiting.end()  # nobody shall wait until all is removed
+            opened.close()
 
     thread = threading.Thread(target=work, name="build", daemon=True)
     thread.start()
