@@ -107,7 +107,8 @@ class Running:
         self._catch_up(record)
         self._connections.adopt(record)
         if record.of_build:
-            return self._end(record)
+            self._end(record)
+            return False
         if record.is_running:
             return True
         if record.status == "restarting":
@@ -118,12 +119,15 @@ class Running:
             self._remove(record)
         return False
 
-    def _end(self, record: Record) -> bool:
-        """Of a build that has ended with its engine; whether it is to be watched."""
+    def _end(self, record: Record) -> None:
+        """Of a build that has ended with its engine."""
         self.tell(record, {"do": "kill", "signal": SIGKILL})
         if not record.is_running:
             self._remove(record)
-        return record.is_running
+            return
+        with contextlib.suppress(OSError, ValueError):
+            supervise.ask(record.directory, {"do": "wait"}, STOPPING)
+        self.ended(record)
 
     def _catch_up(self, record: Record) -> None:
         """That engine may have been killed between a deed and its record."""

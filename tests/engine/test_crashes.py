@@ -7,6 +7,7 @@ IPYCONTAINERS_CRASHES=all.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import random
 import shutil
@@ -20,6 +21,7 @@ import embedded
 import images as recipes
 import pytest
 import requests
+import urllib3
 from docker import errors as docker_errors
 from embedded import Engine
 from engine import crashes
@@ -227,6 +229,34 @@ def check_image(docker: Any, command: list[str], confirmed: bool, name: str = "l
     if names:
         assert docker.containers.run(name, command, remove=True) == b"content"
         docker.images.remove(name)
+
+
+STEPS = 'FROM scratch\nADD p.tar /\nENV A=1\nCOPY f /file\nRUN ["/bin/cat", "/file"]\nWORKDIR /w\n'
+
+
+def build(docker: Any) -> str:
+    """All that it told."""
+    context = tar(
+        file("Dockerfile", STEPS.encode()), file("p.tar", programs()), file("f", b"content")
+    )
+    how = {"tag": "built:1", "network_mode": "none", "rm": True, "forcerm": True}
+    told = docker.api.build(fileobj=io.BytesIO(context), custom_context=True, **how)
+    try:
+        return "".join(line.decode() for line in told)
+    except urllib3.exceptions.HTTPError as error:  # which docker-py does not translate here
+        raise requests.exceptions.ConnectionError from error
+
+
+def check_built(docker: Any, engine: Engine, confirmed: bool) -> None:
+    """A build that goes on has what was done; then its image is whole."""
+    assert tags(docker) - {f"{IMAGE}:latest"} in (
+        [{"built:1"}] if confirmed else [{"built:1"}, set()]
+    )
+    assert [it["Names"] for it in docker.api.containers(all=True)] == [["/witness"]]
+    assert "Successfully tagged built:1" in build(docker)
+    assert docker.containers.run("built:1", ["/bin/cat", "/file"], remove=True) == b"content"
+    docker.images.remove("built:1")
+    assert wait_for(lambda: not list((engine.data / "tmp").iterdir()))  # it is emptied at last
 
 
 def check_pulled(docker: Any, engine: Engine, confirmed: bool) -> None:
@@ -476,6 +506,8 @@ VERBS = {
         lambda docker: docker.api.pull(f"{REGISTRY[0].address}/test/loaded", "1"),
         check_pulled,
     ),
+    "build": Verb(nothing, build, check_built),
+    "build that is cached": Verb(build, build, check_built),
     "volume create": Verb(nothing, lambda docker: docker.volumes.create("vol"), check_volume_made),
     "volume remove": Verb(
         lambda docker: docker.volumes.create("vol"),

@@ -119,7 +119,7 @@ def of_url(url: str, path: str, folder: Path) -> Item:
         raise EngineError(f"ADD failed: {error.message}") from error
     with place.open("rb") as content:
         head = checksums.head_of(name, place.stat(), "", Owner(0, 0, _OF_A_URL))
-        checksum = f"file:{checksums.of_entry(head, content)}"
+        checksum = checksums.of_entry(head, content)
     return Item(Origin((folder,)), name, checksum, place, told)
 
 
