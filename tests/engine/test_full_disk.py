@@ -13,6 +13,7 @@ import pytest
 from docker import errors as docker_errors
 from embedded import Engine
 from engine import crashes
+from engine.build.building import build
 from layers import Made, file, image_archive, tar
 from support import require, wait_for
 
@@ -138,3 +139,23 @@ def test_an_end_on_a_full_disk_is_told_and_removal_makes_room(disk: Disk) -> Non
     assert docker.volumes.list() == []
     disk.empty()
     assert docker.containers.run(IMAGE, ["echo", "on"], remove=True) == b"on\n"
+
+
+def test_a_build_that_fills_the_disk_says_so_at_last_and_leaves_no_half_step(disk: Disk) -> None:
+    docker = disk.engine.client
+    first = f"FROM {IMAGE}\nRUN echo 1 >/first\n"
+    for size, code in ((300, 1), (110, None)):  # what is run has no room, and what becomes of it
+        dd = f"RUN dd if=/dev/urandom of=/large bs=100000 count={size}"
+        made = build(docker, f"{first}{dd}\n", t="loaded:1")
+        assert made.status == 200
+        assert made.error.get("code") == code
+        assert "no space left" in (made.text + made.error["message"]).lower()
+        assert wait_for(lambda: list((disk.data / "tmp").iterdir()) == [])
+        assert docker.containers.list(all=True) == []
+        assert crashes.strays(disk.data, set()) == []
+    again = build(docker, f"{first}RUN echo 2 >/small\n", t="loaded:1")
+    assert again.error is None
+    assert again.text.count("Using cache") == 1
+    docker.images.remove("loaded:1")
+    wrong = crashes.broken_content(disk.data)
+    assert wrong == [], wrong

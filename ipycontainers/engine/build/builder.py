@@ -168,10 +168,10 @@ def _listed(names: Sequence[str]) -> str:
     return f"[{' '.join(names)}]"
 
 
-def _sources(engine: Engine, plan: Plan) -> list[Image]:
-    """Those of --cache-from that are here."""
+def _sources(engine: Engine, plan: Plan) -> list[Image] | None:
+    """Those of --cache-from that are here; None where none was named."""
     found = []
     for name in plan.cache_from:
         with contextlib.suppress(NotFound, Invalid):
             found.append(engine.image_of(name))
-    return found
+    return found if plan.cache_from else None

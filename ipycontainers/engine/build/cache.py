@@ -9,7 +9,8 @@ was interrupted is in it, a failed build can be looked into at the step before, 
 prune`` and removing an image free it; an index of its own would be a second truth about all that.
 COPY's command has the checksum of what it copied, RUN's the build arguments that it saw.
 
-``sources`` are of ``--cache-from``: images whose history, and not whose parents, is known.
+``sources`` are of ``--cache-from``: images whose history, and not whose parents, is known. Who
+names any takes steps of nothing else.
 
 Knows: images' configs. Does not know: instructions, files.
 """
@@ -29,7 +30,7 @@ _SAME = ("Cmd", "Env", "Labels", "Entrypoint", "User", "Volumes", "ExposedPorts"
 class Cache:
     """Of one build; what is made meanwhile by others is not in it."""
 
-    def __init__(self, layout: Layout, sources: Sequence[Image] = ()) -> None:
+    def __init__(self, layout: Layout, sources: Sequence[Image] | None = None) -> None:
         self._layout, self._sources = layout, sources
         self._children: dict[str, list[Image]] = defaultdict(list)
         for _, image in layout.images():
@@ -45,14 +46,14 @@ class Cache:
             if _key(image.config.raw["container_config"]) == wanted
             and image.config.platform.os == Platform.here().os
         ]
-        if self._sources:
+        if self._sources is not None:
             fits = [image for image in fits if any(_is_of(image, s) for s in self._sources)]
             return fits[-1] if fits else self._from_sources(parent, config)
         return max(fits, key=lambda image: image.config.created, default=None)
 
     def _from_sources(self, parent: Image | None, config: Mapping[str, Any]) -> Image | None:
         created_by = " ".join(config.get("Cmd") or ())
-        for source in self._sources:
+        for source in self._sources or ():
             done = parent.config.history if parent else ()
             steps = source.config.history
             if (parent and not _is_of(parent, source)) or len(steps) <= len(done):

@@ -19,6 +19,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ipycontainers.engine import images, wire
@@ -53,6 +54,8 @@ TEXTS = {"cpusetcpus": "CpusetCpus", "cpusetmems": "CpusetMems", "cgroupparent":
 
 async def build(engine: Engine, request: Request) -> Answer:
     """Answers when the Dockerfile is read."""
+    # Of words that are there twice Go takes the first: docker-py sends dockerfile so.
+    request = replace(request, query=dict(reversed(request.pairs)))
     _refuse(request)
     with ExitStack() as opened:
         made = await registries.aside(lambda: _Build(engine, request, opened))
@@ -143,8 +146,6 @@ class _Build:
     # --- images that are not here ----------------------------------------------------------
 
     def _with_pull(self, heard: Heard) -> Plan:
-        from dataclasses import replace
-
         newest = self._request.flag("pull")
 
         def image(name: str, platform: str, here: bool) -> Image:
@@ -199,8 +200,6 @@ def _names(request: Request) -> list[Reference]:
 
 
 def _stages(parsed: Dockerfile, request: Request) -> list[Stage]:
-    from dataclasses import replace
-
     from ipycontainers.engine.build.dockerfile import label
 
     stages = _until(list(parsed.stages), request.query.get("target", ""))

@@ -280,6 +280,7 @@ def test_the_cache_may_come_from_an_image(docker: Any) -> None:
     again = build(docker, other, file("f", b"F"), cachefrom=["test/source", "test/gone"])
     assert again.text.count("Using cache") == 3
     assert again.layers() == first.layers()
+    assert "Using cache" not in build(docker, other, file("f", b"F"), cachefrom=["test/gone"]).text
 
 
 def test_docker_py_builds_from_a_folder(docker: Any, tmp_path: Path) -> None:
