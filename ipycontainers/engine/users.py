@@ -36,7 +36,7 @@ def find(user: str, read: Callable[[str], str]) -> User:
     entries = _entries(read("/etc/passwd"), 7)
     entry = next((e for e in entries if e[0] == name), None)
     entry = entry or next((e for e in entries if e[2] == name), None)
-    if entry is None and not name.isdigit():
+    if entry is None and not name.isdecimal():
         raise Invalid(f"unable to find user {name}: no matching entries in passwd file")
     uid = _number(entry[2] if entry else name)
     gid = _group(group, read) if group else _number(entry[3]) if entry else 0
@@ -47,7 +47,7 @@ def _group(group: str, read: Callable[[str], str]) -> int:
     for entry in _entries(read("/etc/group"), 3):
         if entry[0] == group:
             return _number(entry[2])
-    if not group.isdigit():
+    if not group.isdecimal():
         raise Invalid(f"unable to find group {group}: no matching entries in group file")
     return _number(group)
 
@@ -58,6 +58,6 @@ def _entries(text: str, least: int) -> list[list[str]]:
 
 
 def _number(text: str) -> int:
-    if not text.isdigit() or int(text) > _LARGEST:
+    if not text.isdecimal() or len(text) > 20 or int(text) > _LARGEST:
         raise Invalid(f"uids and gids must be in range 0-{_LARGEST}")
     return int(text)

@@ -39,6 +39,7 @@ from .upper import Owned, Upper, join
 
 _URL = ("http://", "https://")
 _OF_A_URL = 0o600
+_DIGITS = 20  # more than any id has
 
 
 @dataclass(frozen=True)
@@ -174,8 +175,12 @@ def owned(chown: str, chmod: str, read: Callable[[str], str]) -> Owned:
 _CHOWN = "unable to convert uid/gid chown string to host mapping: can't find "
 
 
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) < _DIGITS
+
+
 def _uid(user: str, read: Callable[[str], str]) -> int:
-    if user.isdigit():
+    if _is_number(user):
         return int(user)
     try:
         return users.find(user, read).uid
@@ -184,7 +189,7 @@ def _uid(user: str, read: Callable[[str], str]) -> int:
 
 
 def _gid(group: str, read: Callable[[str], str]) -> int:
-    if group.isdigit():
+    if _is_number(group):
         return int(group)
     try:
         return users.find(f"0:{group}", read).gid

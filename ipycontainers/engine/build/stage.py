@@ -149,7 +149,7 @@ class Steps:
     def _times(self, space: workspace.Workspace) -> tuple[int, int | None]:
         """Of what is made new, and the latest that anything may have."""
         text = self.state.environment.get(EPOCH) or self._plan.arguments.get(EPOCH) or ""
-        if text.isdigit():
+        if text.isdecimal() and len(text) < 20:
             return int(text), int(text)
         return max(space.newest, EARLIEST), None
 

@@ -217,7 +217,7 @@ def _until(stages: list[Stage], target: str) -> list[Stage]:
         return stages
     numbers = {stage.name: number for number, stage in enumerate(stages) if stage.name}
     number = numbers.get(target.lower())
-    if number is None and target.isdigit() and int(target) < len(stages):
+    if number is None and target.isdecimal() and len(target) < 9 and int(target) < len(stages):
         number = int(target)
     if number is None:
         raise Invalid(f"failed to reach build target {target} in Dockerfile")

@@ -72,3 +72,15 @@ def test_a_history_tells_the_build_arguments_of_run(docker: Any, engine: Any) ->
         '|2 A=1 B=2 /bin/sh -ec test "$A$B$C$HTTP_PROXY" = 12envp',
         "|3 A=1 B=2 C=x y test 1 = 1",
     ]
+
+
+def test_what_only_looks_like_a_number_is_a_name(docker: Any) -> None:
+    for lines, why in {
+        "USER \xb2\nRUN true": "unable to find user \xb2: no matching entries in passwd file",
+        "COPY --chown=\xb2 <<E /e\nE": "can't find uid for user \xb2: no such user: \xb2",
+        f"USER {'9' * 5000}\nRUN true": "uids and gids must be in range 0-",
+    }.items():
+        assert why in build(docker, f"FROM {BUSYBOX}\n{lines}\n").error["message"]
+    for target in ("\xb2", "9" * 5000):
+        refused = build(docker, f"FROM {BUSYBOX}\n", target=target)
+        assert refused.error == f"failed to reach build target {target} in Dockerfile"
