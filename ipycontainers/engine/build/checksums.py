@@ -36,11 +36,13 @@ class Told:
         self._heads: dict[str, bytes] = {}
         self.linked: set[str] = set()
         """Names of files that have several."""
+        self._second: set[str] = set()
 
     def add(self, entry: tarfile.TarInfo, path: str) -> None:
         """``entry`` is as the archive has it."""
         if entry.islnk():
             self.linked |= {path, posixpath.normpath(entry.linkname)}
+            self._second.add(path)
         kind = b"0" if entry.type == _OLD_FILE else entry.type
         name = f"{entry.name}/" if entry.isdir() else entry.name
         self._heads[path] = _head(
@@ -51,12 +53,16 @@ class Told:
             size=entry.size,
             typeflag=kind.decode("latin-1"),
             linkname=entry.linkname,
-            uname=entry.uname,
-            gname=entry.gname,
+            uname="",  # dockerd leaves out what the archive says
+            gname="",
             devmajor=entry.devmajor,
             devminor=entry.devminor,
             attributes=attributes(entry),
         )
+
+    def has_content(self, path: str) -> bool:
+        """Not so of the second name of a file."""
+        return path not in self._second
 
     def head(self, path: str) -> bytes | None:
         """None for what the archive has no entry of, such as a folder that it only implies."""

@@ -204,6 +204,7 @@ def perform(order: Order, upper: Upper, scratch: Path) -> None:
     """Every item into the layer. ``scratch`` is a folder for archives, which is there."""
     try:
         for item in order.items:
+            upper.part()
             _Item(order, item, upper, scratch).copy()
     except Invalid as error:
         raise Invalid(f"failed to copy files: {error.message}") from error
@@ -259,6 +260,8 @@ class _Item:
         if known is None:
             return replace(self._owned, is_linked=is_linked) if is_linked else self._owned
         mode = stat.S_IMODE(known.given_back(found.st_mode))
+        if self._item.origin.told and stat.S_ISREG(found.st_mode):
+            mode &= ~(stat.S_ISUID | stat.S_ISGID)  # dockerd gives them to root after the mode
         mode = mode if self._owned.mode is None else self._owned.mode
         kept = replace(self._owned, mode=mode, attributes=known.attributes)
         return replace(kept, is_linked=is_linked)

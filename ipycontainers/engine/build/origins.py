@@ -158,7 +158,8 @@ class Origin:
             head = checksums.head_of(real, found, "", self.owner(real))
         if head is None:
             return real
-        if not spot or not stat.S_ISREG(found.st_mode):
+        is_told = self.told is None or self.told.has_content(real)
+        if not spot or not is_told or not stat.S_ISREG(found.st_mode):
             return checksums.of_entry(head, None)
         with os.fdopen(spot.open(), "rb") as content:
             return checksums.of_entry(head, content)

@@ -79,7 +79,7 @@ class Settling:
             mode = stat.S_IMODE(known.given_back(told) if known else told)
             plain = readable(mode, stat.S_ISDIR(found.st_mode))
             if plain != here:
-                _change_mode(folder, name, plain)
+                change_mode(folder, name, plain)
             here = plain
         if known and (known.uid or known.gid or known.attributes):
             self.record.owners[path] = Owner(known.uid, known.gid, mode, known.attributes)
@@ -125,7 +125,7 @@ def _packed(seconds: int) -> bytes:
     return (seconds & 0xFFFFFFFF).to_bytes(4, "little")
 
 
-def _change_mode(folder: int, name: str, mode: int) -> None:
+def change_mode(folder: int, name: str, mode: int) -> None:
     """Of what is no link, also where one is swapped in."""
     held = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     try:

@@ -141,8 +141,12 @@ class Steps:
     def _folder(self) -> Descriptor | None:
         """WORKDIR makes it."""
         space = self._space()
+        tree, path = space.origin.tree, str(self.state.config["WorkingDir"])
+        found = tree.find(tree.real(path)) if path.strip("/") else None
+        if not path.strip("/") or (found and found.is_dir() and not found.is_symlink()):
+            return None
         upper = space.upper(*self._times(space))
-        upper.folder(upper.real(str(self.state.config["WorkingDir"])))
+        upper.folder(upper.real(path))
         upper.finish()
         return space.keep(upper)
 

@@ -103,6 +103,10 @@ class Upper:
             self.record.owners[path[1:]] = known
         self._times[path] = before.st_mtime
 
+    def part(self) -> None:
+        """What comes next has no names in common with what came before, wherever it is from."""
+        self._seen.clear()
+
     def put_folder(self, path: str, found: os.stat_result, owned: Owned) -> None:
         """A folder as the source has it, in place of what is no folder."""
         place = self.place / path[1:]
@@ -130,6 +134,8 @@ class Upper:
             os.utime(place, (self._time(found),) * 2, follow_symlinks=False)
         elif stat.S_ISFIFO(found.st_mode):
             os.mkfifo(place, 0o600)
+            mode = stat.S_IMODE(found.st_mode) if owned.mode is None else owned.mode
+            place.chmod(readable(mode, is_folder=False))
             self._note(path, place, found.st_mode, owned)
             os.utime(place, (self._time(found),) * 2)
         self._count(found)

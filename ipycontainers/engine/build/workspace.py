@@ -15,8 +15,10 @@ Knows: unpacked layers, owners. Does not know: instructions, images' configs.
 from __future__ import annotations
 
 import os
+import posixpath
 import secrets
 import stat
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +26,7 @@ from typing import Protocol
 from ipycontainers.engine import apt, changes, clearing, files, ownership, rootfs, unpacked
 from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.record import Record
+from ipycontainers.engine.tree import Tree
 from ipycontainers.oci import Image, Layer, assembly, unpack
 from ipycontainers.oci.delta import Difference
 from ipycontainers.oci.descriptor import Descriptor
@@ -34,7 +37,7 @@ from ipycontainers.oci.view import View
 
 from .layering import Written
 from .origins import Origin
-from .settling import Settling
+from .settling import Settling, change_mode
 from .snapshot import Snapshot
 from .upper import Upper
 
@@ -122,11 +125,14 @@ class Layered:
     def keep_run(
         self, record: Record, began: float, moment: int, *, take: bool
     ) -> Descriptor | None:
-        upper, own = record.directory / "upper", _own(record)
+        tree = self.origin.tree
+        upper, own = record.directory / "upper", _own(record, lambda path: bool(tree.find(path)))
         settling = Settling(began, moment, self._owners)
         _settle_all(upper, settling, own)
         for path in sorted(own, key=len, reverse=True):  # places to mount on, which bwrap made
             _remove_empty(upper, path)
+        for path in _volumes(record):
+            _open_way(upper, path, tree)
         return self._keep(upper, settling.record, own, take=take)
 
     def _keep(
@@ -215,9 +221,9 @@ class Copied:
     def keep_run(
         self, record: Record, began: float, moment: int, *, take: bool
     ) -> Descriptor | None:
-        root, own = record.directory / "root", _own(record)
-        before = self._seen
+        root, before = record.directory / "root", self._seen
         assert before
+        own = _own(record, lambda path: path.strip("/") in before.marks)
         settling = Settling(began, moment, self._record.owners.get)
         written = Written(root, before, own, settling)
         layer = assembly.put_layer(self._engine.layout, written.pieces())
@@ -263,10 +269,26 @@ def _copy(engine: Engine, image: Image, place: Path) -> Unpacked:
 # --- both ----------------------------------------------------------------------------------------
 
 
-def _own(record: Record) -> frozenset[str]:
-    """What the engine made in a container, or mounted on."""
-    targets = (mount.target for mount in files.bundle(record).spec.mounts)
-    return frozenset(path.strip("/") for path in (*changes.OWN, *targets))
+def _own(record: Record, is_there: Callable[[str], bool]) -> frozenset[str]:
+    """What the engine made in a container, or mounted on, but for the folders of volumes that
+    the image had not: dockerd leaves those in the layer. ``is_there`` is asked of paths below."""
+    targets = {mount.target.strip("/") for mount in files.bundle(record).spec.mounts}
+    made = {path for path in _volumes(record) & targets if not is_there(path)}
+    return frozenset((*(path.strip("/") for path in changes.OWN), *(targets - made)))
+
+
+def _volumes(record: Record) -> set[str]:
+    return {str(path).strip("/") for path in record.config.get("Volumes") or ()}
+
+
+def _open_way(top: Path, path: str, below: Tree) -> None:
+    """bwrap makes the folders on the way to a place to mount on for its user alone."""
+    with closing(Inside(top)) as inside:
+        while path := posixpath.dirname(path):
+            with suppress(OSError), inside.parent(path) as (folder, name, _):
+                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                if stat.S_IMODE(found.st_mode) == stat.S_IRWXU and not below.find(path):
+                    change_mode(folder, name, 0o755)
 
 
 def _settle_all(top: Path, settling: Settling, own: frozenset[str]) -> None:
