@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "runs in $PWD"
