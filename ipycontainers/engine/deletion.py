@@ -55,7 +55,10 @@ def prune(engine: Engine, *, dangling: bool, wanted: Callable[[Image], bool]) ->
     layers that nobody else had."""
     told: Told = []
     layers: dict[str, int] = {}
+    building = {image for build in engine.builds for image in build()}
     for names, image in engine.layout.images():
+        if str(image.id) in building:
+            continue
         deleting = _Deleting(engine)
         if (dangling and (names or deleting.children(image))) or not wanted(image):
             continue

@@ -92,6 +92,8 @@ class Engine:
         self.groups = Groups(tree, launcher)
         self.joining = Joining(Keeper(data, nursery), launcher)
         self._book = Book()
+        self.builds: list[Callable[[], set[str]]] = []
+        """Each tells the ids of the images that it goes on from, which have no names yet."""
         self.networks = Networks(data / "networks")
         self.connections = Connections(self.networks, self.joining, self.containers, self.events)
         publisher = Publisher(self.containers, self.connections.is_reachable)

@@ -102,6 +102,18 @@ def _octal(text: bytes) -> int:
         raise tarfile.ReadError("a sparse file whose map is no list of numbers") from error
 
 
+def _next(tar: Any, last: tarfile.TarInfo | None) -> tarfile.TarInfo | None:
+    """The next entry. An archive may end where its last content does, without the zeros that should
+    follow: Go reads it, and the docker command sends such ones (docker build -f OUTSIDE)."""
+    try:
+        return cast("tarfile.TarInfo | None", tar.next())
+    except tarfile.ReadError as error:
+        is_whole = last is not None and tar.fileobj.tell() >= last.offset_data + last.size
+        if str(error) == "unexpected end of data" and is_whole:
+            return None
+        raise
+
+
 def entries(stream: Readable, what: str) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
     """Each entry with its content (None unless it is a file), which is to be read at once.
 
@@ -123,6 +135,7 @@ def entries(stream: Readable, what: str) -> Iterator[tuple[tarfile.TarInfo, IO[b
                 return
             raise
         with tar:
-            while (entry := tar.next()) is not None:
+            entry: tarfile.TarInfo | None = None
+            while (entry := _next(tar, entry)) is not None:
                 tar.members.clear()  # type: ignore[attr-defined]
                 yield entry, tar.extractfile(entry) if entry.isreg() else None

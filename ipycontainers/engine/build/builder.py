@@ -61,6 +61,7 @@ class Builder:
 
     def build(self) -> Image:
         """Raises ContainerError, OSError; finished steps stay."""
+        self._engine.builds.append(self._needed)
         try:
             for argument in self._plan.dockerfile.arguments:
                 self._argument(argument)
@@ -68,9 +69,13 @@ class Builder:
                 self._stage(stage)
             return self._finish()
         finally:
+            self._engine.builds.remove(self._needed)
             for one in (*self._built, *self._others.values()):
                 if one.space:
                     one.space.close()
+
+    def _needed(self) -> set[str]:
+        return {str(made.image.id) for made in list(self._built) if made.image}
 
     def _argument(self, argument: Instruction) -> None:
         self._announce(argument.original)

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -131,12 +132,9 @@ class Steps:
     def _pretend(self, words: list[str], *, is_folder: bool) -> None:
         """A step without a program, for which dockerd makes a container; here there is none."""
         container = secrets.token_hex(32)
-        self._site.say(f" ---> Running in {container[:SHORT]}\n")
-        with self._engine.layout.hold():
+        with self._telling(container), self._engine.layout.hold():
             layer = self._folder() if is_folder else None
             self._keep(layer, words, container)
-        if self._plan.removes[0]:
-            self._site.say(f"Removing intermediate container {container[:SHORT]}\n")
 
     def _folder(self) -> Descriptor | None:
         """WORKDIR makes it."""
@@ -174,16 +172,31 @@ class Steps:
         space, site, removes = self._space(), self._site, self._plan.removes
         self._refuse(wanted.command[0], space)
         body = self._body(wanted, network)
-        with running.container(self._engine, body, space.root(), removes=removes) as record:
-            site.say(f" ---> Running in {record.id[:SHORT]}\n")
+        with (
+            running.container(self._engine, body, space.root(), removes=removes) as record,
+            self._telling(record.id),
+        ):
             moment, _ = self._times(space)
             began = time.time()
             running.run(self._engine, record, site.heard, site.cancelling)
             with self._engine.layout.hold():
                 layer = space.keep_run(record, began, moment, take=removes[0])
                 self._keep(layer, wanted.history, record.id)
-        if removes[0]:
-            site.say(f"Removing intermediate container {record.id[:SHORT]}\n")
+
+    @contextmanager
+    def _telling(self, container: str) -> Iterator[None]:
+        """Of a container that does a step."""
+        succeeded, failed = self._plan.removes
+        gone = f"Removing intermediate container {container[:SHORT]}\n"
+        self._site.say(f" ---> Running in {container[:SHORT]}\n")
+        try:
+            yield
+        except ContainerError:
+            if failed:
+                self._site.say(gone)
+            raise
+        if succeeded:
+            self._site.say(gone)
 
     def _refuse(self, program: str, space: workspace.Workspace) -> None:
         """What can be known to fail before there is a container, in the words of its start."""
@@ -193,8 +206,8 @@ class Steps:
                 raise EngineError(f"{NO_PROGRAM}{why}")
             users.find(str(self.state.config.get("User") or ""), space.origin.tree.text)
         except ContainerError:
-            self._site.say(f" ---> Running in {secrets.token_hex(SHORT // 2)}\n")
-            raise
+            with self._telling(secrets.token_hex(SHORT // 2)):
+                raise
 
     def _body(self, wanted: Run, network: str) -> dict[str, Any]:
         """Of POST /containers/create."""

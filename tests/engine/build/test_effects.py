@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import NotFound
 from embedded import Engine
 from engine.build.building import build, context, send
-from layers import file, folder, link, special
+from layers import file, folder, link, special, tar
 from support import wait_for
 
 FROM = "FROM ipycontainers-test/busybox\n"
@@ -39,7 +40,15 @@ def test_contexts_may_be_compressed(docker: Any, pack: Any) -> None:
 
 def test_what_is_no_archive_is_refused(docker: Any) -> None:
     assert send(docker, b"FROM scratch\n").status == 400
-    assert send(docker, context("FROM scratch\n")[:700]).status == 400
+    large = context("FROM scratch\n", file("f", bytes(2000)))
+    assert send(docker, large[:3000]).status == 400
+
+
+def test_a_context_may_end_without_its_padding(docker: Any) -> None:
+    """As the docker command sends one with a Dockerfile from outside."""
+    text = "FROM scratch\nENV A=1\n"
+    assert send(docker, context(text)[: 512 + len(text)]).error is None
+    assert send(docker, context(text)[: 511 + len(text)]).status == 400
 
 
 def test_no_entry_and_no_link_leads_out_of_the_context(docker: Any, own: Engine) -> None:
@@ -200,6 +209,32 @@ def test_a_build_does_not_outlive_its_engine(mine: Engine) -> None:
         mine.start()
         check_nothing_left(mine)
         mine.client.images.prune(filters={"dangling": True})
+
+
+def waiting(docker: Any) -> Any:
+    """The container of the step that has begun."""
+    with contextlib.suppress(NotFound):
+        for container in docker.containers.list():
+            if container.logs() == b"begun\n":
+                return container
+    return None
+
+
+def test_pruning_takes_nothing_from_a_build(mine: Engine) -> None:
+    docker = mine.client
+    text = (
+        f"{FROM}RUN echo 1 >/a\nRUN echo begun; while [ ! -e /b ]; do sleep 0.1; done\nCOPY f /f\n"
+    )
+    made: list[Any] = []
+    thread = threading.Thread(target=lambda: made.append(build(docker, text, file("f", b"F"))))
+    thread.start()
+    running = wait_for(lambda: waiting(docker))
+    docker.images.prune(filters={"dangling": True})
+    docker.images.prune(filters={"dangling": False})
+    running.put_archive("/", tar(file("b")))
+    thread.join()
+    assert made[0].error is None
+    assert {"a", "b", "f"} <= set(made[0].files())
 
 
 def test_two_builds_of_one_thing_do_not_disturb_each_other(docker: Any) -> None:
