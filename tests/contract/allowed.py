@@ -19,7 +19,8 @@ class Allowed:
 STATUS = "dockerd calls 500, an error of its own, what the client asked wrongly; it is a 400"
 WORDS = "our words say more, or name what this engine has"
 NO_RUNC = "no shim and no runc say their part of the sentence here"
-NETWORK = "a container has the host's network and no address of its own"
+NETWORK = "a container has the host's network, and is at 127.0.0.1"
+ADDRESS = "what is free of a pool that is none of this machine's"
 MACHINE = "of the machine or of how dockerd was started"
 
 ALLOWED = (
@@ -33,14 +34,13 @@ ALLOWED = (
     Allowed("inspect a* one", "LogPath", "another place and another format"),
     Allowed("inspect a* one", "H*Path", "made when it runs, by the launcher"),
     Allowed("inspect a* one", "ResolvConfPath", "made when it runs, by the launcher"),
-    Allowed("*", "*NetworkSettings.*Gateway", NETWORK),
-    Allowed("*", "*NetworkSettings.*IPAddress", NETWORK),
-    Allowed("*", "*NetworkSettings.*IPPrefixLen", NETWORK),
-    Allowed("*", "*NetworkSettings.*MacAddress", NETWORK),
-    Allowed("*", "*NetworkSettings.*EndpointID", NETWORK),
-    Allowed("*", "*NetworkSettings.Sandbox*", NETWORK),
-    Allowed("list networks", "0.IPAM.*", NETWORK),
-    Allowed("list networks", "0.Options*", NETWORK),
+    Allowed("*", "*NetworkSettings.*Gateway", ADDRESS),
+    Allowed("*", "*NetworkSettings.*IPAddress", ADDRESS),
+    Allowed("*", "*NetworkSettings.*IPPrefixLen", NETWORK, ("ptrace",)),
+    Allowed("*", "*NetworkSettings.*MacAddress", ADDRESS),
+    Allowed("*", "*NetworkSettings.*EndpointID", "another one at each start"),
+    Allowed("*", "*NetworkSettings.Sandbox*", "no libnetwork: the keeper has the namespaces"),
+    Allowed("list networks", "0.IPAM.Config.0.*", ADDRESS),
     Allowed("stats*", "*", "no interface of a container's own: there is no key networks"),
     Allowed("exec, privileged", "*", "refused: nobody here has rights to give"),
     Allowed("exec of *", "output", NO_RUNC),

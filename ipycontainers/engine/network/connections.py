@@ -120,7 +120,9 @@ class Connections:
     def refresh_all(self) -> None:
         """After all were adopted: an engine that was killed may not have come to it."""
         with self._lock:
-            self._refresh([lease for it in self._records() for lease in it.leases.values()])
+            for record in self._records():
+                if record.is_running:
+                    self._refresh((), record)
 
     # --- while it lives --------------------------------------------------------------------------
 
