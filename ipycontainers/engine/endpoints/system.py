@@ -65,8 +65,9 @@ PLUGINS = {
 async def info(engine: Engine, request: Request) -> Answer:
     found = engine.containers()
     states = [record.status for record in found]
-    images, warnings = await asyncio.to_thread(lambda: (_images(engine), _warnings(engine)))
-    isolates = engine.launcher.isolates | ({"limits"} if engine.groups.controllers else set())
+    images, warnings, isolates = await asyncio.to_thread(
+        lambda: (_images(engine), _warnings(engine), _isolates(engine))
+    )
     return Reply(
         200,
         {
@@ -103,6 +104,13 @@ async def info(engine: Engine, request: Request) -> Answer:
     )
 
 
+def _isolates(engine: Engine) -> frozenset[str]:
+    """What the launcher does, and what else was found to work."""
+    limits = {"limits"} if engine.groups.controllers else set()
+    has_own = "net" in engine.launcher.isolates and not engine.joining.lack()
+    return engine.launcher.isolates | limits | ({"network"} if has_own else set())
+
+
 def _groups(controllers: Collection[str]) -> wire.Json:
     return {
         **{key: name in controllers for key, name in LIMITS.items()},
@@ -122,11 +130,23 @@ def _warnings(engine: Engine) -> list[str]:
         for path, why in engine.networks.unreadable.items()
     )
     return [
+        *_network_warnings(engine),
         *unreadable,
         *networks,
         *_damage(engine),
         *(f"WARNING: {LACKS[key]}" for key in lacking),
     ]
+
+
+def _network_warnings(engine: Engine) -> Iterator[str]:
+    if reason := engine.joining.lack():
+        yield f"WARNING: containers have the host's network: {reason}"
+    running = [record for record in engine.containers() if record.is_running]
+    for record in engine.joining.lost(running):
+        yield (
+            f"WARNING: container {record.name} ({record.id[:12]}) has lost its network, since the "
+            "process that kept it was killed. Restart the container"
+        )
 
 
 def _damage(engine: Engine) -> Iterator[str]:

@@ -5,7 +5,7 @@ Knows: records, the keeper. Does not know: which networks there are, processes, 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from ipycontainers.engine import container, creation
 from ipycontainers.engine.launch import Launcher
@@ -102,6 +102,18 @@ class Joining:
     def remove(self, network: str) -> None:
         """Which no container has."""
         self._keeper.remove(network)
+
+    def lack(self) -> str:
+        """Why containers that ask for nothing have the host's network, where the launcher could
+        give them their own, or ""."""
+        has_own = "net" in self._launcher.isolates
+        return (self._keeper.available() or "") if has_own else ""
+
+    def lost(self, running: Iterable[Record]) -> list[Record]:
+        """Those whose keeper was killed: they go on without a network."""
+        own = [record for record in running if record.network == "own"]
+        held = self._keeper.held() if own else []
+        return [record for record in own if record.id not in held]
 
     def adopt(self, running: Collection[Record]) -> None:
         """Those that an engine before this one started."""

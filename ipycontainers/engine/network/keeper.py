@@ -32,9 +32,11 @@ from .router import Cable, Router
 
 _WAY_WITHIN = 10.0  # seconds; slirp4netns takes 30 ms
 _PAUSE = 0.002
+STAYING = 1000  # the way out stays as long as this descriptor is open here
 _LINGER = 60.0  # seconds without a container, while the engine may start the next one
 _ALONE = 1.0  # the same without an engine
 _LOG = "outgoing.log"
+_LOST = "what led out of networks has ended"
 _LOOKS = 5.0  # seconds between looks at the supervisors, without an engine
 
 
@@ -49,12 +51,21 @@ def begin(directory: str, answers: _socket.socket) -> None:
     if pid == 0:
         for handle in (made, ending):
             os.close(handle)
-        _keep(answers, telling)  # staying stays open until its end
+        os.dup2(staying, STAYING, inheritable=False)
+        os.close(staying)
+        _keep(answers, telling)
     for handle in (telling, staying):
         os.close(handle)
     answers.close()
     if os.read(made, 1):
         outgoing.become(pid, ending, _LOG)
+
+
+def lead_out(directory: str, keeper: int) -> NoReturn:
+    """In a fork of the nursery: a further way out, of a keeper that has lost its own."""
+    os.chdir(directory)
+    syscalls.handle(signal.SIGCHLD, int(signal.SIG_DFL))
+    outgoing.become(keeper, os.open(f"/proc/{keeper}/fd/{STAYING}", os.O_RDONLY), _LOG)
 
 
 def _keep(answers: _socket.socket, telling: int) -> NoReturn:
@@ -145,6 +156,20 @@ class Service:
         client.awaits = True
         self._engines.append(client)
         self._await_way()
+        return self._state()
+
+    def _do_state(self, _: Client, __: Mapping[str, Any]) -> dict[str, Any]:
+        return self._state()
+
+    def _do_lead(self, _: Client, request: Mapping[str, Any]) -> dict[str, Any]:
+        """A new process is the way out from now on."""
+        os.close(self._way)
+        self._way = os.pidfd_open(request["pid"])
+        self._no_way = ""
+        self._await_way()
+        return self._state()
+
+    def _state(self) -> dict[str, Any]:
         return {"pid": os.getpid(), "containers": list(self._held), "no_way": self._no_way}
 
     def _do_attach(self, _: Client, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,17 +191,22 @@ class Service:
         return self._places(held) if held else {}
 
     def _do_connect(self, _: Client, request: Mapping[str, Any]) -> dict[str, Any]:
-        held, wanted = self._held[request["id"]], request["attachment"]
+        held, wanted = self._find(request["id"]), request["attachment"]
         held.cables[wanted["network"]] = self._router.add(held.space, held.cables, wanted)
         self._router.route(held.space, held.cables)
         return {}
 
     def _do_disconnect(self, _: Client, request: Mapping[str, Any]) -> dict[str, Any]:
-        held = self._held[request["id"]]
+        held = self._find(request["id"])
         if cable := held.cables.pop(request["network"], None):
             self._router.cut(cable)
             self._router.route(held.space, held.cables)
         return {}
+
+    def _find(self, name: str) -> Held:
+        if held := self._held.get(name):
+            return held
+        raise LookupError("it has lost its network; restart it")
 
     def _do_release(self, _: Client, request: Mapping[str, Any]) -> dict[str, Any]:
         self._release(request["id"])
@@ -189,7 +219,7 @@ class Service:
     def _places(self, held: Held) -> dict[str, Any]:
         pid = os.getpid()
         user, net = (f"/proc/{pid}/fd/{it}" for it in (held.space.user, held.space.net))
-        return {"user": user, "net": net}
+        return {"user": user, "net": net, "lost": self._no_way == _LOST}
 
     def _release(self, name: str) -> None:
         if held := self._held.pop(name, None):
@@ -214,7 +244,7 @@ class Service:
     def _lose_way(self) -> None:
         self._loop.forget(self._way)
         self._router.close_way()
-        self._no_way = "what led out of networks has ended"
+        self._no_way = _LOST
 
 
 def _is_supervised(name: str) -> bool:
@@ -231,4 +261,6 @@ def _is_supervised(name: str) -> bool:
 def _words(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno).lower()
+    if isinstance(error, LookupError) and error.args:
+        return str(error.args[0])
     return f"{type(error).__name__}: {error}"

@@ -86,6 +86,8 @@ class Keeper:
         told = self._ask(
             {"do": "attach", "id": container, "attachments": [asdict(it) for it in attachments]}
         )
+        if told["lost"]:
+            self._lead_out()
         return Namespace(told["user"], told["net"])
 
     def connect(self, container: str, attachment: Attachment) -> None:
@@ -108,6 +110,10 @@ class Keeper:
     def remove(self, network: str) -> None:
         """No container has it any more. Idempotent."""
         self._tell({"do": "remove", "network": network})
+
+    def held(self) -> list[str]:
+        """The containers whose networks it has."""
+        return list(self._tell({"do": "state"}).get("containers", ()))
 
     def adopt(self, running: Collection[str]) -> None:
         """What an engine before this one left, but for containers that have ended since."""
@@ -143,6 +149,15 @@ class Keeper:
         except (OSError, ValueError):
             self._leave()
             return None
+
+    def _lead_out(self) -> None:
+        """Again, where that has ended: slirp4netns was killed, by whoever."""
+        try:
+            with self._lock:
+                pid = self._nursery.spawn_way(self._folder, self._tell({"do": "state"})["pid"])
+                self._no_way = self._tell({"do": "lead", "pid": pid}).get("no_way", "")
+        except (LaunchError, LookupError, OSError) as error:
+            logger.warning("nothing leads out of containers' networks: %s", error)
 
     def _tell(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """The answer of a keeper if there is one, else an empty one."""

@@ -141,9 +141,13 @@ def add_default_route(index: int, gateway: str, table: int = MAIN) -> Message:
     return NEWROUTE, _CREATE | _REPLACE, _route(_UNICAST, 0) + way + _number(_RTA_TABLE, table)
 
 
-def add_dead_end(table: int) -> Message:
-    """All that is looked up in this table is refused as unreachable."""
-    return NEWROUTE, _CREATE | _REPLACE, _route(_UNREACHABLE, 0) + _number(_RTA_TABLE, table)
+def add_dead_end(table: int, network: str = "0.0.0.0/0") -> Message:
+    """What is looked up in this table is unreachable, if it is of ``network``."""
+    return NEWROUTE, _CREATE | _REPLACE, _to(network, _UNREACHABLE) + _number(_RTA_TABLE, table)
+
+
+def remove_dead_end(table: int, network: str) -> Message:
+    return DELROUTE, 0, _to(network, 0) + _number(_RTA_TABLE, table)
 
 
 def remove_default_route(table: int = MAIN) -> Message:
@@ -151,7 +155,8 @@ def remove_default_route(table: int = MAIN) -> Message:
 
 
 def add_rule(interface: str, table: int) -> Message:
-    """What comes in by ``interface`` and is not for this machine is looked up in ``table``."""
+    """What comes in by ``interface`` and is not for this machine is looked up in ``table``, in
+    lower ones first."""
     return NEWRULE, _CREATE | _EXCL, _rule(interface, table)
 
 
@@ -161,6 +166,11 @@ def remove_rule(interface: str, table: int) -> Message:
 
 def _route(kind: int, length: int) -> bytes:
     return struct.pack("=BBBBBBBBI", _socket.AF_INET, length, 0, 0, 0, _PROTO_BOOT, 0, kind, 0)
+
+
+def _to(network: str, kind: int) -> bytes:
+    text, _, length = network.partition("/")
+    return _route(kind, int(length)) + _attribute(_RTA_DST, _ip(text))
 
 
 def _rule(interface: str, table: int) -> bytes:

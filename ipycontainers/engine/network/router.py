@@ -1,9 +1,10 @@
 """The router's side of networks: a bridge for each, cables to containers, ways out.
 
 Packets between the containers of one network go over its bridge. Whatever else comes in by a
-bridge is looked up in a table of that bridge's own, which knows the way out, or, of a network
-that is internal or where there is none, that there is no way. So no network reaches another
-one, without any filter: those are seldom there for users who are not root.
+bridge is looked up in a table that knows of every network that it is not to be reached, and then
+in one of that bridge's own, which knows the way out, or, of a network that is internal or where
+there is none, that there is no way. So no network reaches another one, without any filter: those
+are seldom there for users who are not root.
 
 Knows: which bridge and which cable there are. Does not know: processes, requests.
 """
@@ -20,7 +21,7 @@ from . import outgoing
 from .netlink import Netlink
 from .spaces import Space, set_kernel
 
-_FIRST_TABLE = 1000
+_DEAD_ENDS = 1000
 _FIRST_NUMBER = 1 << 20  # of a cable's end here; the kernel counts its own from 1
 
 
@@ -28,11 +29,12 @@ class Bridge(NamedTuple):
     name: str
     number: int
     internal: bool
+    network: str  # 172.18.0.0/16
 
     @property
     def table(self) -> int:
         """Of routes, and the place of the rule that names it."""
-        return _FIRST_TABLE + self.number
+        return _DEAD_ENDS + self.number
 
 
 class Cable(NamedTuple):
@@ -118,7 +120,9 @@ class Router:
         """The bridge. Idempotent."""
         if bridge := self._bridges.pop(network, None):
             self._netlink.ask(
+                messages.remove_rule(bridge.name, _DEAD_ENDS),
                 messages.remove_rule(bridge.name, bridge.table),
+                messages.remove_dead_end(_DEAD_ENDS, bridge.network),
                 messages.remove_default_route(bridge.table),
                 messages.remove_link(bridge.number),
             )
@@ -127,12 +131,15 @@ class Router:
         name, gateway = wanted["bridge"], wanted["gateway"]
         octets = _socket.inet_aton(gateway)
         self._netlink.ask(messages.add_bridge(name, f"02:42:{octets.hex(':')}"))
-        bridge = Bridge(name, _socket.if_nametoindex(name), bool(wanted.get("internal")))
         length = wanted["address"].partition("/")[2]
         own = f"{gateway}/{length}"
+        number, internal = _socket.if_nametoindex(name), bool(wanted.get("internal"))
+        bridge = Bridge(name, number, internal, _network(own))
         self._netlink.ask(
             messages.add_address(bridge.number, own, _broadcast(own)),
             self._way(bridge),
+            messages.add_dead_end(_DEAD_ENDS, bridge.network),
+            messages.add_rule(name, _DEAD_ENDS),
             messages.add_rule(name, bridge.table),
         )
         self._bridges[wanted["network"]] = bridge
@@ -151,6 +158,21 @@ def _broadcast(address: str) -> str:
     >>> _broadcast("172.18.0.2/16")
     '172.18.255.255'
     """
+    number, others = _numbers(address)
+    return _socket.inet_ntoa((number | others).to_bytes(4, "big"))
+
+
+def _network(address: str) -> str:
+    """
+    >>> _network("172.18.0.2/16")
+    '172.18.0.0/16'
+    """
+    number, others = _numbers(address)
+    first = _socket.inet_ntoa((number & ~others).to_bytes(4, "big"))
+    return f"{first}/{address.partition('/')[2]}"
+
+
+def _numbers(address: str) -> tuple[int, int]:
+    """Of the address, and of what differs within its network."""
     text, _, length = address.partition("/")
-    number = int.from_bytes(_socket.inet_aton(text), "big") | (1 << (32 - int(length))) - 1
-    return _socket.inet_ntoa(number.to_bytes(4, "big"))
+    return int.from_bytes(_socket.inet_aton(text), "big"), (1 << (32 - int(length))) - 1

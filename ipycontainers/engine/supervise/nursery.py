@@ -88,6 +88,14 @@ class Nursery:
             raise LaunchError(f"no networks for containers: {answer['error']}")
         return int(answer["pid"])
 
+    def spawn_way(self, directory: Path, keeper: int) -> int:
+        """Fork what leads out of the networks of a ``keeper`` that has lost its own."""
+        words = b"\0".join((b"", os.fsencode(directory), b"%d" % keeper))
+        answer = self._order(words)
+        if "error" in answer:
+            raise LaunchError(f"nothing leads out of networks: {answer['error']}")
+        return int(answer["pid"])
+
     def _order(self, words: bytes) -> dict[str, Any]:
         with self._lock:
             answer = self._ask(words)
@@ -146,7 +154,7 @@ def serve() -> None:
             requests.send(json.dumps({"error": f"fork: {err.strerror}"}).encode())
             continue
         if pid == 0 and directory.startswith(_KEEPER):
-            _keep(os.fsdecode(directory.removeprefix(_KEEPER)), requests)
+            _keep(os.fsdecode(directory.removeprefix(_KEEPER)), requests)  # does not return
         if pid == 0:
             os._exit(_supervise(Supervisor, os.fsdecode(directory), requests))
     os._exit(0)
@@ -177,9 +185,13 @@ def _receive(requests: _socket.socket) -> bytes:
 def _keep(directory: str, answers: _socket.socket) -> None:
     """Does not return. What it needs is imported here: few engines ever need it."""
     try:
-        from ipycontainers.engine.network.keeper import begin
+        from ipycontainers.engine.network import keeper
 
-        begin(directory, answers)
+        place, leads, pid = directory.partition("\0")
+        if leads:
+            answers.send(json.dumps({"pid": os.getpid()}).encode())
+            keeper.lead_out(place, int(pid))
+        keeper.begin(place, answers)
     except Exception as err:  # noqa: BLE001 - whatever it is, the engine must hear it
         answers.send(json.dumps({"error": f"{type(err).__name__}: {err}"}).encode())
     finally:
