@@ -23,6 +23,7 @@ ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 """
 _MACHINES = Path("/etc/resolv.conf")
+_NAMES, _LONGEST = Path("/etc/hosts"), 1 << 18
 _GATEWAY = "host-gateway"
 _HOST = "127.0.0.1"  # of a container that has the host's network
 OWN = "127.0.1.1"  # as Debian has it for a name without an address
@@ -45,18 +46,28 @@ def hosts(
     asked: Sequence[str],
     own: Sequence[str] = (OWN,),
     host: str = _HOST,
+    machines: str = "",
 ) -> str:
     """The names that were asked for, and the container's own for each address in ``own``.
-    ``host`` is where this machine is to be reached.
+    ``host`` is where this machine is to be reached; ``machines``, of one on the host's network,
+    are the names that it knows.
 
     >>> hosts("box", "lab", ["db:192.0.2.1"])[-43:]
     '192.0.2.1\\tdb\\n127.0.1.1\\tbox.lab box\\n'
     """
-    lines = [_HOSTS]
+    lines = [f"{machines.rstrip()}\n" if machines.strip() else _HOSTS]
     for name, _, address in (word.partition(":") for word in asked):
         lines.append(f"{host if address == _GATEWAY else address}\t{name}\n")
     names = f"{hostname}.{domainname} {hostname}" if domainname else hostname
     return "".join([*lines, *(f"{address}\t{names}\n" for address in own)])
+
+
+def machines_names() -> str:
+    """This machine's /etc/hosts, unless it is very long; "" where there is none."""
+    with suppress(OSError):
+        if _NAMES.stat().st_size <= _LONGEST:
+            return _NAMES.read_text(errors="replace")
+    return ""
 
 
 def resolver(spec: Spec, machines: str) -> str:

@@ -282,3 +282,23 @@ def test_a_network_that_cannot_be_read_is_told_kept_and_can_be_removed(mine: Eng
     docker.api.remove_network(made.id[:12])
     assert not path.exists()
     assert not any(made.id in text for text in docker.info()["Warnings"] or ())
+
+
+def test_addresses_that_cannot_be_read_are_given_anew_by_a_start(mine: Engine) -> None:
+    made = mine.client.containers.run(IMAGE, ["sleep", "60"], detach=True, name="subject")
+    path = mine.data / "containers" / made.id / "leases.json"
+    assert json.loads(path.read_bytes())["bridge"]["address"]
+    whole = path.read_text()
+    wrong = whole.replace(json.loads(whole)["bridge"]["address"], "x")
+    for text in ('{"bridge"', '{"bridge": 5}', "[]", wrong):
+        mine.terminate()
+        path.write_text(text)
+        mine.start()
+        docker = mine.client
+        container = docker.containers.get("subject")
+        assert (container.status, container.exec_run("echo on").output) == ("running", b"on\n")
+        assert docker.api.inspect_network("bridge")["Containers"] == {}
+        container.restart(timeout=0)
+        members = docker.api.inspect_network("bridge")["Containers"]
+        assert members[made.id]["IPv4Address"]
+        docker.close()

@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import embedded
@@ -405,6 +406,17 @@ def test_what_left_its_only_network_knows_nobody_there(own: Engine, docker: Any)
     assert one.name not in names(two)
     one.remove(force=True)
     network.remove()
+
+
+def test_on_the_hosts_network_the_machines_names_are_known(own: Engine, docker: Any) -> None:
+    options: dict[str, Any] = {"network_mode": "host", "remove": True}
+    text = docker.containers.run(BUSYBOX, ["cat", "/etc/hosts"], **options).decode()
+    machines = Path("/etc/hosts").read_text().rstrip()
+    assert text.startswith(f"{machines}\n127.0.1.1\t")
+    asked = {"extra_hosts": {"db": "192.0.2.1"}}
+    text = docker.containers.run(BUSYBOX, ["cat", "/etc/hosts"], **options, **asked).decode()
+    assert "192.0.2.1\tdb\n" in text
+    assert machines not in text  # as with dockerd
 
 
 def test_another_containers_network(own: Engine, docker: Any) -> None:

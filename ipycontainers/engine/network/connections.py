@@ -313,7 +313,8 @@ def _write_hosts(record: Record) -> None:
     own = [it.host for it in record.leases.values() if it.is_own] or (etc.OWN,)
     called = str(config["Hostname"]), str(config.get("Domainname") or "")
     host = routes.address() if record.network == "own" else "127.0.0.1"
-    text = etc.hosts(*called, names_asked, own, host)
+    is_hosts = HOST in record.leases and not names_asked
+    text = etc.hosts(*called, names_asked, own, host, etc.machines_names() if is_hosts else "")
     hosts.write(record.directory / "etc" / "hosts", text)
 
 
@@ -344,7 +345,10 @@ def _read(record: Record) -> dict[str, Lease]:
     """Nothing where it cannot be read: the next start gives new ones."""
     try:
         plain = json.loads((record.directory / FILE).read_text(encoding="utf-8"))
-        return {str(name): Lease.of(it) for name, it in plain.items()}
+        leases = {str(name): Lease.of(it) for name, it in plain.items()}
+        if wrong := [it for it in leases.values() if it.host and not addresses.is_address(it.host)]:
+            raise ValueError(f"{wrong[0].address} is no address")  # noqa: TRY301
+        return leases
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
