@@ -347,7 +347,7 @@ def _read(record: Record) -> dict[str, Lease]:
         plain = json.loads((record.directory / FILE).read_text(encoding="utf-8"))
         leases = {str(name): Lease.of(it) for name, it in plain.items()}
         if wrong := [it for it in leases.values() if it.host and not addresses.is_address(it.host)]:
-            raise ValueError(f"{wrong[0].address} is no address")  # noqa: TRY301
+            raise ValueError(f"{wrong[0].address} is no address")
         return leases
     except FileNotFoundError:
         return {}
