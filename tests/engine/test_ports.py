@@ -17,7 +17,7 @@ import pytest
 from docker import errors as docker_errors
 from embedded import USER, Engine
 from podman import become
-from support import wait_for
+from support import require, wait_for
 
 IMAGE = "ipycontainers-test/busybox"
 # docker-py leaves the sockets of exec_run to the garbage collector.
@@ -208,8 +208,8 @@ def test_a_port_that_a_process_has_is_said_to_be_its(
     assert bindings(container, 81) == [("127.0.0.1", number)]
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root has another user's processes")
 def test_a_port_of_another_user_is_said_to_be_anothers(own: Engine, docker: Any) -> None:
+    require(os.getuid() == 0, "user", "needs root, to be two users")
     with listening(0) as (_, number):
         container = docker.containers.create(IMAGE, "sleep 60", ports={"81/tcp": number})
         assert "in use by another user's process (root)" in not_started(container)
