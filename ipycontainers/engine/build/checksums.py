@@ -90,6 +90,11 @@ def head_of(path: str, found: os.stat_result, target: str, owner: Owner | None) 
     )
 
 
+def of_bytes(head: bytes, content: bytes) -> str:
+    """As ``of_entry``, of content that is in memory."""
+    return hashlib.sha256(head + content).hexdigest()
+
+
 def of_entry(head: bytes, content: IO[bytes] | None) -> str:
     """Of one file: its head, and all that ``content`` has."""
     digest = hashlib.sha256(head)

@@ -14,45 +14,69 @@ from __future__ import annotations
 import io
 import posixpath
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, overload
 
 from ipycontainers.engine import clearing
 from ipycontainers.engine.tree import Tree
 from ipycontainers.errors import ContainerError, EngineError, Invalid
 from ipycontainers.oci import unpack
 from ipycontainers.oci.blob import Readable, buffered
-from ipycontainers.oci.record import Unpacked
+from ipycontainers.oci.record import Owner, Unpacked
 
 from .checksums import Told
 from .dockerfile import decode
 from .ignore import Ignore
+from .listing import Listing
 
 LARGEST_DOCKERFILE = 4 << 20
 _IGNORE = ".dockerignore"
 _MAGIC = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 
 
-@dataclass(frozen=True)
 class Context:
-    """``skipped`` are the devices that were left out."""
+    """Its files; of a plain archive they are unpacked when somebody asks for them."""
 
-    folder: Path
-    told: Told = field(default_factory=Told)
-    unpacked: Unpacked = field(default_factory=Unpacked)
+    def __init__(
+        self, place: Path, told: Told | None = None, unpacked: Unpacked | None = None
+    ) -> None:
+        self.told = told or Told()
+        self.listing: Listing | None = None
+        self._place, self._unpacked = place, unpacked
+        self._source: IO[bytes] | None = None
+        self._hidden: list[str] = []
+
+    @classmethod
+    def listed(cls, place: Path, listing: Listing, source: IO[bytes]) -> Context:
+        """``source`` can be read again."""
+        made = cls(place, listing.told)
+        made.listing, made._source = listing, source
+        return made
 
     @property
-    def skipped(self) -> list[str]:
-        return self.unpacked.skipped
+    def folder(self) -> Path:
+        if self._source:
+            source, self._source = self._source, None
+            source.seek(0)
+            self._unpacked = unpack.archive(source, self._place)
+            for path in self._hidden:
+                (self._place / path).unlink(missing_ok=True)
+        return self._place
+
+    def owner(self, path: str) -> Owner | None:
+        """What is recorded of a path, when the files are there."""
+        return self._unpacked.owners.get(path) if self._unpacked else None
 
     def dockerfile(self, name: str) -> str:
         """Its text. Afterwards it and .dockerignore are gone where the latter says so.
 
         EngineError, in dockerd's words, where there is none.
         """
+        if self.listing and name in self.listing.kept:
+            self._hide(decode(self.listing.kept.get(_IGNORE, b"")), name)
+            return decode(self.listing.kept[name])
         tree = Tree((self.folder,))
         missing = EngineError(f"Cannot locate specified Dockerfile: {name}")
         if ".." in posixpath.normpath(name).split("/"):
@@ -66,23 +90,60 @@ class Context:
         if found.stat().st_size > LARGEST_DOCKERFILE:
             raise Invalid(f"the Dockerfile ({name}) is larger than {LARGEST_DOCKERFILE:,} bytes")
         text = decode(found.read_bytes())
-        self._hide(tree, name)
+        self._hide(tree.text(f"/{_IGNORE}"), name)
         return text
 
-    def _hide(self, tree: Tree, name: str) -> None:
+    def _hide(self, text: str, name: str) -> None:
         try:
-            ignored = Ignore.parse(tree.text(f"/{_IGNORE}"))
+            ignored = Ignore.parse(text)
         except Invalid:
             return  # as dockerd; the client applied it, or refused it
         for path in (name, _IGNORE):
             if ignored.leaves_out(path):
-                (self.folder / posixpath.normpath(path).lstrip("/")).unlink(missing_ok=True)
+                plain = posixpath.normpath(path).lstrip("/")
+                self._hidden.append(plain)
+                if self.listing:
+                    self.listing.remove(plain)
+                if not self._source:
+                    (self._place / plain).unlink(missing_ok=True)
+
+
+class Lazily(Sequence[Path]):
+    """A context's folder as the one layer of it, which is there when it is asked for."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def __len__(self) -> int:
+        return 1
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Path]: ...
+
+    def __getitem__(self, index: int | slice) -> Path | Sequence[Path]:
+        return (self._context.folder,)[index]
+
+
+class _Read:
+    """To be read only, and not closed by who has read it."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self.read = source.read
 
 
 @contextmanager
-def uploaded(source: Readable, folder: Path) -> Iterator[Context]:
-    """Of a request's body. Invalid for what is no archive."""
+def uploaded(source: IO[bytes], folder: Path, name: str = "Dockerfile") -> Iterator[Context]:
+    """Of a request's body, which can be read again. Invalid for what is no archive. ``name`` is
+    the Dockerfile's."""
     with _private(folder) as private:
+        listing = Listing.of(_Read(source), {name, _IGNORE})
+        if listing:
+            yield Context.listed(private, listing, source)
+            return
+        source.seek(0)
         yield _unpacked(source, private)
 
 
@@ -120,7 +181,7 @@ def _of_download(source: io.BufferedReader, kind: str, private: Path) -> Context
         return _unpacked(source, private)
     with (private / "Dockerfile").open("xb") as file:
         shutil.copyfileobj(bounded(source), file)
-    return Context(private)
+    return Context(private, unpacked=Unpacked())
 
 
 def _is_text(head: bytes) -> bool:

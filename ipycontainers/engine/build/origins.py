@@ -26,6 +26,7 @@ from ipycontainers.oci.view import Spot, View
 
 from . import checksums
 from .checksums import Told
+from .listing import Listing
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Origin:
     layers: Sequence[Path]
     told: Told | None = None
     owner: Callable[[str], Owner | None] = nobody
+    listing: Listing | None = None
 
     @property
     def goes(self) -> bool:
@@ -65,9 +67,12 @@ class Origin:
             raise Invalid(f"{word} failed: forbidden path outside the build context: {source} ()")
         path = "" if path == "." else path
         if not re.search(r"[*?\[\\]", path):
-            self.found(path, word)
+            if not (self.listing and self.listing.has(path)):
+                self.found(path, word)
             return [path]
         fits = re.compile(_pattern(path))
+        if self.listing:
+            return [name for name in self.listing.names() if fits.fullmatch(name)]
         return [name for name in self._below(self.view, "") if fits.fullmatch(name)]
 
     def found(self, path: str, word: str = "COPY") -> tuple[str, os.stat_result]:
@@ -112,6 +117,8 @@ class Origin:
 
     def checksum(self, path: str) -> str:
         """Of what COPY takes for this path."""
+        if self.listing and (known := self.listing.checksum(path)):
+            return known
         real, found = self.found(path)
         if not stat.S_ISDIR(found.st_mode):
             return f"file:{self._hash(path)}"

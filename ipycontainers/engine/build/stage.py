@@ -26,6 +26,7 @@ from ipycontainers.oci import assembly
 from ipycontainers.oci.descriptor import Descriptor
 
 from . import copying, heredocs, running, workspace
+from .context import Lazily
 from .dockerfile import trigger
 from .heredocs import Heredoc
 from .instruction import Instruction
@@ -278,4 +279,4 @@ class Steps:
         if name:
             return self._source(name)
         context = self._plan.context
-        return Origin((context.folder,), context.told, context.unpacked.owners.get)
+        return Origin(Lazily(context), context.told, context.owner, context.listing)

@@ -121,7 +121,7 @@ class _Build:
         request = self._request
         names = _names(request)
         name = request.query.get("dockerfile") or "Dockerfile"
-        context = opened.enter_context(self._context())
+        context = opened.enter_context(self._context(name))
         parsed = dockerfile.parse(context.dockerfile(name), name=name)
         return plan.Plan(
             parsed,
@@ -135,13 +135,13 @@ class _Build:
             removes=(request.flag("rm", "1"), request.flag("forcerm")),
         )
 
-    def _context(self) -> contextlib.AbstractContextManager[Context]:
+    def _context(self, name: str) -> contextlib.AbstractContextManager[Context]:
         from ipycontainers.engine.build import context
 
         if remote := self._request.query.get("remote"):
             return context.remote(remote, self._folder / "context")
         assert self._request.file
-        return context.uploaded(self._request.file, self._folder / "context")
+        return context.uploaded(self._request.file, self._folder / "context", name)
 
     # --- images that are not here ----------------------------------------------------------
 
