@@ -71,11 +71,12 @@ class Connections:
                 allowing.check(endpoint, network)
                 leases[network.name] = self._lease(record, endpoint, network)
                 found.append(_settled(record, endpoint, network))
-            self._keep(record, leases)
-            if shared:
-                sharing.copy_names(shared, record)
-            else:
-                _write_hosts(record)
+            try:
+                self._keep(record, leases)
+                _write_names(record, shared)
+            except OSError:
+                self._keep(record, {})
+                raise
             self._refresh(leases.values())
         self._tell("connect", record, leases)
         return tuple(found)
@@ -275,15 +276,16 @@ class Connections:
         return free
 
     def _keep(self, record: Record, leases: Mapping[str, Lease]) -> None:
-        """In memory, and for the engine after a kill of this one."""
-        record.leases = dict(leases)
+        """For the engine after a kill of this one, and in memory; OSError, and nothing has
+        changed."""
         path = record.directory / FILE
-        if not leases:
+        if leases:
+            aside = path.with_suffix(".new")
+            aside.write_text(json.dumps({name: it.to_dict() for name, it in leases.items()}))
+            aside.replace(path)
+        else:
             path.unlink(missing_ok=True)
-            return
-        aside = path.with_suffix(".new")
-        aside.write_text(json.dumps({name: it.to_dict() for name, it in leases.items()}))
-        aside.replace(path)
+        record.leases = dict(leases)
 
     def _refresh(self, leases: Iterable[Lease], changed: Record | None = None) -> None:
         """The hosts of all that are in the networks of these leases, and of what has ``changed``
@@ -306,8 +308,11 @@ class Connections:
                 yield from names.known_to(own[0], members)
 
 
-def _write_hosts(record: Record) -> None:
-    """Anew for each start, as dockerd does."""
+def _write_names(record: Record, shared: Record | None) -> None:
+    """Anew for each start, as dockerd does; those of the container whose network it shares."""
+    if shared:
+        sharing.copy_names(shared, record)
+        return
     config = record.config
     names_asked = [str(line) for line in record.host_config.get("ExtraHosts") or ()]
     own = [it.host for it in record.leases.values() if it.is_own] or (etc.OWN,)

@@ -34,11 +34,12 @@ class Member:
 
 
 def known_to(member: Member, others: Iterable[Member]) -> Iterator[Line]:
-    """What one of a user's network knows of all in it, itself too."""
+    """What one of a user's network knows of all in it, itself too. No address of the machine's
+    loopback means the same to one with a network of its own, nor the other way round."""
     yield member.lease.host, member.names
     links = [link.partition(":")[::2] for link in member.endpoint.links or ()]
     for other in others:
-        if other.container != member.container:
+        if other.container != member.container and other.lease.is_own == member.lease.is_own:
             called = [alias or name for name, alias in links if is_called(other, name)]
             yield other.lease.host, tuple(dict.fromkeys((*called, *other.names)))
 

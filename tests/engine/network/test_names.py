@@ -96,6 +96,17 @@ def test_who_knows_whom_by_which_names() -> None:
     ]
 
 
+def test_what_has_no_network_of_its_own_is_not_reached_from_one() -> None:
+    own, lease = member(1, "own"), Lease("network", "end", "127.0.0.1/8")
+    shares = Member("2" * 64, "shares", Endpoint("lan"), lease)
+    for one in (own, shares):
+        assert [names[0] for _, names in names_known(one, own, shares)] == [one.name]
+
+
+def names_known(one: Member, *members: Member) -> list[names.Line]:
+    return list(names.known_to(one, members))
+
+
 def test_what_shares_an_address_is_one_line() -> None:
     told = names.merged([("127.0.0.1", ("a", "b")), ("127.0.0.1", ("b", "c")), ("::1", ())])
     assert told == ["127.0.0.1\ta b c\n"]
