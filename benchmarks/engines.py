@@ -17,13 +17,14 @@ from typing import Any
 
 import embedded
 
-from . import ports, pulls
+from . import builds, ports, pulls
 from .figure import Absent, Figure, Gap, Row, Side, medians
 from .memory import beside_dockerd, beside_ours, of_dockerd, of_engine
 
 LAUNCHERS = {"bubblewrap": "bubblewrap", "ptrace": "PRoot"}
 RUN_TARGETS = {("bubblewrap", "busybox"): 0.12, ("bubblewrap", "debian"): 0.12}
 RUN_TARGETS |= {("ptrace", "busybox"): 0.5}
+BUILD_TARGETS = {False: 0.8, True: 0.5}  # by whether all is cached
 NO_IMAGE = "its image cannot be made here, see tests/images.py"
 STARTS = 50
 LOGGED = 100_000_000  # bytes, in lines of 80
@@ -46,6 +47,7 @@ def rows(docker: Any, images: Mapping[str, str], runs: int) -> Iterator[Row]:
         yield from _ports(docker, found, images, runs)
         yield from _memory(docker, found["bubblewrap"], images)
         yield from _pulls(docker, found, runs)
+        yield from _builds(docker, found, images, runs)
 
 
 def _pulls(docker: Any, found: Mapping[str, embedded.Engine | Absent], runs: int) -> Iterator[Row]:
@@ -60,6 +62,25 @@ def _pulls(docker: Any, found: Mapping[str, embedded.Engine | Absent], runs: int
             yield _row(what, ours, theirs, 1.0)
         if name:
             docker.api.remove_image(name, force=True)
+
+
+def _builds(
+    docker: Any,
+    found: Mapping[str, embedded.Engine | Absent],
+    images: Mapping[str, str],
+    runs: int,
+) -> Iterator[Row]:
+    if docker and "debian" not in images:
+        found = dict.fromkeys(found, Absent(NO_IMAGE))
+    for cached, target in BUILD_TARGETS.items():
+
+        def side(client: Any, is_cached: bool = cached) -> Side:
+            return builds.side(client, images["debian"], cached=is_cached)
+
+        for launcher, ours, theirs in _beside(docker, found, side, max(5, runs // 2)):
+            kept = "all cached" if cached else "cold"
+            what = f"10-step Dockerfile on Debian, {kept}, {LAUNCHERS[launcher]}"
+            yield _row(what, ours, theirs, target)
 
 
 def _entered(

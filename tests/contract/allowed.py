@@ -19,8 +19,9 @@ class Allowed:
 STATUS = "dockerd calls 500, an error of its own, what the client asked wrongly; it is a 400"
 WORDS = "our words say more, or name what this engine has"
 NO_RUNC = "no shim and no runc say their part of the sentence here"
-NETWORK = "a container has the host's network, and is at 127.0.0.1"
 ADDRESS = "what is free of a pool that is none of this machine's"
+NETWORK = "with PRoot a container has the host's network and no address of its own"
+SHARED = ("ptrace",)
 MACHINE = "of the machine or of how dockerd was started"
 
 ALLOWED = (
@@ -34,13 +35,20 @@ ALLOWED = (
     Allowed("inspect a* one", "LogPath", "another place and another format"),
     Allowed("inspect a* one", "H*Path", "made when it runs, by the launcher"),
     Allowed("inspect a* one", "ResolvConfPath", "made when it runs, by the launcher"),
-    Allowed("*", "*NetworkSettings.*Gateway", ADDRESS),
-    Allowed("*", "*NetworkSettings.*IPAddress", ADDRESS),
-    Allowed("*", "*NetworkSettings.*IPPrefixLen", NETWORK, ("ptrace",)),
-    Allowed("*", "*NetworkSettings.*MacAddress", ADDRESS),
-    Allowed("*", "*NetworkSettings.*EndpointID", "another one at each start"),
+    Allowed("*", "*NetworkSettings.*Gateway", NETWORK, SHARED),
+    Allowed("*", "*NetworkSettings.*IPAddress", NETWORK, SHARED),
+    Allowed("*", "*NetworkSettings.*IPPrefixLen", NETWORK, SHARED),
+    Allowed("*", "*NetworkSettings.*MacAddress", NETWORK, SHARED),
+    Allowed("*", "*NetworkSettings.*EndpointID", NETWORK, SHARED),
     Allowed("*", "*NetworkSettings.Sandbox*", "no libnetwork: the keeper has the namespaces"),
     Allowed("list networks", "0.IPAM.Config.0.*", ADDRESS),
+    Allowed("connect", "*", NETWORK, SHARED),
+    Allowed("disconnect", "*", NETWORK, SHARED),
+    Allowed("begin on a network", "after.*", NETWORK, SHARED),
+    Allowed("publish no address", "*", "dockerd makes a container that cannot start"),
+    Allowed("network name is none", "status", STATUS),
+    Allowed("network of no addresses", "status", STATUS),
+    Allowed("network from no JSON", "text", WORDS),
     Allowed("stats*", "*", "no interface of a container's own: there is no key networks"),
     Allowed("exec, privileged", "*", "refused: nobody here has rights to give"),
     Allowed("exec of *", "output", NO_RUNC),
@@ -59,6 +67,10 @@ ALLOWED = (
     Allowed("containers by no code", "status", STATUS),
     Allowed("containers before none", "*", "it is a 404, as everywhere else"),
     Allowed("no such image: save", "message", "dockerd leaves out the tag here only"),
+    Allowed("build with no program", "rest.*", NO_RUNC),
+    Allowed("build from no archive", "*", f"{STATUS}; {WORDS}"),
+    Allowed("build with wrong *", "answer.message", WORDS),
+    Allowed("build below the context", "status", STATUS),
     Allowed("a path that is none", "*", "501 says what is not there yet"),
     Allowed("a version that is too old", "text", "docker-py's own oldest is ours, and no newline"),
 )

@@ -75,6 +75,8 @@ class Bench:
             self.api.remove_container(found["Id"], force=True, v=True)
         for found in self.api.volumes(filters=MINE)["Volumes"] or ():
             self.api.remove_volume(found["Name"])
+        for found in self.api.networks(filters=MINE):
+            self.api.remove_network(found["Id"])
         for found in self.api.images(f"{PREFIX}*"):
             for tag in found["RepoTags"]:
                 self.api.remove_image(tag, noprune=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from contract.bench import LABEL, LABELS, MINE, PREFIX, Bench, archive, members
@@ -17,7 +17,7 @@ Call = Callable[[Bench], Any]
 JSON = {"Content-Type": "application/json"}
 
 
-def _raw(bench: Bench, method: str, path: str, body: Any = None, **more: Any) -> Any:
+def raw(bench: Bench, method: str, path: str, body: Any = None, **more: Any) -> Any:
     """Status, content type and text of any request."""
     data = body if body is None or isinstance(body, (str, bytes)) else json.dumps(body)
     answer = bench.api.request(method, bench.api._url(path), data=data, **more)
@@ -182,9 +182,9 @@ def _paused(bench: Bench) -> Any:
     bench.api.pause(bench.running)
     try:
         state = bench.api.inspect_container(bench.running)["State"]
-        again = _raw(bench, "POST", f"/containers/{bench.running}/pause")
-        removal = _raw(bench, "DELETE", f"/containers/{bench.running}")
-        execution = _raw(
+        again = raw(bench, "POST", f"/containers/{bench.running}/pause")
+        removal = raw(bench, "DELETE", f"/containers/{bench.running}")
+        execution = raw(
             bench, "POST", f"/containers/{bench.running}/exec", {"Cmd": ["true"]}, headers=JSON
         )
     finally:
@@ -242,8 +242,8 @@ ANSWERS: dict[str, Call] = {
     "no changes": lambda b: b.api.diff(b.created),
     "wait for an ended one": lambda b: b.api.wait(b.exited),
     "wait not-running": lambda b: _waited(b, "not-running"),
-    "start again": lambda b: _raw(b, "POST", f"/containers/{b.running}/start"),
-    "stop what has ended": lambda b: _raw(b, "POST", f"/containers/{b.exited}/stop"),
+    "start again": lambda b: raw(b, "POST", f"/containers/{b.running}/start"),
+    "stop what has ended": lambda b: raw(b, "POST", f"/containers/{b.exited}/stop"),
     "stop": _stopped,
     "attach": _attached,
     "resize": _resized,
@@ -295,8 +295,8 @@ ANSWERS: dict[str, Call] = {
     "events of a volume": _volume_events,
     "rename": lambda b: b.api.rename(b.create("old", ["true"]), f"{PREFIX}new"),
     "update": lambda b: b.api.update_container(b.created, restart_policy={"Name": "no"}),
-    "leave no swarm": lambda b: _raw(b, "POST", "/swarm/leave?force=1"),
-    "inspect no swarm": lambda b: _raw(b, "GET", "/swarm"),
+    "leave no swarm": lambda b: raw(b, "POST", "/swarm/leave?force=1"),
+    "inspect no swarm": lambda b: raw(b, "GET", "/swarm"),
     "list networks": lambda b: sorted(
         (n for n in b.api.networks(names=["bridge", "host", "none"])), key=lambda n: n["Name"]
     ),
@@ -359,14 +359,14 @@ ERRORS: dict[str, Call] = {
     "containers by no code": lambda b: b.api.containers(filters={"exited": "x"}),
     "containers before none": lambda b: b.api.containers(filters={"before": "nosuch"}),
     "images by no filter": lambda b: b.api.images(filters={"nosuch": "1"}),
-    "events by no time": lambda b: _raw(b, "GET", "/events?since=never&until=1"),
+    "events by no time": lambda b: raw(b, "GET", "/events?since=never&until=1"),
     "image's name is none": lambda b: b.api.tag(b.image, "A B"),
     "put into no folder": lambda b: b.api.put_archive(b.created, "/nosuch", archive(a=b"")),
     "put into a file": lambda b: b.api.put_archive(b.exited, "/new", archive(a=b"")),
     "put what is no archive": lambda b: b.api.put_archive(b.created, "/tmp", b"junk" * 200),
     "get no file": lambda b: b.api.get_archive(b.created, "/nosuch"),
-    "get no path": lambda b: _raw(b, "GET", f"/containers/{b.created}/archive"),
-    "a file in a folder's place": lambda b: _raw(
+    "get no path": lambda b: raw(b, "GET", f"/containers/{b.created}/archive"),
+    "a file in a folder's place": lambda b: raw(
         b, "PUT", f"/containers/{b.created}/archive?path=/&noOverwriteDirNonDir=1", archive(tmp=b"")
     ),
     "create with no command": lambda b: _create(b, Cmd=[], Image=b.image, Entrypoint=[""]),
@@ -393,8 +393,8 @@ ERRORS: dict[str, Call] = {
     "create with no signal": lambda b: _create(b, StopSignal="NOSUCH"),
     "create with no logs": lambda b: _create(b, HostConfig={"LogConfig": {"Type": "nosuch"}}),
     "create with no environment": lambda b: _create(b, Env=["=x"]),
-    "create from no JSON": lambda b: _raw(b, "POST", "/containers/create", "{", headers=JSON),
-    "create from text": lambda b: _raw(
+    "create from no JSON": lambda b: raw(b, "POST", "/containers/create", "{", headers=JSON),
+    "create from text": lambda b: raw(
         b, "POST", "/containers/create", "{}", headers={"Content-Type": "text/plain"}
     ),
     "start what cannot be found": lambda b: b.api.start(b.create("no-program", ["/nosuch"])),
@@ -404,7 +404,7 @@ ERRORS: dict[str, Call] = {
     ),
     "start as nobody known": lambda b: b.api.start(b.create("no-user", ["id"], user="nosuch")),
     "resize what has ended": lambda b: b.api.resize(b.exited, 10, 10),
-    "a path that is none": lambda b: _raw(b, "GET", "/nosuch"),
+    "a path that is none": lambda b: raw(b, "GET", "/nosuch"),
     "a version that is too new": lambda b: _versioned(b, "9.99"),
     "a version that is too old": lambda b: _versioned(b, "1.1"),
 }
@@ -413,7 +413,3 @@ ERRORS: dict[str, Call] = {
 def _versioned(bench: Bench, version: str) -> Any:
     answer = bench.api.get(f"{bench.api.base_url}/v{version}/info")
     return {"status": answer.status_code, "text": answer.text}
-
-
-def names() -> Iterable[str]:
-    return (*ANSWERS, *ERRORS)

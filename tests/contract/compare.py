@@ -14,13 +14,15 @@ OF_A_MOMENT = {
     "Created", "CreatedAt", "StartedAt", "FinishedAt", "LastTagTime", "time", "timeNano", "Pid",
     "pid", "mtime", "MemTotal", "NCPU", "KernelVersion", "BuildTime", "GitCommit", "GoVersion",
     "SystemTime", "Status", "OperatingSystem", "OSVersion", "Size", "SpaceReclaimed",
-    "VirtualSize",
+    "VirtualSize", "HostPort", "PublicPort",
 }  # fmt: skip
 PATTERNS = (
     (re.compile(r"\b(sha256:)?[0-9a-f]{64}\b"), "ID"),
     (re.compile(r"\b[0-9a-f]{12}\b"), "SHORT"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"), "TIME"),
     (re.compile(r"(/[\w.-]+)+/volumes/"), "VOLUMES/"),
+    (re.compile(r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b"), "MAC"),
+    (re.compile(r"\b(172|192)(\.\d{1,3}){3}(/\d+)?"), "ADDRESS"),
     (re.compile(r"http\+docker://\S+"), "URL"),
 )
 

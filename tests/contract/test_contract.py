@@ -17,7 +17,7 @@ import docker
 import embedded
 import pytest
 from conformance import engines
-from contract import calls
+from contract import builds, calls, networks
 from contract.allowed import ALLOWED
 from contract.bench import Bench
 from contract.compare import differences, plain
@@ -26,13 +26,14 @@ from support import require
 # docker-py leaves what it had the sockets of streams from to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 LAUNCHERS = ("bubblewrap", "ptrace")
+CALLS = {**calls.ANSWERS, **calls.ERRORS, **builds.CALLS, **networks.CALLS}
 Answers = dict[str, Any]
 
 
 def _answers(client: Any) -> Answers:
     found = {}
     with Bench(client) as bench:
-        for name, call in {**calls.ANSWERS, **calls.ERRORS}.items():
+        for name, call in CALLS.items():
             found[name] = plain(_answer(bench, call))
     return found
 
@@ -72,7 +73,7 @@ class _Asked(dict[str, Answers]):
 
 
 @pytest.mark.launcher
-@pytest.mark.parametrize("name", calls.names())
+@pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_it_is_answered_as_dockerd_does(
     launcher: str, name: str, dockerd: Answers, ours: dict[str, Answers]

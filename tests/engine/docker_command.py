@@ -37,6 +37,8 @@ OF_A_MOMENT = (
     (re.compile(r"\b\d+(\.\d+)?(B|kB|MB|GB|MiB|KiB|GiB)\b"), "SIZE"),
     # Said or not, by chance: the command gives up a wait of its own.
     (re.compile(r'time="TIME" level=error msg="error waiting for container: .*"\n'), ""),
+    # PRoot's warning, which is tested by itself.
+    (re.compile(r"WARNING: the launcher ptrace has no networks.*\n"), ""),
     # What shim and runc say of themselves.
     (re.compile(r"failed to create shim task: |runc create failed: |: unknown(?=[.\n])"), ""),
     (re.compile(r"[ \t]+"), " "),

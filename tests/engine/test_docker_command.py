@@ -54,7 +54,7 @@ def both(own: Engine, dockerd: Terminal, request: pytest.FixtureRequest) -> Iter
 def _clear(terminal: Terminal) -> None:
     terminal.run("rm", "-f", "-v", A, B)
     terminal.run("volume", "rm", "-f", A)
-    terminal.run("network", "rm", A)
+    terminal.run("network", "rm", A, B)
     terminal.run("rmi", TAG, LONG)
 
 
@@ -320,3 +320,67 @@ def test_networks(both: Both) -> None:
     both("run", "--name", A, "--network", A, IMAGE, "true")
     both("run", "--network-alias", "www", IMAGE, "true")
     both("run", "--network", "host", "--mac-address", "02:42:00:00:00:01", IMAGE, "true")
+
+
+# --- networks ------------------------------------------------------------------------------------
+
+
+def test_networks_are_made_shown_and_removed(both: Both) -> None:
+    shape = "{{.Name}} {{.Driver}} {{.Scope}} {{.Internal}} {{.Labels}} {{.Options}}"
+    both("network", "create", "--label", f"{A}=1", A)
+    both("network", "create", A)
+    both("network", "create", "--driver", "nosuch", B)
+    both("network", "create", "--subnet", "10.251.7.0/24", "--ip-range", "10.251.7.128/25", B)
+    both("network", "inspect", "-f", "{{json .IPAM}}", B)
+    both("network", "ls", "--filter", f"name={A}", "--filter", "driver=bridge")
+    both("network", "ls", "--filter", f"label={A}", "--format", "{{.Name}} {{.Driver}} {{.Scope}}")
+    both("network", "ls", "--filter", "nosuch=1")
+    both("network", "inspect", "-f", f"{shape} {{{{len .Containers}}}}", A)
+    both("network", "inspect", "-f", shape, "bridge", "none", "host", only=_first_words)
+    both("network", "inspect", "nosuch")
+    both("network", "rm", "bridge")
+    both("network", "rm", A, B, "nosuch")
+    both("network", "create", "--label", f"{A}=1", A)
+    both("network", "prune", "-f", "--filter", f"label={A}")
+    both("network", "rm", A)
+
+
+def _first_words(text: str) -> list[list[str]]:
+    return [line.split()[:3] for line in text.splitlines()]
+
+
+def test_containers_of_a_network_find_one_another_by_name(both: Both) -> None:
+    both("network", "create", A)
+    served = "mkdir /w && echo served > /w/file && exec httpd -f -p 18181 -h /w"
+    both(
+        "run",
+        "-d",
+        "--name",
+        A,
+        "--network",
+        A,
+        "--network-alias",
+        "web",
+        IMAGE,
+        "sh",
+        "-c",
+        served,
+    )
+    ask = "for i in 1 2 3 4 5; do wget -qO- http://{}:18181/file && break; sleep 0.5; done"
+    for name in (A, "web"):
+        words = ("run", "--rm", "--network", A, IMAGE, "sh", "-c", ask.format(name))
+        assert both.ours.run(*words).out == "served\n"
+    both("inspect", "-f", "{{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{end}}", A)
+    both("network", "inspect", "-f", "{{range .Containers}}{{.Name}} {{end}}", A)
+    both("network", "rm", A)
+    both("run", "-d", "--name", B, IMAGE, "sleep", "100")
+    both("network", "connect", "--alias", "late", A, B)
+    both("network", "connect", A, B)
+    both("network", "inspect", "-f", "{{len .Containers}}", A)
+    both("network", "disconnect", A, B)
+    both("network", "disconnect", A, B)
+    both("network", "connect", "nosuch", B)
+    both("network", "connect", A, "nosuch")
+    both("run", "--rm", "--network", "nosuch", IMAGE, "true", only=lambda _: "")
+    both("rm", "-f", A, B)
+    both("network", "rm", A)
