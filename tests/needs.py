@@ -33,7 +33,6 @@ PROTECTIONS = {
 LACKING = {
     "limits": r"--(memory|cpus|pids-limit) is ignored: no control group",
     "join-pid": r"--pid container:\S+ is refused: this engine cannot join",
-    "networks": r"network \S+ not found: this engine has none, host and default",
 }
 REFUSALS = PROTECTIONS | LACKING
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import needs
 import pytest
 from support import require
 
@@ -108,7 +107,6 @@ EXAMPLES = {
     "pull": ["--pull missing", "--pull never"],
     "platform": ["--platform linux/amd64"],
 }
-NEEDS = {"{network}": "networks"}  # what a part of a line needs of an engine
 OPTION_LINES = [(name, line) for name, lines in EXAMPLES.items() for line in lines]
 COMBINATIONS = ["", "--", "-tP", "-te A=1", "-tm64m -u1", "--read-only -tP -h box --dns 1.1.1.1",
                 "-P=false -t", "-teA=-1"]
@@ -174,10 +172,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def network(engine: Any) -> Iterator[str]:
-    made = engine.docker.networks.create(NETWORK) if needs.has(engine, "networks") else None
+    made = engine.docker.networks.create(NETWORK)
     yield NETWORK
-    if made:
-        made.remove()
+    made.remove()
     for volume in engine.docker.volumes.list(filters={"name": VOLUME}):
         volume.remove()
 
@@ -242,16 +239,9 @@ def _said(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value not in (None, [], {})}
 
 
-def _needing(line: str) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.needs(need) for part, need in NEEDS.items() if part in line]
-
-
 @pytest.mark.parametrize(
     ("option", "line"),
-    [
-        pytest.param(name, line, id=line.strip() or "none", marks=_needing(line))
-        for name, line in OPTION_LINES
-    ],
+    [pytest.param(name, line, id=line.strip() or "none") for name, line in OPTION_LINES],
 )
 def test_option_means_what_it_means_to_docker(
     option: str, line: str, engine: Any, images: Any, docker: Any, folder: Path, network: str
