@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from ipycontainers.errors import EngineError, Invalid
 from ipycontainers.oci import Image, Layout
 from ipycontainers.oci.inside import Inside
 
-from . import apt, etc, unpacked, users
+from . import apt, clearing, etc, unpacked, users
 from .container import Bundle, Mount, Spec
 from .copying import Copying
 from .launch import Launcher
@@ -128,7 +129,18 @@ def fill(bundle: Bundle, volume: Path, target: str) -> bool:
 
 def copy(source: Path, target: Path) -> None:
     """A tree, by reflinks where the file system has them; names of one file stay one file."""
-    Copying().folder(source, target)
+    if not _copied_by_program(source, target):
+        clearing.remove(target)
+        Copying().folder(source, target)
+
+
+def _copied_by_program(source: Path, target: Path) -> bool:
+    """GNU's cp does the same in half the time; there are others, which know no reflinks."""
+    try:
+        words = ["cp", "-a", "--reflink=auto", "--", str(source), str(target)]
+        return subprocess.run(words, stderr=subprocess.DEVNULL, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 def _make_places(root: Path, spec: Spec) -> None:
