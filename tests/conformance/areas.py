@@ -27,8 +27,17 @@ AREAS = (
     ("models_containers_test", "containers"),
     ("regression_test", "containers"),
 )
-PROMISED = ("containers", "exec", "images", "volumes", "system")
-RECORDED = ("build", "networks", "healthcheck", "events")
+PROMISED = (
+    "containers",
+    "exec",
+    "images",
+    "volumes",
+    "system",
+    "build",
+    "networks",
+    "healthcheck",
+    "events",
+)
 BUILDS_ELSEWHERE = "ImageCollectionTest and test_build"
 
 

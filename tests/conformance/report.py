@@ -8,14 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
-from conformance.areas import PROMISED, RECORDED, area_of
+from conformance.areas import PROMISED, area_of
 from conformance.suite import Outcome
 
 README = Path(__file__).with_name("README.md")
-ALL = PROMISED + RECORDED
 Outcomes = Mapping[str, Outcome]
 # | `api_exec_test::ExecTest::test_x` | bubblewrap, ptrace | why |
 ROW = re.compile(r"^\| `([^`]+)` \| ([a-z, ]+) \| .+ \|$")
@@ -47,38 +45,22 @@ def share(reference: Outcomes, ours: Outcomes, areas: Iterable[str]) -> Share:
 
 def fails(reference: Outcomes, ours: Outcomes) -> list[str]:
     """What passes on the reference and does not on ours, which includes what never ran."""
-    return [test for test in passing(reference, ALL) if not _passes(ours, test)]
+    return [test for test in passing(reference, PROMISED) if not _passes(ours, test)]
 
 
 def _passes(outcomes: Outcomes, test: str) -> bool:
     return test in outcomes and outcomes[test].has_passed
 
 
-@dataclass(frozen=True)
-class Listed:
-    """What the README says fails: tests by name, and whole files that end in ``*``."""
-
-    tests: frozenset[str]
-
-    def names(self, test: str) -> bool:
-        return test in self.tests
-
-    def has(self, test: str) -> bool:
-        return self.names(test) or any(fnmatchcase(test, one) for one in self._files(test))
-
-    def _files(self, test: str) -> Iterable[str]:
-        """Only where nothing is promised: elsewhere each test has a reason of its own."""
-        return () if area_of(test) in PROMISED else (t for t in self.tests if t.endswith("*"))
-
-
-def listed(launcher: str) -> Listed:
+def listed(launcher: str) -> frozenset[str]:
+    """The tests that the README says fail."""
     rows = map(ROW.match, README.read_text(encoding="utf-8").splitlines())
-    return Listed(frozenset(row[1] for row in rows if row and launcher in row[2].split(", ")))
+    return frozenset(row[1] for row in rows if row and launcher in row[2].split(", "))
 
 
 def table(reference: Outcomes, ours: Outcomes) -> list[str]:
     """One line for each area that has tests, and one for each test that fails."""
-    counted = {area: share(reference, ours, [area]) for area in ALL}
+    counted = {area: share(reference, ours, [area]) for area in PROMISED}
     lines = [f"  {area:<12} {one}" for area, one in counted.items() if one.of]
     for test in fails(reference, ours):
         reason = ours[test].reason if test in ours else "did not run"
