@@ -271,6 +271,7 @@ def test_a_container_is_told_of_as_dockerd_does(own: Engine, docker: Any) -> Non
     info = docker.info()
     counts = [info[f"Containers{state}"] for state in ("Running", "Paused", "Stopped")]
     assert counts == [0, 1, 0]
-    with pytest.raises(docker_errors.APIError, match="cannot remove the default link name") as caught:
+    said = "cannot remove the default link name"
+    with pytest.raises(docker_errors.APIError, match=said) as caught:
         container.remove(link=True)
     assert caught.value.status_code == 409
