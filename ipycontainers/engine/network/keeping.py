@@ -62,14 +62,15 @@ class Keeper:
         self._line: socket.socket | None = None  # open as long as this engine is there
         self._refused = ""
         self._no_way = ""
-        self._asked = 0.0
+        self._asked = float("-inf")
 
     def available(self, *, outgoing: bool = True) -> str | None:
         """Why containers cannot have networks of their own here, or None; with ``outgoing``
         also why nothing would lead out of them. Measured once, and what was refused again
         after a minute."""
         with self._lock:
-            if self._line is None and time.monotonic() - self._asked > _AGAIN_AFTER:
+            lacks = self._line is None or self._refused or self._no_way
+            if lacks and time.monotonic() - self._asked > _AGAIN_AFTER:
                 self._measure()
             return self._refused or (self._no_way if outgoing else "") or None
 
@@ -77,6 +78,8 @@ class Keeper:
         self._asked = time.monotonic()
         try:
             self._serve()
+            if self._no_way:
+                self._lead_out()
         except (EngineError, LaunchError, OSError) as error:
             self._refused = str(error)
 
@@ -87,7 +90,8 @@ class Keeper:
             {"do": "attach", "id": container, "attachments": [asdict(it) for it in attachments]}
         )
         if told["lost"]:
-            self._lead_out()
+            with self._lock:
+                self._lead_out()
         return Namespace(told["user"], told["net"])
 
     def connect(self, container: str, attachment: Attachment) -> None:
@@ -151,11 +155,11 @@ class Keeper:
             return None
 
     def _lead_out(self) -> None:
-        """Again, where that has ended: slirp4netns was killed, by whoever."""
+        """Again, where that has ended, as of a slirp4netns that was killed, or could not begin
+        before. With the lock held."""
         try:
-            with self._lock:
-                pid = self._nursery.spawn_way(self._folder, self._tell({"do": "state"})["pid"])
-                self._no_way = self._tell({"do": "lead", "pid": pid}).get("no_way", "")
+            pid = self._nursery.spawn_way(self._folder, self._tell({"do": "state"})["pid"])
+            self._no_way = self._tell({"do": "lead", "pid": pid}).get("no_way", "")
         except (LaunchError, LookupError, OSError) as error:
             logger.warning("nothing leads out of containers' networks: %s", error)
 
