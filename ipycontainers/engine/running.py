@@ -61,7 +61,7 @@ class Running:
         remove: Callable[[Record], object],
     ) -> None:
         """``remove`` is called with what ended and is to go by itself."""
-        self.on_start: Callable[[Record], object] = _ignore
+        self.on_start: Callable[[Record], object] = lambda _: None
         self._folders = folders
         self._groups = groups
         self._connections = connections
@@ -107,8 +107,7 @@ class Running:
         self._catch_up(record)
         self._connections.adopt(record)
         if record.of_build:
-            self._end(record)
-            return False
+            return self._end(record)
         if record.is_running:
             return True
         if record.status == "restarting":
@@ -119,15 +118,16 @@ class Running:
             self._remove(record)
         return False
 
-    def _end(self, record: Record) -> None:
-        """Of a build that has ended with its engine."""
+    def _end(self, record: Record) -> bool:
+        """Of a build that has ended with its engine; never to be watched."""
         self.tell(record, {"do": "kill", "signal": SIGKILL})
-        if not record.is_running:
+        if record.is_running:
+            with contextlib.suppress(OSError, ValueError):
+                supervise.ask(record.directory, {"do": "wait"}, STOPPING)
+            self.ended(record)
+        else:
             self._remove(record)
-            return
-        with contextlib.suppress(OSError, ValueError):
-            supervise.ask(record.directory, {"do": "wait"}, STOPPING)
-        self.ended(record)
+        return False
 
     def _catch_up(self, record: Record) -> None:
         """That engine may have been killed between a deed and its record."""
@@ -345,10 +345,6 @@ class Running:
             if record.is_up:
                 raise EngineError(f"container {record.id} does not end")
             record.go(leaves)
-
-
-def _ignore(_: Record) -> None:
-    """Nobody waits for starts."""
 
 
 def _check_running(record: Record) -> None:

@@ -81,12 +81,11 @@ def layer(
     ``record`` is of the layers below and is updated. ``strict`` refuses, as Invalid, what
     would put a file in a folder's place or a folder in a file's; with ``every`` the record has
     what is root's too. ``below`` finds files of lower layers, for links to them; without it
-    these are LinksBelow. Raises UnsafeLayer, Invalid, what
-    ``stream`` raises (IntegrityError at the end of a verified one), and Unsupported
-    where the file system cannot mark whiteouts. After an error the state of the folder
-    is undefined, but nothing outside it was touched.
+    these are LinksBelow. Raises UnsafeLayer, Invalid, what ``stream`` raises (IntegrityError at
+    the end of a verified one), and Unsupported where the file system cannot mark whiteouts.
+    After an error the state of the folder is undefined, but nothing outside it was touched.
     """
-    record = record if record is not None else Unpacked()
+    record = Unpacked() if record is None else record
     with closing(Inside(folder)) as inside:
         unpacking = _Layer(
             inside, record, Room(folder), overlay=overlay, strict=strict, every=every, below=below
@@ -100,8 +99,7 @@ def archive(
     folder: str | os.PathLike[str],
     heard: Callable[[tarfile.TarInfo, str], object] | None = None,
 ) -> Unpacked:
-    """As ``layer``, of an archive that is none: .wh.NAME is a name as others are. ``heard`` is
-    called with each entry and its real path."""
+    """As ``layer``, of what is none: .wh.NAME is a name. ``heard`` gets entries and real paths."""
     record = Unpacked()
     with closing(Inside(folder)) as inside:
         unpacking = _Layer(inside, record, Room(folder), overlay=False, heard=heard, mark="/")
@@ -396,9 +394,8 @@ def _blaming(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        why = _OF_THE_LAYER.get(error.errno or 0)
-        if why is None:
+        if error.errno not in _OF_THE_LAYER:
             raise
-        raise Invalid(f"{name!r:.300} in a layer {why}") from error
-    except (OverflowError, UnicodeError) as error:  # of numbers or names
+        raise Invalid(f"{name!r:.300} in a layer {_OF_THE_LAYER[error.errno]}") from error
+    except (OverflowError, UnicodeError) as error:
         raise Invalid(f"{name!r:.300} in a layer: {error}") from error
