@@ -17,6 +17,7 @@ from typing import Any
 import embedded
 import images as recipes
 import pytest
+from kernels import Kernel
 from support import wait_for
 
 from ipycontainers.engine import supervise
@@ -250,6 +251,18 @@ def lacking(lack: str) -> Iterator[embedded.Engine]:
     with embedded.running("bubblewrap", before=[*map(str, hidden), *LACKS[lack]]) as own:
         recipes.ensure(own.client, "busybox")
         yield own
+
+
+def test_a_notebook_is_told_once_that_containers_have_the_hosts_network(tmp_path: Path) -> None:
+    with lacking("slirp4netns") as own:
+        kernel = Kernel(tmp_path, cwd=tmp_path, env={"DOCKER_HOST": f"unix://{own.socket}"})
+        try:
+            said = [kernel.run(f"%%container {IMAGE}\necho {word}") for word in ("a", "b")]
+        finally:
+            kernel.close()
+    assert [it.stdout for it in said] == ["a\n", "b\n"]
+    assert said[0].stderr.startswith("warning: no network of its own for the container")
+    assert said[1].stderr == ""
 
 
 @pytest.mark.parametrize("lack", LACKS)

@@ -163,9 +163,13 @@ class Service:
 
     def _do_lead(self, _: Client, request: Mapping[str, Any]) -> dict[str, Any]:
         """A new process is the way out from now on."""
+        try:
+            way = os.pidfd_open(request["pid"])
+        except ProcessLookupError:  # it has ended already
+            self._no_way = outgoing.reason(read(_LOG).decode(errors="replace"))
+            return self._state()
         os.close(self._way)
-        self._way = os.pidfd_open(request["pid"])
-        self._no_way = ""
+        self._way, self._no_way = way, ""
         self._await_way()
         return self._state()
 

@@ -159,7 +159,7 @@ class Keeper:
         before. With the lock held."""
         try:
             pid = self._nursery.spawn_way(self._folder, self._tell({"do": "state"})["pid"])
-            self._no_way = self._tell({"do": "lead", "pid": pid}).get("no_way", "")
+            self._no_way = self._tell({"do": "lead", "pid": pid})["no_way"]
         except (LaunchError, LookupError, OSError) as error:
             logger.warning("nothing leads out of containers' networks: %s", error)
 
