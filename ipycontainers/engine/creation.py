@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -102,6 +103,11 @@ def new_name(is_taken: Callable[[str], bool]) -> str:
             name += str(secrets.randbelow(10000))
         if not is_taken(name):
             return name
+
+
+def hostname(container_id: str, host: Mapping[str, Any]) -> str:
+    """Of who asks for none: the machine's in its network, as dockerd; a short id else."""
+    return socket.gethostname() if host["NetworkMode"] == "host" else container_id[:12]
 
 
 # --- what is to run ------------------------------------------------------------------------------

@@ -189,9 +189,9 @@ class Engine:
         validity.check(body, body.get("HostConfig") or {})
         image = self.image_of(str(body.get("Image") or ""))
         container_id = secrets.token_hex(32)
-        config = shapes.config(body, image.config.container, container_id[:12])
-        config["Image"] = str(body.get("Image"))
         host = creation.host_config(body.get("HostConfig") or {})
+        config = shapes.config(body, image.config.container, creation.hostname(container_id, host))
+        config["Image"] = str(body.get("Image"))
         creation.refuse(host)
         endpoints = asking.endpoints(body, host, self.networks.find)
         if shared := sharing.named(host, self.find):

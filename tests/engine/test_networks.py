@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -417,6 +418,20 @@ def test_on_the_hosts_network_the_machines_names_are_known(own: Engine, docker: 
     text = docker.containers.run(BUSYBOX, ["cat", "/etc/hosts"], **options, **asked).decode()
     assert "192.0.2.1\tdb\n" in text
     assert machines not in text  # as with dockerd
+
+
+def test_in_the_hosts_network_it_is_called_as_the_host(engine: Any, docker: Any) -> None:
+    """As with dockerd, where no name is asked for."""
+    ask = ["sh", "-c", 'hostname; cat /etc/hostname; echo "$HOSTNAME"; hostname -i >/dev/null']
+    for client in (engine.docker, docker):
+        seen = client.containers.run(BUSYBOX, ask, network_mode="host", remove=True)
+        assert seen.decode().split() == [socket.gethostname()] * 3
+    one = docker.containers.create(BUSYBOX, ["true"], network_mode="host")
+    assert one.attrs["Config"]["Hostname"] == socket.gethostname()
+    one = docker.containers.create(BUSYBOX, ["true"], network_mode="host", hostname="box")
+    assert one.attrs["Config"]["Hostname"] == "box"
+    one = docker.containers.create(BUSYBOX, ["true"])
+    assert one.attrs["Config"]["Hostname"] == one.short_id
 
 
 def test_another_containers_network(own: Engine, docker: Any) -> None:
