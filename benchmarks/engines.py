@@ -1,7 +1,8 @@
 """Our own engine beside dockerd: the same requests by the same docker-py, in turn.
 
 Ours runs in a data directory of its own; root becomes the user 1000 for it. Both have the
-same images, since ours loads what dockerd saves, and no container has a network.
+same images, since ours loads what dockerd saves, and no container has a network but where a
+row says so.
 
 Knows: docker-py, how tests start the engine. Does not know: kernels, /proc.
 """
@@ -26,6 +27,7 @@ RUN_TARGETS = {("bubblewrap", "busybox"): 0.12, ("bubblewrap", "debian"): 0.12}
 RUN_TARGETS |= {("ptrace", "busybox"): 0.5}
 # By launcher and whether all is cached. PRoot copies the base image, as in runs of Debian.
 BUILD_TARGETS = {("bubblewrap", False): 0.8, ("bubblewrap", True): 0.5, ("ptrace", True): 0.5}
+BRIDGE = "bridge"
 NO_IMAGE = "its image cannot be made here, see tests/images.py"
 STARTS = 50
 LOGGED = 100_000_000  # bytes, in lines of 80
@@ -40,10 +42,13 @@ def rows(docker: Any, images: Mapping[str, str], runs: int) -> Iterator[Row]:
         found: dict[str, embedded.Engine | Absent] = {}
         for launcher in LAUNCHERS:
             found[launcher] = _entered(stack, _engine(launcher, docker, images))
+        networked = {"bubblewrap": found["bubblewrap"]}  # PRoot has no networks
         for name in ("busybox", "debian"):
             yield from _runs(docker, found, name, images, runs)
+        yield from _runs(docker, networked, "busybox", images, runs, BRIDGE)
         yield from _execs(docker, found, images, runs)
         yield from _starts(docker, found, images, runs)
+        yield from _starts(docker, networked, images, runs, BRIDGE)
         yield from _logs(docker, found["bubblewrap"], images, runs)
         yield from _ports(docker, found, images, runs)
         yield from _memory(docker, found["bubblewrap"], images)
@@ -138,12 +143,13 @@ def _runs(
     name: str,
     images: Mapping[str, str],
     runs: int,
+    network: str = "none",
 ) -> Iterator[Row]:
-    what = f"create + start + wait + remove, {_described(docker, name, images)}"
+    what = f"create + start + wait + remove, {_described(docker, name, images)}{_on(network)}"
     if docker and name not in images:
         found = dict.fromkeys(found, Absent(NO_IMAGE))
     for launcher, ours, theirs in _beside(
-        docker, found, lambda client: _run(client, images[name]), runs
+        docker, found, lambda client: _run(client, images[name], network), runs
     ):
         target = RUN_TARGETS.get((launcher, name))
         yield _row(f"{what}, {LAUNCHERS[launcher]}", ours, theirs, target)
@@ -159,9 +165,13 @@ def _row(name: str, ours: float | Absent, theirs: float, target: float | None) -
     return Gap(name, str(ours)) if isinstance(ours, Absent) else Figure(name, ours, theirs, target)
 
 
-def _run(client: Any, image: str) -> Side:
+def _on(network: str) -> str:
+    return "" if network == "none" else f", network {network}"
+
+
+def _run(client: Any, image: str, network: str) -> Side:
     """The four requests, and nothing else that docker-py would ask."""
-    host = client.api.create_host_config(network_mode="none")
+    host = client.api.create_host_config(network_mode=network)
 
     def run() -> float:
         start = time.perf_counter()
@@ -206,20 +216,21 @@ def _starts(
     found: Mapping[str, embedded.Engine | Absent],
     images: Mapping[str, str],
     runs: int,
+    network: str = "none",
 ) -> Iterator[Row]:
     def side(client: Any) -> Side:
-        return lambda: _started_at_once(client, images["busybox"])
+        return lambda: _started_at_once(client, images["busybox"], network)
 
     # Each run takes as long as a hundred others.
     for launcher, ours, theirs in _beside(docker, found, side, min(runs, 5)):
-        name = f"{STARTS} starts at once, until all run, {LAUNCHERS[launcher]}"
+        name = f"{STARTS} starts at once, until all run{_on(network)}, {LAUNCHERS[launcher]}"
         yield _row(name, ours, theirs, 0.15 if launcher == "bubblewrap" else None)
 
 
-def _started_at_once(client: Any, image: str) -> float:
+def _started_at_once(client: Any, image: str, network: str) -> float:
     """Milliseconds; each start has a connection of its own that is open before."""
     api = client.api
-    host = api.create_host_config(network_mode="none")
+    host = api.create_host_config(network_mode=network)
     made = [api.create_container(image, ["sleep", "3600"], host_config=host) for _ in range(STARTS)]
     with ThreadPoolExecutor(STARTS) as pool:
         try:
