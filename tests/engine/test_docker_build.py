@@ -129,7 +129,7 @@ def test_dockerignore_keeps_files_back(both: Both, context: Path) -> None:
 @pytest.mark.parametrize(
     "dockerfile",
     [
-        f"FROM {IMAGE}\nRUN echo out; echo err >&2; exit 3",
+        f"FROM {IMAGE}\nRUN echo out; sleep 0.5; echo err >&2; exit 3",
         f'FROM {IMAGE}\nRUN ["/nosuch"]',
         f"FROM {IMAGE}\nNOSUCH instruction",
         f"FROM {IMAGE}\nCOPY nosuch /",

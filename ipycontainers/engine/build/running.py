@@ -72,12 +72,20 @@ class Cancelling:
 
 @contextmanager
 def container(
-    engine: Engine, body: Mapping[str, Any], takes: Path | None, *, removes: tuple[bool, bool]
+    engine: Engine,
+    body: Mapping[str, Any],
+    takes: Path | None,
+    *,
+    removes: tuple[bool, bool],
+    say: Callable[[str], object],
 ) -> Iterator[Record]:
-    """One that is made; it goes afterwards where ``removes`` says so of a success, of a failure."""
-    record, _ = engine.create(body, "", of_build=True, takes=takes)
+    """One that is made; it goes afterwards where ``removes`` says so of a success, of a failure.
+    ``say`` is told what of it will not be as it was asked for, as dockerd tells it."""
+    record, warnings = engine.create(body, "", of_build=True, takes=takes)
     removed = True
     try:
+        for warning in warnings:
+            say(f" ---> [Warning] {warning}\n")
         yield record
         removed = removes[0]
     except CommandFailed:

@@ -174,7 +174,9 @@ class Steps:
         self._refuse(wanted.command[0], space)
         body = self._body(wanted, network)
         with (
-            running.container(self._engine, body, space.root(), removes=removes) as record,
+            running.container(
+                self._engine, body, space.root(), removes=removes, say=site.say
+            ) as record,
             self._telling(record.id),
         ):
             moment, _ = self._times(space)

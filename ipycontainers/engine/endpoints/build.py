@@ -74,6 +74,10 @@ def _refuse(request: Request) -> None:
         raise EngineError(f'invalid version "{version}"')
     if request.flag("squash"):
         raise Invalid("squash is only supported with experimental mode, which this engine has not")
+    if "securityopt" in request.query:
+        raise Invalid(
+            "The daemon on this platform does not support setting security options on build"
+        )
     for output in _list(request, "outputs"):
         if output:
             raise Invalid("outputs other than an image need BuildKit, which this engine has not")
@@ -239,8 +243,6 @@ def _host_config(request: Request) -> dict[str, Any]:
         made["ExtraHosts"] = hosts
     if ulimits := _list(request, "ulimits"):
         made["Ulimits"] = ulimits
-    if options := _list(request, "securityopt"):
-        made["SecurityOpt"] = options
     return made
 
 

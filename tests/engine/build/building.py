@@ -77,6 +77,10 @@ class Build:
         return list(self.docker.api.inspect_image(self.id)["RootFS"]["Layers"])
 
 
+UNENFORCED = " ---> [Warning] not enforced: --network none"
+"""How our engine tells of a launcher that has no networks; dockerd has no such one."""
+
+
 def build(docker: Any, text: str, /, *entries: Entry, **query: Any) -> Build:
     return send(docker, context(text, *entries), **query)
 
@@ -99,7 +103,8 @@ def send(docker: Any, body: bytes, **query: Any) -> Build:
     objects = [json.loads(line) for line in answer.text.splitlines() if line.strip()]
     made = Build(docker, answer.status_code, objects)
     for told in objects:
-        made.lines.append(_masked(told.get("stream", "")))
+        if not told.get("stream", "").startswith(UNENFORCED):
+            made.lines.append(_masked(told.get("stream", "")))
         if "aux" in told:
             made.id = told["aux"]["ID"]
         made.error = told.get("errorDetail") or told.get("message") or made.error

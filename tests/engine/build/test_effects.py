@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import http.client
 import io
+import json
 import lzma
 import os
 import re
@@ -146,6 +147,17 @@ def test_a_context_may_be_a_url(docker: Any, site: str) -> None:
     assert "f" in build(docker, "", remote=f"{site}/context.tar").files()
     assert build(docker, "", remote=f"{site}/gone").status == 500
     assert build(docker, "", remote="https://example.org/a.git").status == 400
+
+
+def test_a_step_tells_what_of_it_cannot_be(own: Engine) -> None:
+    text = f"{FROM}RUN --network=none true\nRUN true\n"
+    with contextlib.closing(Unix(own)) as connection:
+        connection.request("POST", "/v1.41/build?nocache=1", context(text))
+        said = [json.loads(line).get("stream", "") for line in connection.getresponse()]
+    lack = f" ---> [Warning] not enforced: --network none (the launcher {own.launcher} cannot)\n"
+    assert said.count(lack) == (0 if own.launcher == "bubblewrap" else 1)
+    if lack in said:
+        assert said[said.index(lack) + 1].startswith(" ---> Running in ")
 
 
 # --- interruptions -------------------------------------------------------------------------------
@@ -297,6 +309,7 @@ def test_what_needs_buildkit_is_refused_with_a_way_out(docker: Any) -> None:
     refused = build(docker, FROM, version=2)
     assert (refused.status, "DOCKER_BUILDKIT" in str(refused.error)) == (400, True)
     assert build(docker, FROM, squash=1).status == 400
+    assert build(docker, FROM, securityopt="seccomp=unconfined").status == 400
     assert build(docker, FROM, outputs='[{"Type": "local"}]').status == 400
     mounted = build(docker, f"{FROM}RUN --mount=type=cache,target=/x true\n")
     assert "BuildKit" in mounted.error["message"]
