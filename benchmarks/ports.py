@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Any
 
+from support import free_port
+
 from .figure import Side
 
 SIZE = 1 << 30
@@ -31,7 +33,7 @@ def address(docker: Any, way: str) -> str:
 @contextlib.contextmanager
 def serving(client: Any, image: str, host_ip: str) -> Iterator[Side]:
     """Meanwhile who connects is sent a gigabyte; how long that takes."""
-    inside = _free()  # where a container has the host's network, nobody else may have it
+    inside = free_port()  # where a container has the host's network, nobody else may have it
     container = client.containers.run(
         image,
         ["nc", "-ll", "-p", str(inside), "-e", *SENDER],
@@ -45,12 +47,6 @@ def serving(client: Any, image: str, host_ip: str) -> Iterator[Side]:
         yield lambda: _received(host_ip, port)
     finally:
         container.remove(force=True)
-
-
-def _free() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def _await_server(host_ip: str, port: int) -> None:

@@ -21,7 +21,6 @@ import os
 import re
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -32,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import kernels
-from support import chromium
+from support import chromium, free_port
 
 # As root Chromium has no sandbox; the rest keeps it from calling home.
 CHROMIUM_ARGUMENTS = [
@@ -64,7 +63,7 @@ class Lab:
     ) -> None:
         self._folder = folder
         self._write_settings({**SETTINGS, THEME: {"theme": theme}})
-        token, port = secrets.token_hex(16), _free_port()
+        token, port = secrets.token_hex(16), free_port()
         self.url = f"http://127.0.0.1:{port}/lab/tree/{{}}?token={token}&reset"
         self._log = (folder / "lab.log").open("wb")
         self._server = subprocess.Popen(
@@ -128,12 +127,6 @@ class Lab:
             self._server.kill()
             self._server.wait()
         self._log.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

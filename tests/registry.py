@@ -29,6 +29,8 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
+from support import free_port
+
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"
 LAYER = "application/vnd.docker.image.rootfs.diff.tar"
@@ -47,9 +49,7 @@ class Registry:
     """
 
     def __init__(self, folder: Path, users: str = "") -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         config = folder / "config.yml"
         config.write_text(
             "version: 0.1\nlog: {level: error}\n"

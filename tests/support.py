@@ -20,6 +20,7 @@ import importlib
 import importlib.util
 import os
 import shutil
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +71,13 @@ def library(name: str) -> Any:
 def examples(count: int) -> int:
     """How many a test of hypothesis tries; IPYCONTAINERS_TEST_FUZZ=50 makes it fifty times that."""
     return count * int(os.environ.get("IPYCONTAINERS_TEST_FUZZ", "1"))
+
+
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    """Of 127.0.0.1, for one test: others run at the same time on this machine."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def wait_for(claim: Callable[[], T], *, seconds: float = 10, every: float = 0.05) -> T:

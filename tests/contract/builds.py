@@ -16,7 +16,7 @@ from contract.calls import Call, raw
 TAG = f"{PREFIX}built:1"
 TAR = {"Content-Type": "application/x-tar"}
 # Besides, what only a launcher without networks says of a step.
-UNTOLD = re.compile(r"\x1b\[\d*m| ---> \[Warning\] not enforced: --network none .*\n")
+UNTOLD = re.compile(r"\x1b\[\d*m| ---> \[Warning\] .*(--network none|host's network).*\n")
 
 
 def _build(bench: Bench, *lines: str, body: bytes | None = None, **query: Any) -> Any:

@@ -17,7 +17,7 @@ import pytest
 from docker import errors as docker_errors
 from embedded import USER, Engine
 from podman import become
-from support import require, wait_for
+from support import free_port, require, wait_for
 
 IMAGE = "ipycontainers-test/busybox"
 # docker-py leaves the sockets of exec_run to the garbage collector.
@@ -30,16 +30,9 @@ time.sleep(999)
 """
 
 
-def free(kind: int = socket.SOCK_STREAM) -> int:
-    """A port that nobody has now."""
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 def echo(client: Any, **more: Any) -> tuple[Any, int]:
     """A running container that says what it hears, and on which port."""
-    port = free()
+    port = free_port()
     wanted = {"ports": {f"{port}/tcp": None}, **more}
     wanted["ports"] = {key.format(port): value for key, value in wanted["ports"].items()}
     made = client.containers.run(IMAGE, serves(port), detach=True, **wanted)
@@ -122,7 +115,7 @@ def test_who_connects_reaches_the_program(own: Engine, docker: Any) -> None:
 
 
 def test_it_listens_where_it_was_asked_to(own: Engine, docker: Any) -> None:
-    numbers = [free() for _ in range(3)]
+    numbers = [free_port() for _ in range(3)]
     asked = [("127.0.0.2", numbers[0]), ("::1", numbers[1]), ("0.0.0.0", numbers[2])]
     container, port = echo(docker, ports={"{}/tcp": asked})
     assert bindings(container, port) == asked
@@ -155,7 +148,7 @@ def test_all_that_is_exposed_gets_a_port(own: Engine, docker: Any) -> None:
 
 
 def test_the_first_free_port_of_a_range_is_taken(own: Engine, docker: Any) -> None:
-    first = next(number for number in iter(free, 0) if number < 65000)
+    first = next(number for number in iter(free_port, 0) if number < 65000)
     asked = f"{first}-{first + 2}"
     with socket.create_server(("127.0.0.1", first)):
         taken = [
@@ -169,7 +162,7 @@ def test_the_first_free_port_of_a_range_is_taken(own: Engine, docker: Any) -> No
 
 
 def test_the_end_frees_the_port_and_a_start_takes_it(own: Engine, docker: Any) -> None:
-    number = free()
+    number = free_port()
     container, _ = echo(docker, ports={"{}/tcp": number})
     address = ("127.0.0.1", number)
     assert wait_for(lambda: answers(address))
@@ -186,7 +179,7 @@ def test_the_end_frees_the_port_and_a_start_takes_it(own: Engine, docker: Any) -
 def test_a_port_that_a_container_has_is_said_to_be_its(
     own: Engine, docker: Any
 ) -> None:  # moby#20486
-    number = free()
+    number = free_port()
     first, _ = echo(docker, name="web-1", ports={"{}/tcp": number})
     second = docker.containers.create(IMAGE, "sleep 60", ports={"81/tcp": number})
     assert "port is already allocated by the container web-1 (" in not_started(second)
@@ -325,7 +318,7 @@ def test_ports_follow_a_container_to_another_network(own: Engine, docker: Any) -
 def test_an_internal_network_publishes_nothing(own: Engine, docker: Any) -> None:
     inside = docker.networks.create("ipyc-ports", internal=True)
     try:
-        number = free()
+        number = free_port()
         container, port = echo(docker, ports={"{}/tcp": number}, network=inside.name)
         assert container.attrs["NetworkSettings"]["Ports"] == {f"{port}/tcp": None}
         assert is_refused(("127.0.0.1", number))
@@ -335,7 +328,7 @@ def test_an_internal_network_publishes_nothing(own: Engine, docker: Any) -> None
 
 
 def test_restarts_bring_ports_back(own: Engine, docker: Any) -> None:
-    number = free()
+    number = free_port()
     container, port = echo(docker, ports={"{}/tcp": number}, restart_policy={"Name": "on-failure"})
     address = ("127.0.0.1", number)
     assert wait_for(lambda: answers(address))
@@ -376,7 +369,7 @@ def answering_twice(container: Any, port: int) -> Iterator[None]:
 def test_a_port_under_its_own_number(own: Engine, docker: Any) -> None:
     """Under the host's network nothing can stand between: the program has it, and is seen to."""
     shares = own.launcher == "ptrace"
-    number = free()
+    number = free_port()
     asked = {"ExposedPorts": {f"{number}/tcp": {}}, "Cmd": serves(number)}
     bound = {f"{number}/tcp": [{"HostIp": "", "HostPort": str(number)}]}
     body = {"Image": IMAGE, **asked, "HostConfig": {"PortBindings": bound}}
@@ -395,7 +388,7 @@ def test_a_port_under_its_own_number(own: Engine, docker: Any) -> None:
 def test_a_port_of_a_program_under_the_hosts_network_is_its_containers(
     own: Engine, docker: Any
 ) -> None:
-    number = free()
+    number = free_port()
     first = docker.containers.run(IMAGE, serves(number), detach=True, network_mode="host")
     assert wait_for(lambda: not is_refused(("127.0.0.1", number)))
     second = docker.containers.create(IMAGE, "true", ports={"80/tcp": number})
@@ -404,7 +397,7 @@ def test_a_port_of_a_program_under_the_hosts_network_is_its_containers(
 
 
 def test_udp_is_forwarded_for_each_peer(own: Engine, docker: Any) -> None:
-    port = free(socket.SOCK_DGRAM)
+    port = free_port(socket.SOCK_DGRAM)
     container = docker.containers.run(
         IMAGE, "sleep 60", detach=True, ports={f"{port}/udp": ("127.0.0.1", None)}
     )

@@ -8,7 +8,7 @@ import time
 
 import needs
 import pytest
-from support import wait_for
+from support import free_port, wait_for
 
 LEAKS = """
 import gc, os, threading
@@ -72,12 +72,13 @@ def test_a_name_that_is_taken_is_an_error_and_the_other_lives(shared_kernel, ima
 
 
 def test_a_published_port_is_reached_from_the_notebook(shared_kernel, images, engine):
-    code = f"%%container -d -p 127.0.0.1:18098:17098 {images.busybox}\nnc -ll -p 17098 -e cat"
+    here, there = free_port(), free_port()  # on the host's network the program has its own here
+    code = f"%%container -d -p 127.0.0.1:{here}:{there} {images.busybox}\nnc -ll -p {there} -e cat"
     container = shared_kernel.run(code).stdout.strip()
     try:
-        assert wait_for(lambda: _echo(18098) == b"hello")
+        assert wait_for(lambda: _echo(here) == b"hello")
         told = engine.inspect(container)["NetworkSettings"]["Ports"]
-        assert told == {"17098/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18098"}]}
+        assert told == {f"{there}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(here)}]}
     finally:
         engine.remove(container)
 
@@ -90,19 +91,20 @@ def _echo(port: int) -> bytes:
 
 
 def test_a_busy_port_is_an_error_and_works_when_free(shared_kernel, images, engine):  # moby#20486
-    code = f"%%container -d -p 127.0.0.1:18099:80 {images.busybox}\nsleep 60"
-    first = shared_kernel.run(code)
+    port = free_port()
+    published = f"-p 127.0.0.1:{port}:80 {images.busybox}"
+    first = shared_kernel.run(f"%%container -d {published}\nsleep 60")
     assert first.status == "ok", first.error
     try:
-        second = shared_kernel.run(f"%%container -p 127.0.0.1:18099:80 {images.busybox}\ntrue")
+        second = shared_kernel.run(f"%%container {published}\ntrue")
         assert second.status == "error"
         assert second.error.ename == "Conflict"
-        assert "18099" in str(second.error)
+        assert str(port) in str(second.error)
         holder = engine.docker.containers.get(first.stdout.strip()).name
         assert not engine.launcher or holder in str(second.error)
     finally:
         engine.remove(first.stdout.strip())
-    third = shared_kernel.run(f"%%container -p 127.0.0.1:18099:80 {images.busybox}\necho free")
+    third = shared_kernel.run(f"%%container {published}\necho free")
     assert third.stdout == "free\n", third.error
 
 
@@ -156,7 +158,8 @@ def test_two_hundred_cells_leave_no_thread_descriptor_or_container(kernel, image
 
 
 def test_the_next_cell_may_have_the_same_name_and_port(shared_kernel, images):
-    code = f"%%container --name ipyc-again -p 127.0.0.1:18098:80 {images.busybox}\necho hi"
+    published = f"-p 127.0.0.1:{free_port()}:80"
+    code = f"%%container --name ipyc-again {published} {images.busybox}\necho hi"
     for _ in range(4):
         assert shared_kernel.run(code).stdout == "hi\n"
 
