@@ -17,7 +17,7 @@ import yaml
 from support import REPOSITORY
 
 CONDA_NAMES = {"docker": "docker-py"}
-NOT_PACKAGED = shutil.ignore_patterns(".git", ".venv", "build", "*.egg-info", ".*_cache")
+NOT_PACKAGED = shutil.ignore_patterns(".git", ".venv", "*.egg-info", ".*_cache")
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("built")
     source = folder / "source"
     shutil.copytree(REPOSITORY, source, ignore=NOT_PACKAGED)
+    shutil.rmtree(source / "build", ignore_errors=True)  # of an earlier setuptools
     script = (
         "from setuptools import build_meta as build\n"
         "build.build_sdist('../dist'); build.build_wheel('../dist')"

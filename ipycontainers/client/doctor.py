@@ -107,7 +107,8 @@ def _describe_own(candidate: Candidate, report: Json) -> None:
         "why": "no other engine is there: the first cell starts this one",
     }
     report["engine"] = {"launcher": launcher.name, "rootless": "yes"}
-    report["isolation"] = _own_isolation(launcher.isolates)
+    untried = "not tried yet: the engine does, when it runs"
+    report["isolation"] = {**_own_isolation(launcher.isolates), "network": untried}
 
 
 def _network(isolates: Collection[str], warnings: Iterable[str]) -> str:

@@ -68,7 +68,8 @@ def test_it_says_what_it_limits(own: Engine) -> None:
 
 
 def test_no_limit_is_warned_of(docker: Any) -> None:
-    host = {"Memory": 64 << 20, "NanoCpus": 10**9, "PidsLimit": 9, "CpuShares": 512}
+    limits = {"Memory": 64 << 20, "NanoCpus": 10**9, "PidsLimit": 9, "CpuShares": 512}
+    host = {**limits, "NetworkMode": "none"}
     config = {"Image": IMAGE, "Cmd": ["true"], "HostConfig": {**host, "BlkioWeight": 100}}
     assert docker.api.create_container_from_config(config)["Warnings"] == []
 
@@ -282,7 +283,8 @@ def test_without_delegation_it_is_said() -> None:
     with embedded.running("bubblewrap", before=["sh", "-c", moving, "sh"]) as own:
         docker = own.client
         recipes.ensure(docker, "busybox")
-        config = {"Image": IMAGE, "Cmd": ["true"], "HostConfig": {"Memory": 64 << 20}}
+        host = {"Memory": 64 << 20, "NetworkMode": "none"}
+        config = {"Image": IMAGE, "Cmd": ["true"], "HostConfig": host}
         told = docker.api.create_container_from_config(config)["Warnings"]
         no_group = "no control group (cgroup v2) is delegated to this engine"
         assert told == [f"--memory is ignored: {no_group}"]

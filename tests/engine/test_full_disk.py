@@ -152,7 +152,7 @@ def test_a_build_that_fills_the_disk_says_so_at_last_and_leaves_no_half_step(dis
         assert "no space left" in (made.text + made.error["message"]).lower()
         assert wait_for(lambda: list((disk.data / "tmp").iterdir()) == [])
         assert docker.containers.list(all=True) == []
-        assert crashes.strays(disk.data, set()) == []
+        assert wait_for(lambda: crashes.strays(disk.data, set()) == [])
     again = build(docker, f"{first}RUN echo 2 >/small\n", t="loaded:1")
     assert again.error is None
     assert again.text.count("Using cache") == 1
