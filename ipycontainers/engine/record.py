@@ -300,10 +300,14 @@ def write(path: Path, data: bytes, *, named: bool = True) -> None:
     """
     unique = f"{UNNAMED}{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}"
     temporary = path.with_name(f"{path.name}.{unique}")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:  # a full disk, of which a half file would take room
+        temporary.unlink(missing_ok=True)
+        raise
     if named:
         sync_folder(path.parent)

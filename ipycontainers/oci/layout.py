@@ -382,11 +382,14 @@ class Layout:
 
     def _replace(self, path: Path, document: object) -> None:
         handle, name = tempfile.mkstemp(dir=self.path / "tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(document, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
         sync_folder(path.parent)
 
 

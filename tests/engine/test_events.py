@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -100,7 +101,12 @@ def test_dockerd_tells_the_same(engine: Any, images: Any) -> None:
             assert wait_for(lambda: told and told[-1]["Action"] == "destroy")
     finally:
         client.close()
-    assert [event["Action"] for event in told] == EXPECTED
+    assert _kills_once(event["Action"] for event in told) == _kills_once(EXPECTED)
+
+
+def _kills_once(actions: Iterable[str]) -> list[str]:
+    """dockerd kills again what has not ended a moment after, as on a busy machine."""
+    return [action for action, _ in itertools.groupby(actions)]
 
 
 def test_filters_choose_events(own: Engine, docker: Any) -> None:

@@ -103,6 +103,8 @@ def test_each_verb_says_so_and_works_when_there_is_room(disk: Disk) -> None:
         assert [tag for image in docker.images.list() for tag in image.tags] == [f"{IMAGE}:latest"]
         assert docker.volumes.list() == []
         assert docker.containers.get("stopped").status == "created", name
+        known = {container.id for container in docker.containers.list(all=True)}
+        assert wait_for(lambda known=known: crashes.strays(disk.data, known) == []), name
     silent = {name: text for name, text in told.items() if "no space left" not in text.lower()}
     assert silent == {}
     wrong = crashes.broken_content(disk.data)

@@ -471,11 +471,13 @@ def test_an_interrupt_ends_the_cell_and_keeps_its_variables(session: agents.Sess
 
 
 def test_an_interrupt_ends_programs_and_what_they_have_started(session: agents.Session) -> None:
-    code = "import subprocess\nsubprocess.call(['sh', '-c', 'trap \"\" INT; sleep 61 & sleep 62'])"
+    code = (
+        "import subprocess\nsubprocess.call(['sh', '-c', 'trap \"\" INT; sleep 6161 & sleep 6162'])"
+    )
     seconds, _ = _interrupted(session, code)
     assert seconds < 3
     left = session.run("import os\nprint(os.popen('ps -o pid,ppid,args 2>&1').read())").out
-    assert "sleep 6" not in left
+    assert "sleep 616" not in left
 
 
 def test_an_interrupt_spares_programs_of_earlier_cells(session: agents.Session) -> None:
