@@ -40,7 +40,7 @@ endef
 lab: $(VENV)/.lab
 	@$(BIN)/ipycontainers doctor || true
 	@$(BIN)/ipycontainers image stand-in $(IMAGES) || true
-	$(BIN)/jupyter lab $(ALLOW_ROOT) $(LAB_ARGS) notebooks/00-hello.ipynb
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab $(ALLOW_ROOT) $(LAB_ARGS) notebooks/00-hello.ipynb
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

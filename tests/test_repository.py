@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,14 @@ def test_the_makefile_lists_every_target_at_its_top() -> None:
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     listed = set(re.findall(r"^#   make ([a-z-]+)", makefile, re.MULTILINE))
     assert _targets() - listed == {"lint"}
+
+
+def test_a_notebook_of_make_lab_finds_the_command() -> None:
+    """``!ipycontainers doctor`` works in it, though nobody has activated .venv."""
+    command = ["make", "--dry-run", "--always-make", "lab"]
+    made = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    started = next(line for line in made.stdout.splitlines() if "/jupyter lab" in line)
+    assert started.startswith(f'PATH="{REPOSITORY / ".venv/bin"}:$PATH" ')
 
 
 def _cells(notebook: Path) -> list[dict[str, Any]]:
