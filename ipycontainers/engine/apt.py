@@ -56,3 +56,14 @@ def add(root: Path) -> None:
         if f"/{real}" == FILE:
             with os.fdopen(os.open(name, flags, 0o644, dir_fd=folder), "wb") as file:
                 file.write(_TEXT)
+
+
+def remove(root: Path) -> None:
+    """From a copy that a container has written to, whatever it put in the place."""
+    with (
+        closing(Inside(root)) as inside,
+        suppress(OSError, UnsafeLayer),
+        inside.parent(FILE) as (folder, name, real),
+    ):
+        if f"/{real}" == FILE:
+            os.unlink(name, dir_fd=folder)

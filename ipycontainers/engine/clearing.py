@@ -14,12 +14,11 @@ from pathlib import Path
 
 def remove(directory: Path) -> None:
     """Delete a container's files, whatever modes they have. Idempotent, follows no link."""
-    if not directory.is_dir():
+    if directory.is_symlink() or not directory.is_dir():
         directory.unlink(missing_ok=True)
         return
     with suppress(OSError):
-        # Where overlayfs left it, mode 000; the rest can mostly be removed as it is.
-        (directory / "work" / "work").chmod(0o700)
+        _open_up(directory / "work" / "work")
     for last in (False, False, False, True):
         try:
             _remove_tree(directory)
@@ -38,11 +37,18 @@ def _remove_tree(directory: Path) -> None:
     try:
         shutil.rmtree(directory)
     except PermissionError:
-        _open_up(directory)
+        _open_up_all(directory)
         shutil.rmtree(directory)
 
 
-def _open_up(directory: Path) -> None:
+def _open_up(place: Path) -> None:
+    """Where overlayfs left it, mode 000; the rest can mostly be removed as it is. An archive may
+    have put links there."""
+    if not (place.parent.is_symlink() or place.is_symlink()):
+        place.chmod(0o700)
+
+
+def _open_up_all(directory: Path) -> None:
     # Images have folders that none may enter or change.
     for folder, names, _ in os.walk(directory):
         for name in names:

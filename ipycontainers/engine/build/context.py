@@ -15,7 +15,7 @@ import io
 import posixpath
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, overload
 
@@ -62,7 +62,7 @@ class Context:
             source.seek(0)
             self._unpacked = unpack.archive(source, self._place)
             for path in self._hidden:
-                (self._place / path).unlink(missing_ok=True)
+                self._unlink(path)
         return self._place
 
     def owner(self, path: str) -> Owner | None:
@@ -105,7 +105,15 @@ class Context:
                 if self.listing:
                     self.listing.remove(plain)
                 if not self._source:
-                    (self._place / plain).unlink(missing_ok=True)
+                    self._unlink(plain)
+
+    def _unlink(self, path: str) -> None:
+        """What it leads to inside the context, as dockerd: the archive may have made links."""
+        tree = Tree((self._place,))
+        with suppress(Invalid):
+            found = tree.find(tree.real(path))
+            if found and not found.is_dir():
+                found.unlink()
 
 
 class Lazily(Sequence[Path]):

@@ -240,7 +240,10 @@ class _Item:
         mode = self._upper.mode(path)
         is_folder = mode is not None and stat.S_ISDIR(mode)
         if self._order.destination.endswith("/") or is_folder:
-            return join(path, posixpath.basename(self._item.path))
+            name = posixpath.basename(self._item.path)
+            if name in ("", ".", ".."):
+                raise Invalid(f"{path} cannot have a file of the name {name!r}")
+            return join(path, name)
         return path
 
     def _content(self, content: Path, target: str) -> None:

@@ -76,7 +76,8 @@ class Upper:
         done = ""
         for name in path.strip("/").split("/") if path.strip("/") else ():
             done = f"{done}/{name}"
-            if not (self.place / done[1:]).is_dir():
+            place = self.place / done[1:]
+            if place.is_symlink() or not place.is_dir():
                 self._step(done, owned or Owned())
 
     def _step(self, path: str, owned: Owned) -> None:
@@ -110,7 +111,7 @@ class Upper:
     def put_folder(self, path: str, found: os.stat_result, owned: Owned) -> None:
         """A folder as the source has it, in place of what is no folder."""
         place = self.place / path[1:]
-        if not place.is_dir() or place.is_symlink():
+        if place.is_symlink() or not place.is_dir():
             place.unlink(missing_ok=True)
             place.mkdir(mode=0o700)
         self._note(path, place, found.st_mode, owned)
@@ -122,8 +123,7 @@ class Upper:
         """What is at ``spot``, but for folders, sockets and devices, at a real path whose folder
         is there. ``lasts``: a second name will do. ``time``: other than its own."""
         found, place = spot.stat(), self.place / path[1:]
-        if os.path.lexists(place):
-            clearing.remove(place) if place.is_dir() else place.unlink()
+        self._clear(path, place)
         if stat.S_ISREG(found.st_mode):
             self._file(spot, found, path, owned, lasts and time is None)
             if time is not None:
@@ -139,6 +139,18 @@ class Upper:
             self._note(path, place, found.st_mode, owned)
             os.utime(place, (self._time(found),) * 2)
         self._count(found)
+
+    def _clear(self, path: str, place: Path) -> None:
+        """Nothing is there any more, and of a folder nothing is told: its place may be a link's."""
+        if place.is_symlink() or not place.is_dir():
+            place.unlink(missing_ok=True)
+            return
+        clearing.remove(place)
+        told = [known for known in (*self._times, *self._new) if f"{known}/".startswith(f"{path}/")]
+        self._times = {known: self._times[known] for known in self._times if known not in told}
+        self._new = [known for known in self._new if known not in told]
+        for known in [known for known in self.record.owners if f"/{known}".startswith(f"{path}/")]:
+            del self.record.owners[known]
 
     def _file(
         self, spot: Spot, found: os.stat_result, path: str, owned: Owned, lasts: bool

@@ -233,7 +233,7 @@ class Copied:
             if path not in before.marks:  # a place to mount on
                 _remove_empty(root, path)
                 written.after.marks.pop(path, None)
-        (root / apt.FILE[1:]).unlink(missing_ok=True)
+        apt.remove(root)
         if take:
             root.rename(self._place)
         else:
