@@ -71,7 +71,7 @@ class Request:
 
     def json(self) -> wire.Json:
         """Raises ValueError for what is no object; ``null`` is an empty one, as for Go."""
-        parsed = json.loads(self.body) if self.body.strip() else None
+        parsed = wire.parsed(self.body) if self.body.strip() else None
         if parsed is None:
             return {}
         if not isinstance(parsed, dict):
@@ -296,8 +296,8 @@ class _Exchange(HTTPMessageDelegate):
     async def _send_chunks(self, answer: Chunks) -> None:
         """The head goes out at once: who waits for an event must know that it is heard."""
         kind = {"Content-Type": answer.content_type} if answer.content_type else {}
-        self._head(200, {**answer.headers, **kind})
         try:
+            self._head(200, {**answer.headers, **kind})
             async for chunk in answer.content:
                 await self._connection.write(chunk)
         finally:

@@ -232,15 +232,24 @@ def signal_number(text: str) -> int:
     return number
 
 
+def parsed(text: str | bytes) -> object:
+    """A client's JSON. ValueError also for what is nested too deeply."""
+    try:
+        found: object = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    return found
+
+
 def filters(text: str) -> dict[str, list[str]]:
     """The query parameter ``filters``: {"label": ["a=b"]} or {"label": {"a=b": true}}.
 
     Raises ValueError for what is neither.
     """
-    parsed = json.loads(text) if text else {}
-    if not isinstance(parsed, dict):
+    found = parsed(text) if text else {}
+    if not isinstance(found, dict):
         raise ValueError("filters is no object")  # noqa: TRY004  # the caller's answer is 400
-    return {str(name): _values(name, values) for name, values in parsed.items()}
+    return {str(name): _values(name, values) for name, values in found.items()}
 
 
 def _values(name: str, values: object) -> list[str]:

@@ -119,7 +119,7 @@ class Builder:
     def _image(self, name: str, platform: str = "") -> Image:
         """One that is here, or is pulled."""
         assert self._plan.pull
-        return self._plan.pull(name, platform, True)
+        return self._plan.pull(name, platform)
 
     def _source(self, name: str) -> Origin:
         """Of COPY --from: a stage's name or number, or an image."""

@@ -33,8 +33,8 @@ class Plan:
     cache_from: Sequence[str] = ()
     has_cache: bool = True
     removes: tuple[bool, bool] = (True, False)  # containers, after a success and a failure
-    pull: Callable[[str, str, bool], Image] | None = None
-    """Name and platform to an image; whether one that is here will do."""
+    pull: Callable[[str, str], Image] | None = None
+    """Name and platform to an image that is here, or comes."""
 
 
 @dataclass

@@ -9,38 +9,33 @@ Knows: dockerd's query, statuses and lines. Does not know: how a step is done.
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import contextlib
-import json
 import logging
 import secrets
 import threading
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ipycontainers.engine import images, wire
+from ipycontainers.engine import clearing, images, wire
 from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.server import Answer, Chunks, Request
 from ipycontainers.errors import ContainerError, EngineError, Invalid, NotFound
 from ipycontainers.oci import Image, Platform, Reference
 
 from . import registries
+from .backlog import Backlog, Kept, Lines
 
 if TYPE_CHECKING:
     from ipycontainers.engine.build.context import Context
     from ipycontainers.engine.build.dockerfile import Dockerfile, Stage
     from ipycontainers.engine.build.plan import Plan
-    from ipycontainers.engine.build.running import Cancelling, Heard
+    from ipycontainers.engine.build.running import Cancelling
+    from ipycontainers.engine.registry.transfers import Step
 
 logger = logging.getLogger(__name__)
 
-FULL = 1 << 20  # bytes of lines that a client has not read, at which the build waits
-MOST_QUIET = 10_000  # lines that a quiet build keeps, for when it fails
-HUB = ("https://index.docker.io/v1/", "index.docker.io", "docker.io")
 NUMBERS = {
     "memory": "Memory",
     "memswap": "MemorySwap",
@@ -57,10 +52,13 @@ async def build(engine: Engine, request: Request) -> Answer:
     # Of words that are there twice Go takes the first: docker-py sends dockerfile so.
     request = replace(request, query=dict(reversed(request.pairs)))
     _refuse(request)
-    with ExitStack() as opened:
-        made = await registries.aside(lambda: _Build(engine, request, opened))
-        kept = opened.pop_all()
-    return Chunks(_lines(made, kept))
+    from ipycontainers.engine.build.running import Cancelling
+
+    backlog = Backlog(Cancelling())
+    words = (engine, request, backlog)
+    threading.Thread(target=_work, args=words, name="build", daemon=True).start()
+    await backlog.begun()
+    return Chunks(backlog)
 
 
 def _refuse(request: Request) -> None:
@@ -86,36 +84,38 @@ def _refuse(request: Request) -> None:
 class _Build:
     """One build, of which all that can be wrong with the request was looked at."""
 
-    def __init__(self, engine: Engine, request: Request, opened: ExitStack) -> None:
+    def __init__(
+        self, engine: Engine, request: Request, cancelling: Cancelling, opened: ExitStack
+    ) -> None:
         """``opened`` is what is to be closed when it has ended."""
-        from ipycontainers.engine.build.running import Cancelling
-
-        self.engine, self._request = engine, request
-        self.cancelling = Cancelling()
+        self.engine, self._request, self.cancelling = engine, request, cancelling
         self._folder = engine.data / "tmp" / f"build-{secrets.token_hex(8)}"
         self._folder.mkdir(mode=0o700)
-        opened.callback(_remove, self._folder)
+        opened.callback(clearing.remove, self._folder)
         self.plan = self._plan(opened)
 
-    def run(self, heard: Heard) -> None:
+    def run(self, lines: Lines) -> None:
         """Raises what the build raises."""
         from ipycontainers.engine.build.builder import Builder
 
-        quiet = self._request.flag("q")
-        kept: deque[Mapping[str, Any]] = deque(maxlen=MOST_QUIET)
-        say: Heard = kept.append if quiet else heard
+        kept = Kept() if self._request.flag("q") else None
+        told: Lines = kept or lines
+
+        def say(one: Mapping[str, Any]) -> None:
+            told.put(wire.line(one))
+
         try:
             if warnings := self.plan.dockerfile.warnings:
-                lines = "\n".join(warnings)
-                say({"stream": f"\x1b[91m{lines}\n\x1b[0m"})
-            plan = self._with_pull(say)
+                text = "\n".join(warnings)
+                say({"stream": f"\x1b[91m{text}\n\x1b[0m"})
+            plan = self._with_pull(told)
             image = Builder(self.engine, plan, say, self.cancelling, self._folder).build()
         except BaseException:
-            for told in kept:
-                heard(told)
+            for line in kept.all() if kept else ():
+                lines.put(line)
             raise
-        if quiet:
-            heard({"stream": f"{image.id}\n"})
+        if kept:
+            lines.put(wire.line({"stream": f"{image.id}\n"}))
 
     # --- what is asked ---------------------------------------------------------------------
 
@@ -149,42 +149,45 @@ class _Build:
 
     # --- images that are not here ----------------------------------------------------------
 
-    def _with_pull(self, heard: Heard) -> Plan:
+    def _with_pull(self, lines: Lines) -> Plan:
         newest = self._request.flag("pull")
 
-        def image(name: str, platform: str, here: bool) -> Image:
-            if here and not newest:
+        def image(name: str, platform: str) -> Image:
+            if not newest:
                 with contextlib.suppress(NotFound):
                     return self.engine.image_of(name)
-            return self._pulled(name, platform or self._request.query.get("platform", ""), heard)
+            return self._pulled(name, platform or self._request.query.get("platform", ""), lines)
 
         return replace(self.plan, pull=image)
 
-    def _pulled(self, name: str, platform: str, heard: Heard) -> Image:
+    def _pulled(self, name: str, platform: str, lines: Lines) -> Image:
         from ipycontainers.engine.registry import platforms
+        from ipycontainers.engine.registry.credentials import Credentials
         from ipycontainers.engine.registry.pull import Asker, Order
         from ipycontainers.engine.registry.settings import Settings
 
         reference = Reference.parse(name)
-        known = _credentials(self._request.headers.get("X-Registry-Config", ""), reference.domain)
+        header = self._request.headers.get("X-Registry-Config", "")
+        try:
+            known = Credentials.among(header, reference.domain)
+        except Invalid:  # a stranger's, as with dockerd
+            known = Credentials()
         order = Order(
             registries.store(self.engine),
             reference,
             platforms.parse(platform, Platform.here()),
             Asker(known, Settings.load()),
         )
+
+        def heard(step: Step) -> None:
+            lines.offer(registries.line(step), is_count=step.current is not None)
+
         with self.cancelling.calling(order.cancel):
             order.find()
-            order.run(lambda step: heard(json.loads(registries.line(step))), lambda *_: None)
+            order.run(heard, lambda *_: None)
         told = {"name": reference.familiar_name}
         self.engine.events.publish("image", "pull", str(reference), told)
         return self.engine.image_of(str(reference))
-
-
-def _remove(folder: Any) -> None:
-    from ipycontainers.engine import clearing
-
-    clearing.remove(folder)
 
 
 def _text(value: object) -> str | None:
@@ -249,7 +252,7 @@ def _host_config(request: Request) -> dict[str, Any]:
 def _parsed(request: Request, name: str) -> object:
     text = request.query.get(name) or ""
     try:
-        return json.loads(text) if text else None
+        return wire.parsed(text) if text else None
     except ValueError as error:
         raise Invalid(f"error reading {name}: {error}") from error
 
@@ -268,112 +271,47 @@ def _list(request: Request, name: str) -> list[Any]:
     return found or []
 
 
-def _credentials(header: str, domain: str) -> Any:
-    """Of X-Registry-Config, which has those of many registries. What cannot be read is a
-    stranger's, as with dockerd."""
-    from ipycontainers.engine.registry.credentials import Credentials
-
-    with contextlib.suppress(ValueError, Invalid):
-        plain = header.strip().rstrip("=").translate(str.maketrans("-_", "+/"))
-        known = json.loads(base64.b64decode(plain + "=" * (-len(plain) % 4)) or b"{}")
-        keys = HUB if domain == "docker.io" else (domain, f"https://{domain}", f"http://{domain}")
-        for key in keys:
-            if isinstance(known, dict) and isinstance(known.get(key), dict):
-                return Credentials.of(known[key])
-    return Credentials()
-
-
 # --- the stream ----------------------------------------------------------------------------------
 
 
-class _Waiting:
-    """Lines from the build's thread to the loop's; a client that does not read holds it up."""
-
-    def __init__(self, cancelling: Cancelling) -> None:
-        self._cancelling = cancelling
-        self._loop = asyncio.get_running_loop()
-        self._room = threading.Condition()
-        self._lines: list[bytes] = []
-        self._size = 0
-        self._ready = asyncio.Event()
-        self.is_over = False
-
-    def put(self, line: bytes) -> None:
-        with self._room:
-            self._room.wait_for(lambda: self._size < FULL or self._cancelling.is_set)
-            self._cancelling.check()
-            self._lines.append(line)
-            self._size += len(line)
-        self._tell()
-
-    def end(self) -> None:
-        self.is_over = True
-        self._tell()
-
-    def cancel(self) -> None:
-        self._cancelling.set()
-        with self._room:
-            self._room.notify_all()
-
-    def _tell(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is over
-            self._loop.call_soon_threadsafe(self._ready.set)
-
-    async def take(self) -> bytes:
-        """All that is there; b"" at the end."""
-        while True:
-            await self._ready.wait()
-            self._ready.clear()
-            with self._room:
-                is_over, taken = self.is_over, b"".join(self._lines)
-                self._lines.clear()
-                self._size = 0
-                self._room.notify_all()
-            if taken:
-                self._ready.set()
-                return taken
-            if is_over:
-                return b""
-
-
-async def _lines(made: _Build, opened: ExitStack) -> AsyncIterator[bytes]:
-    waiting = _Waiting(made.cancelling)
-
-    def work() -> None:
-        try:
-            _run(made, waiting.put)
-        finally:
-            waiting.end()  # nobody shall wait until all is removed
-            opened.close()
-
-    thread = threading.Thread(target=work, name="build", daemon=True)
-    thread.start()
+def _work(engine: Engine, request: Request, backlog: Backlog) -> None:
+    """The whole life of a build, in a thread of its own, which alone removes what it has made."""
+    has_begun = False
     try:
-        while taken := await waiting.take():
-            yield taken
-    finally:
-        waiting.cancel()
+        with ExitStack() as opened:
+            made = _Build(engine, request, backlog.cancelling, opened)
+            has_begun = True
+            backlog.begin()
+            _run(made, backlog)
+            backlog.end()  # nobody shall wait until all is removed
+    except Exception as error:
+        if has_begun:
+            logger.exception("what a build has made cannot be removed")
+        backlog.refuse(error)
 
 
-def _run(made: _Build, put: Callable[[bytes], None]) -> None:
+def _run(made: _Build, lines: Lines) -> None:
     from ipycontainers.engine.build.running import Cancelled, CommandFailed
 
     try:
-        made.run(lambda told: put(wire.line(told)))
+        made.run(lines)
     except Cancelled:
         logger.info("a build was cancelled")
     except CommandFailed as error:
         detail = {"code": error.exit_code, "message": error.message}
-        _last(put, wire.line({"errorDetail": detail, "error": error.message}))
+        _last(lines, wire.line({"errorDetail": detail, "error": error.message}))
     except ContainerError as error:
-        _last(put, wire.failed_line(error.message))
+        _last(lines, wire.failed_line(error.message))
     except OSError as error:
-        _last(put, wire.failed_line(f"the image cannot be built: {error.strerror or error}"))
+        _last(lines, wire.failed_line(f"the image cannot be built: {error.strerror or error}"))
     except Exception as error:
+        if made.cancelling.is_set:  # its context, for one, is closed with the request
+            logger.info("a build was cancelled: %r", error)
+            return
         logger.exception("a build failed")
-        _last(put, wire.failed_line(f"{type(error).__name__}: {error}"))
+        _last(lines, wire.failed_line(f"{type(error).__name__}: {error}"))
 
 
-def _last(put: Callable[[bytes], None], line: bytes) -> None:
+def _last(lines: Lines, line: bytes) -> None:
     with contextlib.suppress(ContainerError):  # nobody reads any more
-        put(line)
+        lines.put(line)

@@ -79,20 +79,34 @@ class Credentials:
 
     @classmethod
     def of_header(cls, text: str) -> Credentials:
-        """From X-Registry-Auth, with either alphabet and with or without its padding.
+        """From X-Registry-Auth. Raises Invalid for what is none."""
+        return cls.of(decoded(text, "X-Registry-Auth"))
 
-        Raises Invalid for what is none.
-        """
-        if not text:
-            return cls()
-        plain = text.strip().rstrip("=").translate(str.maketrans("-_", "+/"))
-        try:
-            parsed = json.loads(base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True))
-        except (ValueError, RecursionError) as error:
-            raise Invalid(f"invalid X-Registry-Auth header: {error}") from error
-        if not isinstance(parsed, dict):
-            raise Invalid("invalid X-Registry-Auth header: it is no object")
-        return cls.of(parsed)
+    @classmethod
+    def among(cls, text: str, domain: str) -> Credentials:
+        """From X-Registry-Config, which has those of many registries. Raises Invalid."""
+        key = HUB_KEY if domain == "docker.io" else domain
+        entries = decoded(text, "X-Registry-Config")
+        if isinstance(entry := entries.get(domain), dict):
+            return cls.of(entry)
+        return _entry(entries, key)
+
+
+def decoded(text: str, name: str) -> Mapping[str, Any]:
+    """The object in a header, with either alphabet and with or without its padding; {} for "".
+
+    Raises Invalid for what is none.
+    """
+    plain = text.strip().rstrip("=").translate(str.maketrans("-_", "+/"))
+    if not plain:
+        return {}
+    try:
+        parsed = json.loads(base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True))
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"invalid {name} header: {error}") from error
+    if not isinstance(parsed, dict):
+        raise Invalid(f"invalid {name} header: it is no object")
+    return parsed
 
 
 def stored(domain: str, environ: Mapping[str, str] = os.environ) -> Credentials:
@@ -122,10 +136,13 @@ def _find(config: Mapping[str, object], key: str, environ: Mapping[str, str]) ->
     helper = helpers.get(key) or helpers.get(_host(key)) or config.get("credsStore")
     if helper and (found := _ask(str(helper), key, environ)):
         return found
-    entries = _object(config, "auths")
+    return _entry(_object(config, "auths"), key)
+
+
+def _entry(entries: Mapping[str, Any], key: str) -> Credentials:
     for name, entry in sorted(entries.items(), key=lambda pair: pair[0] != key):
         if name == key or _host(name) == _host(key):
-            return Credentials.of(entry)
+            return Credentials.of(entry) if isinstance(entry, dict) else Credentials()
     return Credentials()
 
 
