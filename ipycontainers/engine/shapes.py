@@ -14,7 +14,9 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import network_shapes, port_shapes
+from ipycontainers.errors import EngineError, Invalid
+
+from . import kinds, network_shapes, port_shapes
 from .wire import API_VERSION, OLDEST_API, Json, time_text
 from .wire import spelled as _spelled
 
@@ -125,16 +127,32 @@ EXEC = (  # the keys of a request for one
     *("User", "Privileged", "Tty", "AttachStdin", "AttachStdout", "AttachStderr"),
     *("DetachKeys", "Env", "WorkingDir", "Cmd"),
 )
+_BODY = "ContainerConfigWrapper"  # Go's name of a create request
 _IF_GIVEN = ("StopSignal", "StopTimeout", "Healthcheck", "ExposedPorts", "MacAddress", "Shell")
 
 
 def spelled(body: Mapping[str, Any]) -> Json:
     """A create request with the keys that are looked for, however the client writes them."""
     made = _spelled(body, (*CONFIG, *_IF_GIVEN, "HostConfig", "NetworkingConfig"))
-    host = made.get("HostConfig")
-    if isinstance(host, Mapping):
+    _check(made)
+    if host := made.get("HostConfig"):
         made["HostConfig"] = _spelled(host, HOST_CONFIG)
     return made
+
+
+def _check(body: Mapping[str, Any]) -> None:
+    """Raises EngineError, dockerd's status of such a body."""
+    networking = "NetworkingConfig.NetworkingConfig.EndpointsConfig"
+    try:
+        kinds.check(body.get("HostConfig"), f"{_BODY}.HostConfig", "container.HostConfig")
+        asked = body.get("NetworkingConfig")
+        kinds.check(asked, f"{_BODY}.NetworkingConfig", "network.NetworkingConfig")
+        every = (asked or {}).get("EndpointsConfig")
+        kinds.check(every, networking, "map[string]*network.EndpointSettings")
+        for one in (every or {}).values():
+            kinds.check(one, networking, "network.EndpointSettings")
+    except Invalid as error:
+        raise EngineError(error.message) from error
 
 
 def config(given: Mapping[str, Any], of_image: Mapping[str, Any], hostname: str) -> Json:

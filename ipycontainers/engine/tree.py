@@ -31,8 +31,11 @@ class Tree:
     def real(self, path: str) -> str:
         """The path without links, as it will be in the container; its end need not exist.
 
-        ``Invalid`` where links go round in a circle, or a part on the way is a file.
+        ``Invalid`` where links go round in a circle, a part on the way is a file, or no file can
+        have such a path.
         """
+        if "\0" in path:
+            raise Invalid(f"lstat {path}: invalid argument")
         waiting = posixpath.join("/", path).split("/")[::-1]
         done: list[str] = []
         links = 0
@@ -94,7 +97,7 @@ def _look(layer: Path, parts: Sequence[str]) -> tuple[bool, Path | None]:
         at /= part
         try:
             found = at.lstat()
-        except OSError:
+        except (OSError, ValueError):  # a name that no file can have
             return hides, None
         if is_whiteout(found):
             return True, None

@@ -110,7 +110,10 @@ def is_url(source: str) -> bool:
 
 def of_url(url: str, path: str, folder: Path) -> Item:
     """What is at a URL, fetched to ``folder``; ``path`` is the destination. EngineError."""
-    name = posixpath.basename(unquote(urlsplit(url).path))
+    try:
+        name = posixpath.basename(unquote(urlsplit(url).path))
+    except ValueError as error:
+        raise EngineError(f"ADD failed: {url[:200]!r} is no URL: {error}") from error
     if path.endswith("/") and name in ("", ".", ".."):
         raise Invalid(f"ADD failed: cannot determine filename from url: {url}")
     name = name or posixpath.basename(path)

@@ -63,7 +63,7 @@ class Origin:
         path = posixpath.normpath(source)
         if path.startswith("/"):
             path = posixpath.normpath(f"/{path}").lstrip("/")
-        if path == ".." or path.startswith("../"):
+        if path == ".." or path.startswith("../") or "\0" in path:
             raise Invalid(f"{word} failed: forbidden path outside the build context: {source} ()")
         path = "" if path == "." else path
         if not re.search(r"[*?\[\\]", path):

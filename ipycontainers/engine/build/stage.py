@@ -171,7 +171,7 @@ class Steps:
 
     def _in_container(self, wanted: Run, network: str) -> None:
         space, site, removes = self._space(), self._site, self._plan.removes
-        self._refuse(wanted.command[0], space)
+        self._refuse(wanted, space)
         body = self._body(wanted, network)
         with (
             running.container(
@@ -201,9 +201,14 @@ class Steps:
         if succeeded:
             self._site.say(gone)
 
-    def _refuse(self, program: str, space: workspace.Workspace) -> None:
+    def _refuse(self, wanted: Run, space: workspace.Workspace) -> None:
         """What can be known to fail before there is a container, in the words of its start."""
+        program = wanted.command[0]
+        words = (*wanted.command, *(self.state.config.get("Env") or ()), *wanted.arguments)
         try:
+            if any("\0" in word for word in words):
+                why = "no argument and no variable can have a null character in it"
+                raise EngineError(f"{NO_PROGRAM}{why}")
             if self._made.image is None:
                 why = f'exec: "{program}": stat {program}: no such file or directory'
                 raise EngineError(f"{NO_PROGRAM}{why}")

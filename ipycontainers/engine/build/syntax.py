@@ -23,6 +23,7 @@ from .quotes import quoted
 from .words import SPACE, split
 
 _BLANKS = re.compile(r"[\t\v\f\r ]+")
+_CHAIN = re.compile(r"(?:ONBUILD[\t\v\f\r ]+)+(?=\S)", re.IGNORECASE)  # however long, to be refused
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -167,8 +168,10 @@ def _health_check(text: str, escape: str) -> _Form:
 def _trigger(text: str, escape: str) -> _Form:
     if not text:
         return [], False
-    node = read(text, escape)
-    return [node.word, *node.arguments], node.is_json
+    chain = _CHAIN.match(text)
+    node = read(text[chain.end() :] if chain else text, escape)
+    first = ["ONBUILD"] if chain else []
+    return [*first, node.word, *node.arguments], node.is_json
 
 
 _FORMS: Mapping[str, Callable[[str, str], _Form]] = {

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ipycontainers.engine import network_shapes, wire
 from ipycontainers.engine.engine import Engine
+from ipycontainers.engine.kinds import check, checked
 from ipycontainers.engine.network import asking
 from ipycontainers.engine.network.network import Network
 from ipycontainers.engine.network.networks import NO_SWARM
@@ -24,13 +25,28 @@ OF_PRUNE = ("label", "label!", "until")
 FILTERS = ("dangling", "driver", "id", "label", "name", "scope", "type")
 KINDS = {"custom": False, "builtin": True}
 YES, NO = ("1", "true"), ("0", "false")
-OF_CREATE = (
-    *("Name", "CheckDuplicate", "Driver", "Scope", "EnableIPv6", "IPAM", "Internal"),
-    *("Attachable", "Ingress", "ConfigOnly", "ConfigFrom", "Options", "Labels"),
-)
-OF_IPAM = ("Driver", "Options", "Config")
-OF_POOL = ("Subnet", "IPRange", "Gateway", "AuxiliaryAddresses")
-OF_ENDPOINT = ("IPAMConfig", "Links", "Aliases", "DriverOpts", "MacAddress", "NetworkID")
+_TEXTS = "map[string]string"
+OF_CREATE = {
+    **dict.fromkeys(("Name", "Driver", "Scope"), "string"),
+    **dict.fromkeys(("CheckDuplicate", "EnableIPv6", "Internal", "Attachable"), "bool"),
+    **dict.fromkeys(("Ingress", "ConfigOnly"), "bool"),
+    **dict.fromkeys(("Options", "Labels"), _TEXTS),
+    "IPAM": "network.IPAM",
+    "ConfigFrom": "network.ConfigReference",
+}
+OF_IPAM = {"Driver": "string", "Options": _TEXTS, "Config": "[]network.IPAMConfig"}
+OF_POOL = {
+    **dict.fromkeys(("Subnet", "IPRange", "Gateway"), "string"),
+    "AuxiliaryAddresses": _TEXTS,
+}
+OF_CONNECT = {"Container": "string", "EndpointConfig": "network.EndpointSettings"}
+OF_ENDPOINT = {
+    **dict.fromkeys(("MacAddress", "NetworkID"), "string"),
+    **dict.fromkeys(("Links", "Aliases"), "[]string"),
+    "IPAMConfig": "network.EndpointIPAMConfig",
+    "DriverOpts": _TEXTS,
+}
+OF_DISCONNECT = {"Container": "string", "Force": "bool"}
 
 
 async def create(engine: Engine, request: Request) -> Answer:
@@ -41,39 +57,21 @@ async def create(engine: Engine, request: Request) -> Answer:
 
 def _of_create(given: wire.Json) -> wire.Json:
     """With the keys that Go would find. Raises Invalid, in Go's words."""
-    body = wire.spelled(given, OF_CREATE)
-    for key, kind, word in _KINDS:
-        value = body.get(key)
-        if value is not None and not isinstance(value, kind):
-            raise Invalid(
-                f"json: cannot unmarshal {_go(value)} into Go struct field "
-                f"NetworkCreateRequest.{key} of type {word}"
-            )
+    body = checked(given, "NetworkCreateRequest", OF_CREATE)
     if ipam := body.get("IPAM"):
-        body["IPAM"] = ipam = wire.spelled(ipam, OF_IPAM)
-        ipam["Config"] = [wire.spelled(pool, OF_POOL) for pool in ipam.get("Config") or ()]
+        body["IPAM"] = ipam = checked(ipam, "IPAM.IPAM", OF_IPAM)
+        pools = ipam.get("Config") or ()
+        for pool in pools:
+            check(pool, "IPAM.IPAM.Config", "network.IPAMConfig")
+        ipam["Config"] = [checked(pool or {}, "IPAMConfig.IPAM.Config", OF_POOL) for pool in pools]
     return body
-
-
-_KINDS: Sequence[tuple[str, type, str]] = (
-    *((key, str, "string") for key in ("Name", "Driver", "Scope")),
-    *((key, bool, "bool") for key in ("CheckDuplicate", "EnableIPv6", "Internal", "Attachable")),
-    *((key, dict, "map[string]string") for key in ("Options", "Labels")),
-    ("IPAM", dict, "network.IPAM"),
-)
-
-
-def _go(value: object) -> str:
-    """What Go calls a value of JSON."""
-    names = {str: "string", bool: "bool", list: "array", dict: "object"}
-    return names.get(type(value), "number")
 
 
 async def listed(engine: Engine, request: Request) -> Answer:
     wanted = filters_of(request, FILTERS)
     _check(wanted)
-    used = {network.id for network in engine.networks.all() if engine.connections.members(network)}
     every = await asyncio.to_thread(engine.networks.all)
+    used = {network.id for network in every if engine.connections.members(network)}
     return Reply(200, [network_shapes.network(it) for it in every if _passes(it, wanted, used)])
 
 
@@ -122,8 +120,9 @@ async def inspected(engine: Engine, request: Request, name: str) -> Answer:
 
 
 async def connect(engine: Engine, request: Request, name: str) -> Answer:
-    body = wire.spelled(json_of(request), ("Container", "EndpointConfig"))
-    asked = wire.spelled(body.get("EndpointConfig") or {}, OF_ENDPOINT)
+    body = checked(json_of(request), "NetworkConnect", OF_CONNECT)
+    given = body.get("EndpointConfig") or {}
+    asked = checked(given, "EndpointSettings.EndpointConfig", OF_ENDPOINT)
     record = engine.find(_container(body))
     network = await asyncio.to_thread(engine.networks.find, name)
     end = asking.endpoint(network.name, asked)
@@ -132,7 +131,7 @@ async def connect(engine: Engine, request: Request, name: str) -> Answer:
 
 
 async def disconnect(engine: Engine, request: Request, name: str) -> Answer:
-    body = wire.spelled(json_of(request), ("Container", "Force"))
+    body = checked(json_of(request), "NetworkDisconnect", OF_DISCONNECT)
     try:
         record = engine.find(_container(body))
     except NotFound as error:

@@ -220,9 +220,12 @@ class Client:
                 return answer
 
     def _place(self, url: str) -> Place:
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise Refused(f"the registry sends us to {url!r:.100}", 310) from None
         if _is_at(url, self.place):
             return self.place
-        parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise Refused(f"the registry sends us to {url!r:.100}", 310)
         host = parts.netloc.rpartition("@")[2]

@@ -22,7 +22,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from ipycontainers.errors import Invalid
 
@@ -155,7 +154,8 @@ def _object(config: Mapping[str, object], key: str) -> Mapping[str, Any]:
 
 def _host(key: str) -> str:
     """docker login has written hosts as addresses, too: https://host/v1/."""
-    return (urlsplit(key).netloc if "://" in key else key.partition("/")[0]).lower()
+    place = key.partition("://")[2] or key
+    return place.partition("/")[0].lower()
 
 
 def _ask(helper: str, key: str, environ: Mapping[str, str]) -> Credentials:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from ipycontainers.errors import EngineError, Invalid
 
@@ -28,7 +28,7 @@ def opened(url: str, settings: Settings) -> Iterator[Answer]:
     with closing(Transport(settings)) as transport:
         url = url if "://" in url else f"http://{url}"
         for _ in range(MOST_REDIRECTS + 1):
-            parts = urlsplit(url)
+            parts = _split(url)
             if parts.scheme not in {"http", "https"} or not parts.hostname:
                 raise Invalid(f"cannot import from {url[:200]!r}: it is no URL of http or https")
             host = parts.netloc.rpartition("@")[2]
@@ -38,5 +38,13 @@ def opened(url: str, settings: Settings) -> Iterator[Answer]:
                     return
                 if answer.status not in _MOVED or not answer.headers.get("Location"):
                     raise EngineError(f'Get "{shown(url)}": the server answers {answer.status}')
-                url = urljoin(url, answer.headers["Location"])
+                url = _split(answer.headers["Location"], url).geturl()
         raise EngineError(f'Get "{shown(url)}": stopped after {MOST_REDIRECTS} redirects')
+
+
+def _split(url: str, base: str = "") -> SplitResult:
+    """Invalid for brackets around what is no address, and the like."""
+    try:
+        return urlsplit(urljoin(base, url))
+    except ValueError as error:
+        raise Invalid(f"{url[:200]!r} is no URL: {error}") from error
