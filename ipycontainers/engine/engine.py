@@ -125,6 +125,7 @@ class Engine:
             self.tidy()
         except (ContainerError, OSError, ValueError) as error:  # of an image that is damaged
             logger.warning("cannot tidy up: %s", error)
+        self.running.start_due()
         return running
 
     def _load(self, directory: Path) -> None:
@@ -243,7 +244,7 @@ class Engine:
                 return  # nobody can tell which layers they need, or an image that comes
             try:
                 records = list(self._book.records())
-                bundles = [files.bundle(record) for record in records]
+                bundles = [files.bundle_now(record) for record in records]
             except OSError:
                 return  # one is being made, from layers that nobody names yet
             used = [record.image for record in records]

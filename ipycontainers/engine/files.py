@@ -53,7 +53,14 @@ class Status:
 
 
 def bundle(record: Record) -> Bundle:
+    """Waits and raises as ``run``."""
     return Bundle.of(run(record)["bundle"])
+
+
+def bundle_now(record: Record) -> Bundle:
+    """Waits for nobody, so it is for those who hold a lock. OSError for a container that is being
+    made too."""
+    return Bundle.of(_read(record)["bundle"])
 
 
 def run(record: Record) -> dict[str, Any]:
@@ -61,13 +68,15 @@ def run(record: Record) -> dict[str, Any]:
 
     Waits for a container that is being made. Raises OSError for one that is gone.
     """
-    path = record.directory / "run.json"
     try:
-        text = path.read_text(encoding="utf-8")
+        return _read(record)
     except FileNotFoundError:
         with record.lock:
-            text = path.read_text(encoding="utf-8")
-    told: dict[str, Any] = json.loads(text)
+            return _read(record)
+
+
+def _read(record: Record) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((record.directory / "run.json").read_text(encoding="utf-8"))
     return told
 
 

@@ -17,19 +17,17 @@ use from several threads.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from signal import SIGKILL
 from typing import Any
 
 from ipycontainers.errors import Conflict, ContainerError, EngineError, NotFound
 
-from . import restarts, supervise, wire
+from . import ending, restarts, supervise, wire
 from .events import Events
 from .folders import Folders
 from .groups import Groups
@@ -37,7 +35,7 @@ from .health import Check, Health
 from .network.connections import Connections
 from .network.endpoint import Endpoint
 from .network.publishing import Publisher, opened
-from .record import KILLED, Record
+from .record import Record
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +69,7 @@ class Running:
         self._remove = remove
         self._ended = threading.Condition()
         self._soon: dict[str, threading.Timer] = {}
+        self._due: list[tuple[Record, float]] = []
 
     def publish(self, record: Record, action: str, **more: str) -> None:
         """An event about it."""
@@ -103,7 +102,8 @@ class Running:
             return {"error": f"its supervisor is gone: {error}"}
 
     def adopt(self, record: Record) -> bool:
-        """Takes over what an engine before this one left; whether it is to be watched."""
+        """Takes over what an engine before this one left; whether it is to be watched. What is to
+        start again does so with ``start_due``."""
         self._catch_up(record)
         self._connections.adopt(record)
         if record.of_build:
@@ -111,12 +111,18 @@ class Running:
         if record.is_running:
             return True
         if record.status == "restarting":
-            self._start_soon(record, restarts.FIRST)
+            self._due.append((record, restarts.FIRST))
         elif record.started and restarts.is_due(record):
-            self._start_soon(record, 0)
+            self._due.append((record, 0))
         elif record.started and record.goes_by_itself:
             self._remove(record)
         return False
+
+    def start_due(self) -> None:
+        """When all were adopted: before, what is new would be taken for what was left."""
+        for record, delay in self._due:
+            self._start_soon(record, delay)
+        self._due.clear()
 
     def _end(self, record: Record) -> bool:
         """Of a build that has ended with its engine; never to be watched."""
@@ -141,11 +147,11 @@ class Running:
                 record.learn("running", **begun, ports=opened(told))
             if bool(told["paused"]) != record.is_paused:
                 record.learn("paused" if told["paused"] else "running")
-        elif not record.is_running and (end := _unknown_end(record)):
-            if end["started"]:
-                record.learn("running", **_begun(0, end["started"], group))
+        elif not record.is_running and (end := ending.unknown(record)):
+            if end.started:
+                record.learn("running", **_begun(0, end.started, group))
             else:
-                record.change(exit_code=end["code"], error=_words(end["code"], end["error"]))
+                record.change(exit_code=end.code, error=_words(end.code, end.error))
 
     # --- start -----------------------------------------------------------------------------
 
@@ -311,10 +317,11 @@ class Running:
         with record.lock:
             if not record.is_running:
                 return
-            code, error, finished = _read_exit(record.directory, told)
+            end = ending.seen(record.directory, told)
             was_told, killed = record.oom_killed, self._groups.end(record.cgroup)
-            delay = restarts.delay(record, code, finished - record.started)
-            after: dict[str, Any] = {"exit_code": code, "error": error, "finished": finished}
+            delay = restarts.delay(record, end.code, end.finished - record.started)
+            after: dict[str, Any] = {"exit_code": end.code, "error": end.error}
+            after["finished"] = end.finished
             after |= {"pid": 0, "cgroup": "", "ports": (), "oom_killed": killed}
             if delay is None:
                 record.learn("exited", **after)
@@ -325,7 +332,7 @@ class Running:
             had = self._connections.release(record)
         if killed and not was_told:
             self.publish(record, "oom")
-        self.publish(record, "die", exitCode=str(code))
+        self.publish(record, "die", exitCode=str(end.code))
         self._connections.left(record, had)
         with self._ended:
             self._ended.notify_all()
@@ -369,33 +376,3 @@ def _begun(pid: int, started: float, group: str) -> dict[str, Any]:
     """Of a record that begins to run."""
     ended = {"exit_code": 0, "error": "", "finished": 0, "oom_killed": False}
     return {**ended, "pid": pid, "started": started, "cgroup": group}
-
-
-def _unknown_end(record: Record) -> dict[str, Any] | None:
-    """Of a run, or a try to start, that the record does not know."""
-    told = _exit(record.directory)
-    known = (record.finished, record.exit_code)
-    if told is None or told["finished"] == record.finished or (not told["started"] and any(known)):
-        return None
-    return told
-
-
-def _exit(directory: Path) -> dict[str, Any] | None:
-    """What the supervisor has written: code, error, started, finished; None without any."""
-    try:
-        told = json.loads((directory / supervise.END).read_text(encoding="utf-8"))
-        numbers = {name: float(told[name]) for name in ("started", "finished")}
-        return {"code": int(told["code"]), "error": str(told.get("error") or ""), **numbers}
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _read_exit(directory: Path, code: int | None) -> tuple[int, str, float]:
-    """Code, error and time of the end; 137 and now where the supervisor was killed. The
-    ``code`` that was told counts where nothing could be written."""
-    told = _exit(directory)
-    if told:
-        return told["code"], told["error"], told["finished"]
-    if code is not None:
-        return code, "", time.time()
-    return KILLED, "its supervisor was killed", time.time()

@@ -13,6 +13,7 @@ import os
 import stat
 import struct
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 MACHINE = os.uname().machine
 _SETNS = {"x86_64": 308, "aarch64": 268}
@@ -28,6 +29,8 @@ _READ = 1 << 0 | 1 << 2 | 1 << 3  # execute, read a file, read a folder
 _WRITE = (1 << 14) - 1 & ~_READ  # write, remove, make, move
 _TRUNCATE = 1 << 14
 _OF_A_FILE = 1 << 0 | 1 << 1 | 1 << 2 | _TRUNCATE
+
+_DESCRIPTORS = 1 << 16  # at most
 
 CLONE_PARENT = 0x00008000
 CLONE_NEWUSER = 0x10000000
@@ -161,6 +164,25 @@ def _allow(ruleset: int, path: str, access: int) -> None:
         _check(_libc.syscall(_LANDLOCK_ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, 0))
     finally:
         os.close(handle)
+
+
+def close_all_but(kept: int) -> None:
+    """And standard input, output and error: what this process was given or forked with is not to
+    stay open."""
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - no pathlib in supervisors
+        if int(name) > 2 and int(name) != kept:
+            with suppress(OSError):
+                os.close(int(name))
+
+
+def raise_descriptors() -> int:
+    """How many this process may have from now on: as many as it may give itself."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most
 
 
 def enter(namespace: int) -> None:

@@ -209,6 +209,33 @@ def test_what_leads_out_is_replaced_when_it_is_killed(own: embedded.Engine, netw
         assert asks(stays, outside(), port) == "here"
 
 
+def test_a_second_way_out_is_not_taken_for_the_first(own: embedded.Engine, networks: Any) -> None:
+    stays = own.client.containers.run(IMAGE, "sleep 60", detach=True)
+    keeper = keeper_of(own)
+    with subprocess.Popen(["sleep", "60"]) as second, listening(outside(), b"here\n") as port:
+        told = supervise.ask(own.data / "network", {"do": "lead", "pid": second.pid}, 30)
+        second.kill()
+        assert told["no_way"] == ""
+        assert asks(stays, outside(), port) == "here"
+        subprocess.run(["kill", "-9", _way(keeper)], check=True)
+        lost = "what led out of networks has ended"
+        assert wait_for(lambda: _state(own)["no_way"] == lost, seconds=10)
+        assert wait_for(lambda: run(own, f"nc {outside()} {port}; true") == "here\n", seconds=10)
+
+
+def test_a_keeper_may_have_as_much_open_as_its_user() -> None:
+    with embedded.running("bubblewrap", before=("prlimit", "--nofile=256:")) as few:
+        recipes.ensure(few.client, "busybox")
+        run(few, "true")
+        limits = Path(f"/proc/{keeper_of(few)}/limits").read_text()
+    (files,) = (line.split()[3:5] for line in limits.splitlines() if "open files" in line)
+    assert files[0] == str(min(int(files[1]), 1 << 16))
+
+
+def _state(own: embedded.Engine) -> dict[str, Any]:
+    return supervise.ask(own.data / "network", {"do": "state"}, 30)
+
+
 def keeper_of(own: embedded.Engine) -> int:
     """The process that listens there, by its working directory."""
     for place in Path("/proc").glob("[0-9]*"):

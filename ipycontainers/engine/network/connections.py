@@ -143,16 +143,20 @@ class Connections:
                 )
             allowing.check(asked, network)
             with self._lock:
+                self.networks.find(network.id)  # it may have been removed, and now cannot be
                 lease = self._lease(record, asked, network)
                 self._keep(record, {**record.leases, network.name: lease})
             try:
                 if lease.is_own:
                     self._joining.connect(record, attachment(network, lease))
-                record.change(endpoints=(*others, _settled(record, asked, network)))
+                with self._lock:
+                    record.change(endpoints=(*others, _settled(record, asked, network)))
+                    self._refresh(record.leases.values(), record)
             except BaseException:
                 self._take(record, network.name)
+                if lease.is_own:
+                    self._cut(record, lease)
                 raise
-            self.refresh(record)
         self._tell("connect", record, {network.name: lease})
 
     def disconnect(self, record: Record, network: Network) -> None:
@@ -170,8 +174,9 @@ class Connections:
                     "network"
                 )
             others = [it for it in record.endpoints if it.name != network.name]
-            record.change(endpoints=tuple(others))
-            lease = self._take(record, network.name) or Lease(network.id, "")
+            with self._lock:
+                record.change(endpoints=tuple(others))
+                lease = self._take(record, network.name) or Lease(network.id, "")
             if lease.is_own:
                 self._cut(record, lease)
         self._tell("disconnect", record, {network.name: lease})
@@ -198,8 +203,8 @@ class Connections:
         return [
             Member(record.id, record.name, endpoint, lease)
             for record in sorted(self._records(), key=lambda it: it.created)
-            for endpoint in record.endpoints
-            if (lease := record.leases.get(endpoint.name)) and lease.network == network.id
+            for endpoint, lease in _places(record)
+            if lease.network == network.id
         ]
 
     def check_unused(self, network: Network) -> None:
@@ -321,6 +326,13 @@ def _write_names(record: Record, shared: Record | None) -> None:
     is_hosts = HOST in record.leases and not names_asked
     text = etc.hosts(*called, names_asked, own, host, etc.machines_names() if is_hosts else "")
     hosts.write(record.directory / "etc" / "hosts", text)
+
+
+def _places(record: Record) -> Iterator[tuple[Endpoint, Lease]]:
+    """All that it has, also what it is just being given, or what is being taken from it."""
+    asked = {endpoint.name: endpoint for endpoint in record.endpoints}
+    for name, lease in record.leases.items():
+        yield asked.get(name) or Endpoint(name), lease
 
 
 def _telling(record: Record) -> Iterator[Lease]:

@@ -27,6 +27,8 @@ from functools import partial
 from typing import Any
 
 from ipycontainers.engine import syscalls
+from ipycontainers.engine.supervise import entering
+from ipycontainers.engine.supervise.failure import StartError
 from ipycontainers.engine.supervise.loop import READ, Loop
 
 from .binding import Wanted, split
@@ -38,7 +40,6 @@ from .relay import Pipes, Relay
 EVERYWHERE = ("0.0.0.0", "::")
 _DESCRIPTORS_EACH = 6  # of a connection: two sockets, two pipes
 _SPARE = 256  # descriptors for all else; peers of UDP are not counted and find out
-_MOST = 1 << 16
 _AT_ONCE = 64  # connections that are taken before others have their turn
 _TIDYING = 10.0  # seconds
 
@@ -58,7 +59,7 @@ class Forwarder:
         self._datagrams: list[Datagrams] = []
         self._accepting: list[tuple[_socket.socket, int]] = []
         self._is_full = False
-        self._most = (_descriptors() - _SPARE) // _DESCRIPTORS_EACH
+        self._most = max((syscalls.raise_descriptors() - _SPARE) // _DESCRIPTORS_EACH, 1)
 
     def bindings(self) -> list[tuple[str, str, int]]:
         """What is open: container port, address, port."""
@@ -146,10 +147,15 @@ def begin(asked: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
     """The pid of a forwarder that listens, 0 where none is needed, and what it said."""
     said, say = os.pipe()
     parent = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        _live(asked, say, parent)  # never returns
-    os.close(say)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _live(asked, say, parent)  # never returns
+    except BaseException:
+        os.close(said)
+        raise
+    finally:
+        os.close(say)
     try:
         text = b""
         while piece := os.read(said, 65536):
@@ -169,11 +175,13 @@ def _live(asked: Mapping[str, Any], say: int, parent: int) -> None:
         gc.freeze()  # what the parent has shall not be closed here by its number
         signal.set_wakeup_fd(-1)
         syscalls.handle(signal.SIGCHLD, int(signal.SIG_DFL))
-        _close_all_but(say)
+        syscalls.close_all_but(say)
         forwarder = _open(asked, say)
         if forwarder and os.getppid() == parent:
             os.close(say)
             forwarder.run(Place(asked["to"], is_own=bool(asked.get("enter"))))
+    except StartError as error:
+        _say(say, {"error": str(error)})
     except BaseException as error:  # noqa: BLE001 - there is nobody else to hear it
         _say(say, {"error": f"{type(error).__name__}: {error}"})
     finally:
@@ -188,10 +196,7 @@ def _open(asked: Mapping[str, Any], say: int) -> Forwarder | None:
         told = {"index": error.index, "errno": error.number}
         _say(say, {"error": os.strerror(error.number).lower(), **told})
         return None
-    # All are opened first: in the first one's user namespace the others' paths are closed.
-    for handle in [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in asked.get("enter") or ()]:
-        syscalls.enter(handle)
-        os.close(handle)
+    entering.join(asked.get("enter") or ())
     if asked.get("enter"):  # where it has got every right over what is in there
         syscalls.limit_capabilities(frozenset())
         syscalls.hide_from_peers()
@@ -203,20 +208,3 @@ def _open(asked: Mapping[str, Any], say: int) -> Forwarder | None:
 def _say(say: int, answer: Mapping[str, Any]) -> None:
     with suppress(OSError):  # said already, or nobody listens any more
         os.write(say, json.dumps(answer).encode())
-
-
-def _close_all_but(kept: int) -> None:
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2 and int(name) != kept:
-            with suppress(OSError):
-                os.close(int(name))
-
-
-def _descriptors() -> int:
-    """How many this process may have: as many as it may give itself."""
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _MOST if hard == resource.RLIM_INFINITY else min(hard, _MOST)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    return most

@@ -22,8 +22,10 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from ipycontainers.engine import syscalls
+from ipycontainers.engine.supervise import service
 from ipycontainers.engine.supervise.client import Client
-from ipycontainers.engine.supervise.control import SOCKET, listen, parse
+from ipycontainers.engine.supervise.control import SOCKET, parse
+from ipycontainers.engine.supervise.failure import of_exception
 from ipycontainers.engine.supervise.folder import read
 from ipycontainers.engine.supervise.loop import READ, Loop
 
@@ -71,18 +73,23 @@ def lead_out(directory: str, keeper: int) -> NoReturn:
 def _keep(answers: _socket.socket, telling: int) -> NoReturn:
     try:
         os.setsid()
-        service = Service(os.pidfd_open(os.getppid()), spaces.become_router())
+        syscalls.raise_descriptors()
+        keeper = Service(os.pidfd_open(os.getppid()), spaces.become_router())
         os.write(telling, b"1")
         os.close(telling)
     except Exception as error:  # noqa: BLE001 - whatever it is, the engine must hear it
-        answers.send(json.dumps({"error": _words(error)}).encode())
+        answers.send(json.dumps({"error": of_exception(error)}).encode())
         os._exit(1)
     answers.send(json.dumps({"pid": os.getpid()}).encode())
     answers.close()
     try:
-        service.run()
+        keeper.run()
     finally:
         os._exit(0)
+
+
+class Lost(Exception):
+    """What is asked for was another keeper's."""
 
 
 class Held:
@@ -103,21 +110,18 @@ class Service:
         self._no_way = ""
         self._router = Router()
         self._held: dict[str, Held] = {}
-        self._clients: list[Client] = []
         self._engines: list[Client] = []
         self._used = self._looked = time.monotonic()
         self._loop = Loop()
         with suppress(FileNotFoundError):
             os.unlink(SOCKET)  # of one that was killed
-        self._server = listen()
-        self._server.setblocking(False)
-        self._loop.watch(self._server.fileno(), READ, self._accept)
+        self._service = service.Service(self._loop, self._answer)
 
     def run(self) -> None:
         """Until nobody needs it."""
         while not self._is_done():
             self._loop.turn(_ALONE)
-            self._clients = [client for client in self._clients if not client.closed]
+            self._service.tidy()
             self._engines = [client for client in self._engines if not client.closed]
             self._look()
         os.unlink(SOCKET)
@@ -138,18 +142,15 @@ class Service:
 
     # --- requests ------------------------------------------------------------------------------
 
-    def _accept(self, _: int = READ) -> None:
-        with suppress(BlockingIOError):
-            handle, _ = self._server._accept()  # type: ignore[attr-defined]
-            self._clients.append(Client(self._loop, _socket.socket(fileno=handle), self._answer))
-
     def _answer(self, client: Client, line: bytes) -> None:
         self._used = time.monotonic()
         try:
             request = parse(line.decode())
             client.reply(getattr(self, f"_do_{request['do']}")(client, request))
+        except Lost as error:
+            client.reply({"error": str(error)})
         except Exception as error:  # noqa: BLE001 - the asker must hear it, the rest lives on
-            client.reply({"error": _words(error)})
+            client.reply({"error": of_exception(error)})
 
     def _do_serve(self, client: Client, _: Mapping[str, Any]) -> dict[str, Any]:
         """An engine is there for as long as this connection is."""
@@ -168,6 +169,10 @@ class Service:
         except ProcessLookupError:  # it has ended already
             self._no_way = outgoing.reason(read(_LOG).decode(errors="replace"))
             return self._state()
+        if self._router.goes_out:  # another one was faster: this one finds its place taken
+            os.close(way)
+            return self._state()
+        self._loop.forget(self._way)
         os.close(self._way)
         self._way, self._no_way = way, ""
         self._await_way()
@@ -210,7 +215,7 @@ class Service:
     def _find(self, name: str) -> Held:
         if held := self._held.get(name):
             return held
-        raise LookupError("it has lost its network; restart it")
+        raise Lost("it has lost its network; restart it")
 
     def _do_release(self, _: Client, request: Mapping[str, Any]) -> dict[str, Any]:
         self._release(request["id"])
@@ -236,12 +241,13 @@ class Service:
         """Once: it begins while this process does."""
         if self._router.goes_out or self._no_way:
             return
-        deadline = time.monotonic() + _WAY_WITHIN
+        deadline, ended = time.monotonic() + _WAY_WITHIN, select.poll()
+        ended.register(self._way, READ)
         while time.monotonic() < deadline:
             if self._router.find_way():
                 self._loop.watch(self._way, READ, lambda _: self._lose_way())
                 return
-            if select.select([self._way], [], [], _PAUSE)[0]:
+            if ended.poll(_PAUSE * 1000):
                 break
         self._no_way = outgoing.reason(read(_LOG).decode(errors="replace"))
 
@@ -260,11 +266,3 @@ def _is_supervised(name: str) -> bool:
     finally:
         client.close()
     return True
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno).lower()
-    if isinstance(error, LookupError) and error.args:
-        return str(error.args[0])
-    return f"{type(error).__name__}: {error}"

@@ -91,7 +91,7 @@ class Keeper:
         )
         if told["lost"]:
             with self._lock:
-                self._lead_out()
+                self._lead_again()
         return Namespace(told["user"], told["net"])
 
     def connect(self, container: str, attachment: Attachment) -> None:
@@ -126,7 +126,7 @@ class Keeper:
         try:
             with self._lock:
                 kept = self._connect()
-        except (OSError, ValueError):
+        except (LaunchError, OSError, ValueError):
             return
         for container in kept:
             if container not in running:
@@ -153,6 +153,11 @@ class Keeper:
         except (OSError, ValueError):
             self._leave()
             return None
+
+    def _lead_again(self) -> None:
+        """Unless another start has done so since. With the lock held."""
+        if self._tell({"do": "state"}).get("no_way"):
+            self._lead_out()
 
     def _lead_out(self) -> None:
         """Again, where that has ended, as of a slirp4netns that was killed, or could not begin
@@ -190,13 +195,17 @@ class Keeper:
         try:
             line.settimeout(_ANSWERING)
             line.sendall(b'{"do": "serve"}\n')
-            told = json.loads(line.makefile("rb").readline())
+            with line.makefile("rb") as answers:
+                told = json.loads(answers.readline())
             line.setblocking(False)
-            self._no_way = told["no_way"]
+            if "error" in told:
+                raise LaunchError(f"the keeper of networks does not answer: {told['error']}")
         except BaseException:
             line.close()
             raise
-        self._line = line
+        if self._line:
+            self._line.close()
+        self._line, self._no_way = line, told["no_way"]
         return list(told["containers"])
 
     def _leave(self) -> None:

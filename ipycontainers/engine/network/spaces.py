@@ -8,7 +8,9 @@ Knows: fork, unshare, setns, what stands in /proc/sys/net. Does not know: bridge
 
 from __future__ import annotations
 
+import _socket
 import os
+from contextlib import ExitStack
 
 from ipycontainers.engine import syscalls
 
@@ -35,14 +37,19 @@ class Space:
         """Takes over ``user`` and ``net``; ``home`` is the router's network namespace."""
         self.user = user
         self.net = net
-        syscalls.enter(net)
-        try:
-            for name, value in _SYSCTLS.items():
-                set_kernel(name, value)
-            self.netlink = Netlink()
-            self.netlink.ask(up(1))
-        finally:
-            syscalls.enter(home)
+        with ExitStack() as undone:
+            undone.callback(os.close, user)
+            undone.callback(os.close, net)
+            syscalls.enter(net)
+            try:
+                for name, value in _SYSCTLS.items():
+                    set_kernel(name, value)
+                self.netlink = Netlink()
+                undone.callback(self.netlink.close)
+                self.netlink.ask(up(1))
+            finally:
+                syscalls.enter(home)
+            undone.pop_all()
 
     def close(self) -> None:
         """Its interfaces go when the last process in it has ended."""
@@ -64,38 +71,47 @@ def become_router() -> int:
 
 def make(home: int) -> Space:
     """Namespaces for a container. OSError where the kernel gives no more."""
-    told, telling = os.pipe()
-    held, holding = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        _make(told, telling, held, holding)
-    os.close(telling)
-    os.close(held)
-    try:
-        failure = os.read(told, 16)
+    with ExitStack() as ends:
+        ours, theirs = _socket.socketpair()
+        ends.callback(ours.close)
+        ends.callback(theirs.close)
+        pid = os.fork()
+        if pid == 0:
+            _make(ours, theirs)
+        ends.callback(os.waitpid, pid, 0)
+        ends.callback(ours.close)  # it may end
+        theirs.close()
+        failure = ours.recv(16)
         if failure != b"made":
             number = int(failure or b"1")
             raise OSError(number, os.strerror(number))
-        places = [f"/proc/{pid}/ns/{kind}" for kind in ("user", "net")]
-        user, net = (os.open(place, os.O_RDONLY | os.O_CLOEXEC) for place in places)
-    finally:
-        os.close(told)
-        os.close(holding)  # it may end
-        os.waitpid(pid, 0)
-    return Space(user, net, home)
+        user, net = _opened(pid)
+        return Space(user, net, home)
 
 
-def _make(told: int, telling: int, held: int, holding: int) -> None:
+def _opened(pid: int) -> list[int]:
+    """Its user and its network namespace."""
+    found: list[int] = []
+    try:
+        for kind in ("user", "net"):
+            found.append(os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC))  # noqa: PERF401
+    except BaseException:
+        for handle in found:
+            os.close(handle)
+        raise
+    return found
+
+
+def _make(ours: _socket.socket, theirs: _socket.socket) -> None:
     """In the child: does not return."""
     try:
-        os.close(told)
-        os.close(holding)
+        ours.close()
         syscalls.unshare_network()
         _map(0, 0)
-        os.write(telling, b"made")
-        os.read(held, 1)
+        theirs.send(b"made")
+        theirs.recv(1)
     except OSError as error:
-        os.write(telling, b"%d" % (error.errno or 1))
+        theirs.send(b"%d" % (error.errno or 1))
     finally:
         os._exit(0)
 

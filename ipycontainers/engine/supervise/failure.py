@@ -41,6 +41,11 @@ def of_exception(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+def of_machine(error: Exception) -> StartError:
+    """It could not be tried, as where no process or no descriptor is to be had."""
+    return StartError(of_exception(error), REFUSED)
+
+
 def of_cwd(path: str, number: int) -> StartError:
     """The working directory cannot be entered."""
     reason = os.strerror(number).lower()

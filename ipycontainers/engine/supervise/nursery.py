@@ -135,7 +135,7 @@ def serve() -> None:
 
     requests = _socket.socket(fileno=_REQUESTS)
     os.set_inheritable(_REQUESTS, False)
-    _close_all_but(_REQUESTS)
+    syscalls.close_all_but(_REQUESTS)  # else open in every container
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.setsid()
     _let_go_of_terminal()
@@ -158,14 +158,6 @@ def serve() -> None:
         if pid == 0:
             os._exit(_supervise(Supervisor, os.fsdecode(directory), requests))
     os._exit(0)
-
-
-def _close_all_but(kept: int) -> None:
-    # What the engine was started with: left open, it would be open in every container.
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) > 2 and int(name) != kept:
-            with suppress(OSError):
-                os.close(int(name))
 
 
 def _let_go_of_terminal() -> None:

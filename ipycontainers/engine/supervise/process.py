@@ -11,7 +11,7 @@ import signal
 import sys
 import termios
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
 from ipycontainers.engine import seccomp, syscalls
@@ -59,24 +59,25 @@ def start(command: Command, streams: Streams, said: int) -> Started:
     launcher's reason is read from there. ``StartError`` then; nothing is left to reap.
     """
     status, status_write = os.pipe()
-    files = {number: _file(content) for number, content in command.descriptors.items()}
-    numbers = {0: streams.stdin, 1: streams.stdout, 2: streams.stderr} | files
-    if command.enter or command.program == "reported":
-        numbers[STATUS] = status_write
-    try:
+    with ExitStack() as undone, ExitStack() as over:
+        undone.callback(os.close, status)
+        writes = over.enter_context(ExitStack())
+        writes.callback(os.close, status_write)
+        numbers = {0: streams.stdin, 1: streams.stdout, 2: streams.stderr}
+        for number, content in command.descriptors.items():
+            numbers[number] = _file(content)
+            over.callback(os.close, numbers[number])
+        if command.enter or command.program == "reported":
+            numbers[STATUS] = status_write
         if _is_plain(command, streams):
             pid, is_seized = _spawn(command, numbers), False
-            os.close(status_write)
+            writes.close()
         else:
-            pid, is_seized = _fork(command, numbers, status, status_write)
+            pid, is_seized = _fork(command, numbers, status, writes)
         os.set_blocking(status, False)
-        return _await(command, Started(pid, 0, status), said, is_seized=is_seized)
-    except BaseException:
-        os.close(status)
-        raise
-    finally:
-        for descriptor in files.values():
-            os.close(descriptor)
+        started = _await(command, Started(pid, 0, status), said, is_seized=is_seized)
+        undone.pop_all()
+        return started
 
 
 def _is_plain(command: Command, streams: Streams) -> bool:
@@ -105,23 +106,25 @@ def _spawn(command: Command, numbers: dict[int, int]) -> int:
 
 
 def _fork(
-    command: Command, numbers: dict[int, int], status: int, status_write: int
+    command: Command, numbers: dict[int, int], status: int, writes: ExitStack
 ) -> tuple[int, bool]:
-    """The new process, once it has become ``command``, and whether it is traced."""
-    failure, failure_write = os.pipe()
-    go, go_write = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        _become(command, numbers, failure_write, go)  # never returns
-    is_seized = command.program == "child" and tracing.seize(pid)
-    os.write(go_write, b"+")
-    for descriptor in (status_write, failure_write, go, go_write):
-        os.close(descriptor)
-    try:
+    """The new process, once it has become ``command``, and whether it is traced. What is in
+    ``writes`` is closed as soon as the process has it."""
+    with ExitStack() as over:
+        failure, failure_write = os.pipe()
+        over.callback(os.close, failure)
+        writes.callback(os.close, failure_write)
+        go, go_write = os.pipe()
+        writes.callback(os.close, go)
+        writes.callback(os.close, go_write)
+        pid = os.fork()
+        if pid == 0:
+            _become(command, numbers, failure_write, go)  # never returns
+        is_seized = command.program == "child" and tracing.seize(pid)
+        os.write(go_write, b"+")
+        writes.close()
         pid = _sibling(pid, status) if command.enter else pid
         _raise_failure(command, failure, pid)
-    finally:
-        os.close(failure)
     return pid, is_seized
 
 

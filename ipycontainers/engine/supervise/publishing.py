@@ -8,6 +8,7 @@ Knows: that there is one. Does not know: sockets.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from ipycontainers.engine.network import forwarder
@@ -28,10 +29,12 @@ class Publishing:
         self.ports: list[Any] = []
         self._asked: Mapping[str, Any] = {}
         self._revivals = 0
+        self._is_over = False
 
     def begin(self, asked: Mapping[str, Any] | None) -> None:
         """As ``forwarder`` has it; None for nothing. Raises StartError, which tells all that
         the forwarder said."""
+        self._is_over, self.ports = False, []
         if not asked:
             return
         self._asked = asked
@@ -40,9 +43,14 @@ class Publishing:
             raise StartError(answer["error"], NOT_PUBLISHED, answer)
         self.ports = answer["ports"]
 
+    def stop(self) -> None:
+        """The forwarder is about to be killed with all else, and no other one is to follow."""
+        self._is_over = True
+
     def revive(self, pid: int) -> None:
-        """The process ``pid`` has ended: where it was the forwarder, have the same ports again."""
-        if pid != self.pid or self._revivals == _REVIVALS:
+        """The process ``pid`` has ended: where it was the forwarder, have the same ports again,
+        as far as that can be: the container goes on without them too."""
+        if pid != self.pid or self._is_over or self._revivals == _REVIVALS:
             return
         self._revivals += 1
         again = [
@@ -52,4 +60,6 @@ class Publishing:
             )
             if asked[-1] != number
         ]
-        self.pid, _ = forwarder.begin({**self._asked, "bindings": again})
+        self.pid = 0
+        with suppress(OSError):  # of a machine that has no room for a process just now
+            self.pid, _ = forwarder.begin({**self._asked, "bindings": again})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 from . import terminal
 from .client import Client
@@ -58,13 +59,14 @@ class Session:
             if self._size:
                 self.resize(*self._size)
             return Streams(slave, slave, slave), master
-        out, out_write = os.pipe()
-        err, err_write = os.pipe()
+        with ExitStack() as undone:
+            (out, out_write), (err, err_write) = _pipe(undone), _pipe(undone)
+            if self._stdin_wanted:
+                stdin, self._stdin = os.pipe()
+            else:
+                stdin = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            undone.pop_all()
         self._sources = {out: 1, err: 2}
-        if self._stdin_wanted:
-            stdin, self._stdin = os.pipe()
-        else:
-            stdin = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         return Streams(stdin, out_write, err_write), err
 
     def began(self, early: bytes) -> None:
@@ -79,6 +81,7 @@ class Session:
     def ended(self) -> None:
         """The program is gone: pass on what it left in its pipes, and let go of the clients."""
         for descriptor in list(self._sources):
+            os.set_blocking(descriptor, False)  # of one that never began
             while descriptor in self._sources and self._read(descriptor):
                 pass
             self._close_source(descriptor)
@@ -252,3 +255,10 @@ class Session:
             self._loop.forget(self._stdin)
             os.close(self._stdin)
             self._stdin = -1
+
+
+def _pipe(undone: ExitStack) -> tuple[int, int]:
+    made = os.pipe()
+    for end in made:
+        undone.callback(os.close, end)
+    return made

@@ -7,7 +7,6 @@ Knows: the requests of ``control``. Does not know: launchers' flags, Docker's JS
 
 from __future__ import annotations
 
-import _socket
 import marshal
 import os
 import signal
@@ -21,13 +20,14 @@ from ipycontainers.engine.command import Command
 
 from . import proc, process
 from .client import Client
-from .control import END, ORDERS, PATIENCE, SOCKET, listen, parse
+from .control import END, ORDERS, PATIENCE, parse
 from .execs import Exec, Execs, promise, record
-from .failure import StartError, of_exception
+from .failure import StartError, of_exception, of_machine
 from .folder import read, reserve, write
 from .freezer import Freezer
 from .loop import READ, Loop
 from .publishing import Publishing
+from .service import Service
 from .session import Session
 
 _LINGER = 60.0  # seconds that a client may leave its output unread after the end
@@ -52,13 +52,9 @@ class Supervisor:
         self._execs = Execs()
         self._publishing = Publishing()
         self._freezer = Freezer(self._processes)
-        self._clients: list[Client] = []
         self._waiting: list[Client] = []
         self._touched = time.monotonic()
-        self._server = listen()
-        self._server.setblocking(False)
-        self._listens = True
-        self._loop.watch(self._server.fileno(), READ, lambda _: self._on_request())
+        self._service = Service(self._loop, self._answer)
         self._watch_children()
 
     def run(self) -> None:
@@ -70,7 +66,7 @@ class Supervisor:
             self._log_failure()
             raise
         finally:
-            self._hide()
+            self._service.hide()
             self._sweep()
 
     def turn(self, patience: float) -> None:
@@ -78,26 +74,15 @@ class Supervisor:
         self._loop.turn(patience)
         self._poll()
         self._reap()
-        self._clients = [client for client in self._clients if not client.closed]
+        self._service.tidy()
 
     def close(self) -> None:
         """Take no requests and see no ends any more; of a supervisor that has no processes."""
         os.close(signal.set_wakeup_fd(-1))
-        for client in self._clients:
+        for client in self._service.clients:
             client.close()
-        self._hide()
+        self._service.hide()
         self._loop.close()
-
-    def _hide(self) -> None:
-        """Be found no more: the next supervisor of this container may come. Idempotent."""
-        if self._listens:
-            self._listens = False
-            with suppress(FileNotFoundError):
-                os.unlink(SOCKET)
-            while self._accept():
-                pass  # who has come before that is still heard
-            self._loop.forget(self._server.fileno())
-            self._server.close()
 
     def _log_failure(self) -> None:
         import traceback  # it needs much, and is never needed
@@ -106,17 +91,6 @@ class Supervisor:
             traceback.print_exc(file=file)
 
     # --- requests --------------------------------------------------------------------------------
-
-    def _on_request(self) -> None:
-        self._accept()
-
-    def _accept(self) -> bool:
-        try:
-            handle, _ = self._server._accept()  # type: ignore[attr-defined]
-        except BlockingIOError:
-            return False
-        self._clients.append(Client(self._loop, _socket.socket(fileno=handle), self._answer))
-        return True
 
     def _answer(self, client: Client, line: bytes) -> None:
         self._touched = time.monotonic()
@@ -143,10 +117,11 @@ class Supervisor:
         try:
             self._publishing.begin(request.get("publish"))
             self._started = _begin(command, self._session)
-        except StartError as err:
+        except Exception as err:
+            failure = err if isinstance(err, StartError) else of_machine(err)
             self._sweep()  # a launcher that failed half-way may have left a child with our pipes
-            self._record_exit(err.code, str(err))
-            raise
+            self._record_exit(failure.code, str(failure))
+            raise failure from err
         self._began = time.time()
         self._is_traced = command.is_tracer
         if command.program == "child":
@@ -214,9 +189,11 @@ class Supervisor:
         command = Command.of(request["command"])._replace(cgroup=self._cgroup)
         try:
             started = _begin(command, session, followed=False)
-        except StartError as err:
-            record(request["id"], err.code)
-            raise
+        except Exception as err:
+            failure = err if isinstance(err, StartError) else of_machine(err)
+            session.ended()
+            record(request["id"], failure.code)
+            raise failure from err
         name = request["id"]
         self._execs.add(name, Exec(session, started))
         if command.program == "child":
@@ -270,8 +247,8 @@ class Supervisor:
     def _is_done(self) -> bool:
         waited = time.monotonic() - self._touched
         if self._exit:
-            return all(client.is_idle for client in self._clients) or waited > _LINGER
-        return not self._started and not self._clients and waited > PATIENCE
+            return all(client.is_idle for client in self._service.clients) or waited > _LINGER
+        return not self._started and not self._service.clients and waited > PATIENCE
 
     def _watch_children(self) -> None:
         read, write = os.pipe()
@@ -297,6 +274,7 @@ class Supervisor:
 
     def _end_program(self, _: int | None) -> None:
         assert self._started
+        self._publishing.stop()
         for pid in proc.descendants(os.getpid()):
             if pid != self._started.monitor:  # it ends by itself, with the code that it knows
                 with suppress(ProcessLookupError):
@@ -349,6 +327,7 @@ class Supervisor:
 
     def _sweep(self) -> None:
         """Kill and reap every descendant: orphans of the container come to this process."""
+        self._publishing.stop()
         while proc.has_children():
             for pid in proc.descendants(os.getpid()):
                 with suppress(ProcessLookupError):
@@ -367,7 +346,7 @@ class Supervisor:
         with suppress(OSError):  # those who wait are told in any case
             write(END, self._exit)
         self._touched = time.monotonic()
-        self._hide()
+        self._service.hide()
         for client in self._waiting:
             client.awaits = False
             client.reply({"exit": code})

@@ -266,3 +266,52 @@ def test_peers_are_bounded_and_the_silent_are_forgotten(server: socket.socket) -
         time.sleep(1)
         peer.send(b"y")
         assert server.recvfrom(99)[1] != before
+
+
+REVIVED = """
+import json, os, signal, sys
+from ipycontainers.engine.network import forwarder
+from ipycontainers.engine.supervise.publishing import Publishing
+
+asked = {"bindings": [["80/tcp", "127.0.0.1", 0, 0, 0]], "to": "127.0.0.1"}
+begin, fork, begun = forwarder.begin, os.fork, []
+
+
+def counted(asked):
+    begun.append(asked)
+    return begin(asked)
+
+
+def fails():
+    raise BlockingIOError(11, "no process is to be had")
+
+
+def killed(publishing):
+    pid = publishing.pid
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    publishing.revive(pid)
+
+
+forwarder.begin = counted
+told = []
+for what in ("revived", "stopped", "no room"):
+    begun.clear()
+    publishing = Publishing()
+    publishing.begin(asked)
+    if what == "stopped":
+        publishing.stop()
+    if what == "no room":
+        os.fork = fails
+    killed(publishing)
+    os.fork = fork
+    told.append([len(begun), publishing.pid > 0 and os.path.exists(f"/proc/{publishing.pid}")])
+print(json.dumps(told))
+"""
+
+
+def test_one_that_is_killed_comes_back_but_not_at_the_end_nor_without_room() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", REVIVED], cwd=REPOSITORY, capture_output=True, check=False
+    )
+    assert (done.stderr, json.loads(done.stdout)) == (b"", [[2, True], [1, False], [2, False]])
