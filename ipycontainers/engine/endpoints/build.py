@@ -162,8 +162,9 @@ class _Build:
 
     def _pulled(self, name: str, platform: str, lines: Lines) -> Image:
         from ipycontainers.engine.registry import platforms
+        from ipycontainers.engine.registry.asking import Asker
         from ipycontainers.engine.registry.credentials import Credentials
-        from ipycontainers.engine.registry.pull import Asker, Order
+        from ipycontainers.engine.registry.pull import Order
         from ipycontainers.engine.registry.settings import Settings
 
         reference = Reference.parse(name)

@@ -26,7 +26,8 @@ from . import transfers
 from .images import truth
 
 if TYPE_CHECKING:
-    from ipycontainers.engine.registry.pull import Asker, Store
+    from ipycontainers.engine.registry.asking import Asker
+    from ipycontainers.engine.registry.pull import Store
 
 logger = logging.getLogger(__name__)
 BACKLOG = 1000  # lines that a client may leave unread before it misses counts of bytes
@@ -83,8 +84,8 @@ def store(engine: Engine) -> Store:
 
 def _asker(request: Request, *, strict: bool = False) -> Asker:
     """On whose behalf. As dockerd, a pull takes a header that is none for a stranger's."""
+    from ipycontainers.engine.registry.asking import Asker
     from ipycontainers.engine.registry.credentials import Credentials
-    from ipycontainers.engine.registry.pull import Asker
     from ipycontainers.engine.registry.settings import Settings
 
     try:
@@ -126,8 +127,8 @@ async def push(engine: Engine, request: Request, name: str) -> Answer:
 
 
 async def login(engine: Engine, request: Request) -> Answer:
+    from ipycontainers.engine.registry.asking import Asker
     from ipycontainers.engine.registry.credentials import Credentials
-    from ipycontainers.engine.registry.pull import Asker
     from ipycontainers.engine.registry.push import login as let_in
     from ipycontainers.engine.registry.settings import Settings
 
@@ -141,7 +142,7 @@ async def login(engine: Engine, request: Request) -> Answer:
 
 
 async def distribution(engine: Engine, request: Request, name: str) -> Answer:
-    from ipycontainers.engine.registry.pull import described
+    from ipycontainers.engine.registry.asking import described
 
     reference, asker = Reference.parse(name), _asker(request)
     manifest, platforms = await aside(lambda: described(asker, reference))

@@ -12,10 +12,9 @@ Knows: manifests, indexes, what an image needs. Does not know: HTTP, JSON lines.
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,23 +25,18 @@ from ipycontainers.errors import (
     EngineError,
     IntegrityError,
     Invalid,
-    NotFound,
-    Unauthorized,
 )
-from ipycontainers.oci import Descriptor, Digest, Image, Layer, Layout, Platform, Reference
-from ipycontainers.oci.descriptor import INDEXES, parse_json
+from ipycontainers.oci import Descriptor, Image, Layer, Layout, Platform, Reference
+from ipycontainers.oci.descriptor import INDEXES
 
 from . import blobs, platforms
-from .client import LARGEST_MANIFEST, Client, Manifest, Refused, reached
-from .credentials import Credentials, stored
-from .settings import Settings
+from .asking import Asker, find, tags
+from .client import LARGEST_MANIFEST, Manifest
 from .transfers import Heard, Step, Transfer, Transfers
-from .transport import Transport
 
 OLD = "application/vnd.docker.distribution.manifest.v1"
 POLL = 0.2
 MOST_LAYERS = 125  # dockerd's
-_DENIED = frozenset({"denied", "unauthorized"})
 
 
 @dataclass(frozen=True)
@@ -54,27 +48,6 @@ class Store:
     needs_copy: bool
     transfers: Transfers
     unpacking: Callable[[], AbstractContextManager[None]]
-
-
-@dataclass(frozen=True)
-class Asker:
-    """On whose behalf: credentials that a client sent, and what the machine says."""
-
-    credentials: Credentials
-    settings: Settings
-
-    def clients(self, reference: Reference, actions: str = "pull") -> Iterator[list[Client]]:
-        """The ways to its repository: those in one list are alternatives of one registry."""
-        transport = Transport(self.settings)
-        environ = self.settings.environ if self.settings.environ is not None else os.environ
-        known = self.credentials or stored(reference.domain, environ)
-        own = self.settings.own_places(reference.domain)
-        places = self.settings.places(reference.domain) if actions == "pull" else own
-        for place in places:
-            if place.is_mirror:  # it is not told who we are elsewhere
-                mirrors = stored(place.name, environ)
-                yield [Client(transport, place, reference.path, mirrors, actions)]
-        yield [Client(transport, place, reference.path, known, actions) for place in own]
 
 
 class Order:
@@ -321,87 +294,5 @@ class Pull:
             layout.tag(reference, image.manifest)
 
 
-def find(
-    asker: Asker, reference: Reference, known: frozenset[str] = frozenset()
-) -> tuple[Client, Manifest]:
-    """The manifest or index that a name means, and who has it; mirrors are asked first.
-
-    Where its digest is one of ``known`` it is not fetched, and has no content.
-
-    Raises NotFound, EngineError, IntegrityError, as the registry itself says.
-    """
-    wanted = str(reference.digest) if reference.digest else reference.tag
-    ways = list(asker.clients(reference))
-    for clients in ways[:-1]:
-        with suppress(ContainerError):  # a mirror is of help, or is not
-            return _asked(clients, wanted, known)
-    try:
-        return _asked(ways[-1], wanted, known)
-    except ContainerError as error:
-        raise explained(error, reference) from error
-
-
-def _asked(clients: list[Client], wanted: str, known: frozenset[str]) -> tuple[Client, Manifest]:
-    client = reached(clients)
-    if known and (told := client.digest(wanted)) in known:
-        return client, Manifest("", Digest.parse(told), b"")
-    return client, client.manifest(wanted)
-
-
-def tags(asker: Asker, reference: Reference) -> list[Reference]:
-    """Every tag of a repository. Raises as ``find``; NotFound where there is none."""
-    *mirrors, clients = asker.clients(reference)
-    try:
-        found = _tags(mirrors) or list(reached(clients).pages("tags/list", "tags"))
-        listed = [Reference.parse(f"{reference.name}:{tag}") for tag in found]
-    except ContainerError as error:
-        raise explained(error, reference) from error
-    if not listed:
-        raise NotFound(f"repository {reference.familiar_name} has no tags")
-    return listed
-
-
-def _tags(mirrors: Iterable[Sequence[Client]]) -> list[str]:
-    """Of the first mirror that knows any."""
-    for clients in mirrors:
-        with suppress(ContainerError):
-            if found := list(reached(clients).pages("tags/list", "tags")):
-                return found
-    return []
-
-
-def explained(error: ContainerError, reference: Reference) -> ContainerError:
-    """A registry's refusal as dockerd tells of it.
-
-    Registries do not tell strangers what exists, so a typo may read as a missing login.
-    """
-    if isinstance(error, Unauthorized):
-        return EngineError(error.message)
-    if not isinstance(error, Refused):
-        return error
-    if error.code in _DENIED or error.status in (401, 403):
-        return NotFound(
-            f"pull access denied for {reference.familiar_name}, repository does not exist or may "
-            f"require 'docker login': {error.message}"
-        )
-    if error.code == "name_unknown":
-        return NotFound(f"repository {reference.familiar_name} not found: {error.message}")
-    if error.code == "manifest_unknown" or error.status == 404:
-        return NotFound(f"manifest for {reference} not found: {error.message}")
-    return error
-
-
 def _id(layer: Layer) -> str:
     return layer.descriptor.digest.short
-
-
-def described(asker: Asker, reference: Reference) -> tuple[Manifest, list[Platform]]:
-    """What a registry has by that name, and for which platforms. Raises as ``find``."""
-    client, manifest = find(asker, reference)
-    document = manifest.parsed()
-    if "manifests" in document:
-        return manifest, [entry.platform for entry in platforms.offered(document) if entry.platform]
-    config = Descriptor.of(document.get("config"))
-    with client.blob(config.digest) as (_, answer):
-        content = answer.document(LARGEST_MANIFEST)
-    return manifest, [Platform.of(parse_json(content, "the image's config"))]

@@ -28,8 +28,9 @@ from ipycontainers.errors import EngineError, Invalid, NotFound
 from ipycontainers.oci import Descriptor, Digest, Image, Layer, Layout, Reference
 from ipycontainers.oci.blob import PIECE
 
+from .asking import Asker
 from .client import DOCKER_MANIFEST, Client, Manifest, reached
-from .pull import Asker, Store
+from .pull import Store
 from .settings import HUB
 from .transfers import Heard, Step
 from .transport import Broken, Unreachable

@@ -13,9 +13,9 @@ from engine.registry.double import DOCKER_MANIFEST, Double, Handler
 from layers import Made, file, sha256, tar
 
 from ipycontainers import errors
+from ipycontainers.engine.registry.asking import Asker, find
 from ipycontainers.engine.registry.client import Client, Refused, reached
 from ipycontainers.engine.registry.credentials import Credentials
-from ipycontainers.engine.registry.pull import Asker, find
 from ipycontainers.engine.registry.settings import Place, Settings
 from ipycontainers.engine.registry.transport import Broken, Transport
 from ipycontainers.oci import Digest, Reference
