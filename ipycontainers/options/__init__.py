@@ -4,7 +4,7 @@
     RunOptions.create_config(…)                  → the body of POST /containers/create
     RunOptions.docker_command(…)                 → the same as a command for a shell
 
-Read ``words`` (the line), ``table`` (every option), ``parse``, then ``create`` and
+Read ``words`` (the line), ``table`` (every option), ``parse``, ``run_options``, then ``create`` and
 ``command``; ``values`` and ``paths`` hold what single values mean. The package is on the
 path of %load_ext, so it imports nothing heavy.
 
@@ -14,8 +14,9 @@ Knows: options. Does not know: engines, docker-py, IPython.
 from __future__ import annotations
 
 from .manual import help_text
-from .parse import RunOptions, parse
+from .parse import parse
 from .paths import EngineTraits
+from .run_options import RunOptions
 from .table import OPTIONS, Option
 from .words import expand, split
 

@@ -19,7 +19,7 @@ from .paths import EngineTraits
 from .words import as_typed
 
 if TYPE_CHECKING:
-    from .parse import RunOptions
+    from .run_options import RunOptions
 
 
 def line(

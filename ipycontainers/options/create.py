@@ -20,7 +20,7 @@ from .paths import EngineTraits
 from .words import check_text
 
 if TYPE_CHECKING:
-    from .parse import RunOptions
+    from .run_options import RunOptions
 
 Body = dict[str, object]
 MOST_GROUPS = 32  # beyond that a command is no longer readable
