@@ -7,11 +7,14 @@ Knows: the formats of hosts(5) and resolv.conf(5). Does not know: who mounts the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from . import clearing
 from .container import Spec
+from .network import routes
 from .network.outgoing import RESOLVER
 
 NAMES = ("hostname", "hosts", "resolv.conf")
@@ -29,15 +32,26 @@ _HOST = "127.0.0.1"  # of a container that has the host's network
 OWN = "127.0.1.1"  # as Debian has it for a name without an address
 
 
-def write(folder: Path, spec: Spec, hostname: str) -> None:
-    """Into ``folder``, which is made."""
-    folder.mkdir()
-    (folder / "hostname").write_text(f"{hostname}\n")
-    (folder / "hosts").write_text(hosts(hostname, spec.domainname, spec.hosts))
-    machines = ""
+def write(folder: Path, texts: Mapping[str, str]) -> None:
+    """By their NAMES, each in the place of whatever the container has put there. OSError."""
+    for name, text in texts.items():
+        path, aside = folder / name, folder / f".{secrets.token_hex(8)}"
+        try:
+            with aside.open("x", errors="surrogateescape") as file:
+                file.write(text)
+            if path.is_dir() and not path.is_symlink():
+                clearing.remove(path)
+            aside.replace(path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+
+
+def of_machine() -> str:
+    """This machine's resolv.conf; "" where there is none."""
     with suppress(OSError):
-        machines = _MACHINES.read_text(errors="replace")
-    (folder / "resolv.conf").write_text(resolver(spec, machines))
+        return _MACHINES.read_text(errors="replace")
+    return ""
 
 
 def hosts(
@@ -88,8 +102,7 @@ def resolver(spec: Spec, machines: str) -> str:
         if has[word]:
             lines += [f"{word} {value}" for value in values]
         else:
-            given = (line.split() for line in machines.splitlines())
-            lines += [" ".join(words) for words in given if words[:1] == [word]]
+            lines += [" ".join((word, *values)) for values in routes.said(machines, word)]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -100,10 +113,9 @@ def _reachable(machines: str) -> str:
     >>> _reachable("search lab\\nnameserver 127.0.0.53\\nnameserver ::1\\n")
     'nameserver 198.18.0.3\\nsearch lab\\n'
     """
-    lines = machines.splitlines()
-    servers = [line.split()[1] for line in lines if line.startswith("nameserver ")]
+    servers = [values[0] for values in routes.said(machines, "nameserver")]
     far = [it for it in servers if not it.startswith("127.") and ":" not in it]
-    others = [line for line in lines if not line.startswith("nameserver")]
+    others = [line for line in machines.splitlines() if line.split()[:1] != ["nameserver"]]
     return "".join(
         f"{line}\n" for line in (*map("nameserver {}".format, far or [RESOLVER]), *others)
     )

@@ -67,7 +67,8 @@ def prepare(
     user = users.find(spec.user, tree.text)
     has_home = any(word.startswith("HOME=") for word in spec.env)
     spec = replace(spec, user=user.numbers, home="" if has_home else user.home)
-    etc.write(directory / "etc", spec, spec.hostname or id[:12])
+    (directory / "etc").mkdir()
+    etc.write(directory / "etc", dict.fromkeys(etc.NAMES, ""))  # mount points; see ``Connections``
     taken = {tree.real(mount.target) for mount in spec.mounts}
     own = [mount for mount in generated(directory) if tree.real(mount.target) not in taken]
     spec = replace(spec, mounts=(*own, *spec.mounts))

@@ -409,6 +409,32 @@ def test_what_left_its_only_network_knows_nobody_there(own: Engine, docker: Any)
     network.remove()
 
 
+TAKEN = (
+    "cd /etc; rm -f hosts hostname resolv.conf; ln -s /victim hostname; mkdir hosts; "
+    "echo mine >>resolv.conf; true"
+)
+
+
+def test_each_start_gives_the_files_of_names_anew(own: Engine, docker: Any) -> None:
+    """Under PRoot a program may take them away, or leave links in their places."""
+    container = docker.containers.run(BUSYBOX, SLEEP, name="files", detach=True)
+    read = ["cat", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf"]
+    before = container.exec_run(read).output
+    assert container.exec_run(["sh", "-c", TAKEN]).exit_code == 0
+    assert container.exec_run(read).output != before
+    folder = own.data / "containers" / container.id
+    command = json.loads((folder / "run.json").read_text())["command"]
+    assert not [it for it in command["writable"] if it.startswith(f"{folder}/etc/")]
+    container.restart(timeout=0)
+    assert container.exec_run(read).output == before
+    # Who has the network of one that took them away has none either.
+    container.exec_run(["sh", "-c", TAKEN])
+    shares = docker.containers.run(
+        BUSYBOX, "cat /etc/hostname", network_mode=f"container:{container.id}", detach=True
+    )
+    assert shares.wait(timeout=30)["StatusCode"] == 0
+
+
 def test_on_the_hosts_network_the_machines_names_are_known(own: Engine, docker: Any) -> None:
     options: dict[str, Any] = {"network_mode": "host", "remove": True}
     text = docker.containers.run(BUSYBOX, ["cat", "/etc/hosts"], **options).decode()

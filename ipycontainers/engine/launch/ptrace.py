@@ -136,7 +136,10 @@ def _written(bundle: Bundle) -> Iterator[str]:
     yield from ("/dev", "/proc", "/tmp", str(bundle.root))
     for name in ("tmp", "shm", "tmpfs", "etc"):
         yield str(bundle.directory / name)
-    yield from (mount.source for mount in bundle.spec.mounts if mount.source)
+    # Those in "etc" are below that already: by its path one may be a link that the container made.
+    for mount in bundle.spec.mounts:
+        if mount.source and Path(mount.source).parent != bundle.directory / "etc":
+            yield mount.source
 
 
 def _in_mount(bundle: Bundle, path: str) -> bool:

@@ -20,9 +20,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from ipycontainers.engine import etc
+from ipycontainers.engine import creation, etc
 from ipycontainers.engine.events import Events
 from ipycontainers.engine.record import Record
+from ipycontainers.engine.supervise import folder
 from ipycontainers.errors import EngineError, Forbidden, Invalid, NotFound
 
 from . import addresses, allowing, hosts, names, routes, sharing
@@ -285,9 +286,8 @@ class Connections:
         changed."""
         path = record.directory / FILE
         if leases:
-            aside = path.with_suffix(".new")
-            aside.write_text(json.dumps({name: it.to_dict() for name, it in leases.items()}))
-            aside.replace(path)
+            plain = {name: it.to_dict() for name, it in leases.items()}
+            folder.write(str(path), plain, lasting=False)
         else:
             path.unlink(missing_ok=True)
         record.leases = dict(leases)
@@ -321,11 +321,15 @@ def _write_names(record: Record, shared: Record | None) -> None:
     config = record.config
     names_asked = [str(line) for line in record.host_config.get("ExtraHosts") or ()]
     own = [it.host for it in record.leases.values() if it.is_own] or (etc.OWN,)
-    called = str(config["Hostname"]), str(config.get("Domainname") or "")
+    hostname, domainname = str(config["Hostname"]), str(config.get("Domainname") or "")
     host = routes.address() if record.network == "own" else "127.0.0.1"
-    is_hosts = HOST in record.leases and not names_asked
-    text = etc.hosts(*called, names_asked, own, host, etc.machines_names() if is_hosts else "")
-    hosts.write(record.directory / "etc" / "hosts", text)
+    machines = etc.machines_names() if HOST in record.leases and not names_asked else ""
+    texts = {
+        "hostname": f"{hostname}\n",
+        "hosts": etc.hosts(hostname, domainname, names_asked, own, host, machines),
+        "resolv.conf": etc.resolver(creation.of_record(record), etc.of_machine()),
+    }
+    etc.write(record.directory / "etc", texts)
 
 
 def _places(record: Record) -> Iterator[tuple[Endpoint, Lease]]:

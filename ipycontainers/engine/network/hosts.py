@@ -52,16 +52,6 @@ def read(path: Path) -> str:
         os.close(handle)
 
 
-def write(path: Path, text: str) -> None:
-    """All of it anew, before a start; OSError."""
-    handle = os.open(path, _FLAGS)
-    try:
-        if _is_own(handle):
-            _put(handle, text.encode(errors="surrogateescape"))
-    finally:
-        os.close(handle)
-
-
 def _rewrite(handle: int, path: Path, lines: Sequence[str]) -> None:
     if not _is_own(handle) or os.fstat(handle).st_size > LONGEST:
         logger.warning("%s is no longer a file that the engine may write", path)
@@ -79,7 +69,17 @@ def _is_own(handle: int) -> bool:
 
 
 def _put(handle: int, data: bytes) -> None:
-    os.pwrite(handle, data, 0)
+    """All of it, or on a full disk what was there."""
+    size = os.fstat(handle).st_size
+    try:
+        if data:
+            os.posix_fallocate(handle, 0, len(data))
+    except OSError:
+        os.ftruncate(handle, size)
+        raise
+    done = 0
+    while done < len(data):
+        done += os.pwrite(handle, data[done:], done)
     os.ftruncate(handle, len(data))
 
 

@@ -48,7 +48,18 @@ def routes(listed: str) -> Iterator[Pool]:
 
 def servers(configuration: str) -> Iterator[Pool]:
     """Of resolv.conf, each a pool of one address."""
+    for values in said(configuration, "nameserver"):
+        if is_address(values[0]):
+            yield Pool(number(values[0]), 32)
+
+
+def said(configuration: str, word: str) -> Iterator[list[str]]:
+    """The values of each line of resolv.conf that begins with ``word`` and has some.
+
+    >>> list(said("nameserver 192.0.2.1\\nnameserver \\n options  a b", "nameserver"))
+    [['192.0.2.1']]
+    """
     for line in configuration.splitlines():
-        words = line.split()
-        if words[:1] == ["nameserver"] and len(words) > 1 and is_address(words[1]):
-            yield Pool(number(words[1]), 32)
+        first, *values = line.split() or [""]
+        if first == word and values:
+            yield values

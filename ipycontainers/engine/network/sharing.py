@@ -67,10 +67,13 @@ def running_owner(record: Record, records: Iterable[Record]) -> Record | None:
 
 
 def copy_names(shared: Record, record: Record) -> None:
-    """The files by which a container finds others, as they are in the one that it shares."""
-    for name in etc.NAMES:
-        text = hosts.read(shared.directory / "etc" / name)
-        hosts.write(record.directory / "etc" / name, text)
+    """The files by which a container finds others, as they are in the one that it shares, which may
+    have taken them away. OSError."""
+    texts = dict.fromkeys(etc.NAMES, "")
+    for name in texts:
+        with suppress(OSError):
+            texts[name] = hosts.read(shared.directory / "etc" / name)
+    etc.write(record.directory / "etc", texts)
 
 
 def check_joining(record: Record, network: Network) -> None:

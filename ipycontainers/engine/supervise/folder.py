@@ -24,6 +24,9 @@ def reserve(path: str) -> None:
     handle = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         os.posix_fallocate(handle, 0, _ROOM)
+    except BaseException:
+        os.unlink(f"{path}.new")
+        raise
     finally:
         os.close(handle)
 
@@ -34,13 +37,18 @@ def write(path: str, values: dict[str, Any], *, lasting: bool = True) -> None:
     text = json.dumps(values).encode()
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        os.write(handle, text)
+        done = 0
+        while done < len(text):
+            done += os.write(handle, text[done:])
         os.ftruncate(handle, len(text))
         if lasting:
             os.fsync(handle)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
     finally:
         os.close(handle)
-    os.replace(temporary, path)
 
 
 _ROOM = 4096

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+from ipycontainers.engine import etc
+from ipycontainers.engine.container import Network, Spec
 from ipycontainers.engine.network import addresses, hosts, names, routes
 from ipycontainers.engine.network.addresses import Pool
 from ipycontainers.engine.network.endpoint import Endpoint, Lease
 from ipycontainers.engine.network.names import Member
+from ipycontainers.engine.supervise import folder
 
 LINES = ["172.18.0.2\tweb\n"]
 
@@ -56,7 +60,9 @@ def test_bytes_that_are_no_text_stay(path: Path) -> None:
 @pytest.mark.parametrize("kind", ["link", "second name", "pipe", "folder", "nothing", "too much"])
 def test_what_is_no_longer_the_engines_file_is_left_alone(tmp_path: Path, kind: str) -> None:
     """A program under PRoot may put it there."""
-    path, victim = tmp_path / "hosts", tmp_path / "victim"
+    folder, victim = tmp_path / "etc", tmp_path / "victim"
+    folder.mkdir()
+    path = folder / "hosts"
     victim.write_text("the user's own\n")
     if kind == "link":
         path.symlink_to(victim)
@@ -65,7 +71,7 @@ def test_what_is_no_longer_the_engines_file_is_left_alone(tmp_path: Path, kind: 
     elif kind == "pipe":
         os.mkfifo(path)
     elif kind == "folder":
-        path.mkdir()
+        (path / "below").mkdir(parents=True)
     elif kind == "too much":
         path.write_bytes(b"#" * (hosts.LONGEST + 1))
     hosts.rewrite(path, LINES)
@@ -73,12 +79,51 @@ def test_what_is_no_longer_the_engines_file_is_left_alone(tmp_path: Path, kind: 
     assert path.exists() == (kind != "nothing")
     if kind == "too much":
         assert path.read_bytes() == b"#" * (hosts.LONGEST + 1)
-    if kind in ("link", "pipe", "second name"):
-        try:
-            hosts.write(path, "all anew")
-        except OSError:
-            assert kind == "link"
-        assert victim.read_text() == "the user's own\n"
+    etc.write(folder, {"hosts": "all anew\n"})
+    assert path.read_text() == "all anew\n"
+    assert not path.is_symlink()
+    assert victim.read_text() == "the user's own\n"
+    assert [it.name for it in folder.iterdir()] == ["hosts"]
+
+
+def test_what_is_written_in_pieces_is_written_whole(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pwrite, write = os.pwrite, os.write
+    monkeypatch.setattr(os, "pwrite", lambda to, data, at: pwrite(to, data[:5], at))
+    monkeypatch.setattr(os, "write", lambda to, data: write(to, data[:5]))
+    hosts.rewrite(path, LINES)
+    assert path.read_text().endswith(f"{LINES[0]}{hosts.END}")
+    place = path.with_name("leases.json")
+    folder.write(str(place), {"name": "a value"}, lasting=False)
+    assert json.loads(place.read_text()) == {"name": "a value"}
+
+
+def test_a_full_disk_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    def half(to: int, offset: int, length: int) -> None:
+        os.ftruncate(to, length)
+        full()
+
+    before, place = path.read_text(), path.with_name("leases.json")
+    monkeypatch.setattr(os, "posix_fallocate", half)
+    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(os, "pwrite", full)
+    hosts.rewrite(path, LINES)
+    assert path.read_text() == before
+    for act in (folder.reserve, lambda path: folder.write(path, {"a": 1})):
+        with pytest.raises(OSError, match="No space left"):
+            act(str(place))
+    assert [it.name for it in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("network", ["own", "host"])
+def test_a_line_of_resolv_conf_without_a_value_says_nothing(network: Network) -> None:
+    machines = "nameserver \nnameserver\t192.0.2.1\nsearch\n"
+    asked = Spec(("true",), network=network, dns_options=("ndots:1",))
+    assert etc.resolver(asked, machines) == "nameserver 192.0.2.1\noptions ndots:1\n"
 
 
 def member(number: int, name: str, *aliases: str, links: tuple[str, ...] = ()) -> Member:
