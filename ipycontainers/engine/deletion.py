@@ -55,11 +55,10 @@ def prune(engine: Engine, *, dangling: bool, wanted: Callable[[Image], bool]) ->
     layers that nobody else had."""
     told: Told = []
     layers: dict[str, int] = {}
-    building = {image for build in engine.builds for image in build()}
     for names, image in engine.layout.images():
-        if str(image.id) in building:
-            continue
         deleting = _Deleting(engine)
+        if deleting.is_of_build(image):
+            continue
         if (dangling and (names or deleting.children(image))) or not wanted(image):
             continue
         layers |= dict(zip(chains(image), engine.sizes.of(image), strict=True))
@@ -101,6 +100,11 @@ class _Deleting:
     def children(self, image: Image) -> bool:
         others = (other for _, other in self.engine.layout.images())
         return any(other.config.raw.get("parent") == str(image.id) for other in others)
+
+    def is_of_build(self, image: Image) -> bool:
+        """Whether a build needs it now, or has just made it: that is asked after it was seen."""
+        building = {one for build in list(self.engine.builds) for one in build()}
+        return not building.isdisjoint((str(image.id), image.config.raw.get("parent")))
 
     def _references(self, image: Image) -> list[str]:
         layout = self.engine.layout
@@ -148,7 +152,7 @@ class _Deleting:
         self.engine.events.publish("image", "delete", str(image.id), told)
         parent = image.config.raw.get("parent")
         above = next((other for other in rest if str(other.id) == parent), None)
-        if prune and above and not self._references(above):
+        if prune and above and not self._references(above) and not self.is_of_build(above):
             with suppress(Conflict):
                 self._delete(above, force=False, prune=True, quiet=True)
 

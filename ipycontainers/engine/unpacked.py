@@ -95,6 +95,7 @@ def take(data: Path, diff_id: Digest, folder: Path, record: Unpacked) -> Path:
     if place.is_dir():
         return place
     folder.chmod(0o755)
+    place.parent.mkdir(exist_ok=True)
     ownership.keep(place, record)
     syscalls.sync(folder)
     try:

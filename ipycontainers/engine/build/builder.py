@@ -75,7 +75,8 @@ class Builder:
                     one.space.close()
 
     def _needed(self) -> set[str]:
-        return {str(made.image.id) for made in list(self._built) if made.image}
+        every = (*self._built, *self._others.values())
+        return {str(made.image.id) for made in every if made.image}
 
     def _argument(self, argument: Instruction) -> None:
         self._announce(argument.original)

@@ -84,20 +84,15 @@ class Steps:
         are looked for."""
         if not self._has_cache:
             return False
-        found = self._site.cache.find(self._made.image, self._config(words))
-        if found is None:
-            self._has_cache = False
-            return False
-        self._site.say(" ---> Using cache\n")
-        self._made.image = found
-        self._forget()
-        return True
-
-    def _forget(self) -> None:
-        """The files of the image before."""
-        if self._made.space:
-            self._made.space.close()
-            self._made.space = None
+        before = self._made.image
+        found = self._site.cache.find(before, self._config(words))
+        if found:
+            self._made.image = found  # which is kept from now on
+            if self._engine.layout.has(found.manifest.digest):
+                self._site.say(" ---> Using cache\n")
+                return True
+        self._made.image, self._has_cache = before, False
+        return False
 
     def _config(self, words: list[str]) -> dict[str, Any]:
         return {**self.state.config, "Cmd": words}
@@ -108,6 +103,12 @@ class Steps:
             engine, folder = self._engine, self._site.folder
             made.space = workspace.begun(engine, made.image, folder, made.base)
         return made.space
+
+    @contextmanager
+    def _holding(self) -> Iterator[None]:
+        """While no image names a layer that is there, nobody takes it away."""
+        with self._engine.unpacking.going_on(), self._engine.layout.hold():
+            yield
 
     def _keep(self, layer: Descriptor | None, words: list[str], container: str) -> None:
         """The image after a step. To be held meanwhile."""
@@ -133,7 +134,7 @@ class Steps:
     def _pretend(self, words: list[str], *, is_folder: bool) -> None:
         """A step without a program, for which dockerd makes a container; here there is none."""
         container = secrets.token_hex(32)
-        with self._telling(container), self._engine.layout.hold():
+        with self._telling(container), self._holding():
             layer = self._folder() if is_folder else None
             self._keep(layer, words, container)
 
@@ -182,7 +183,7 @@ class Steps:
             moment, _ = self._times(space)
             began = time.time()
             running.run(self._engine, record, site.heard, site.cancelling)
-            with self._engine.layout.hold():
+            with self._holding():
                 layer = space.keep_run(record, began, moment, take=removes[0])
                 self._keep(layer, wanted.history, record.id)
 
@@ -263,7 +264,7 @@ class Steps:
         scratch = self._site.folder / "archives"
         scratch.mkdir(exist_ok=True)
         copying.perform(replace(order, owned=owned), upper, scratch)
-        with self._engine.layout.hold():
+        with self._holding():
             self._keep(space.keep(upper), words, "")
 
     def _order(self, instruction: Instruction) -> copying.Order:

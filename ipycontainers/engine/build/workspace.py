@@ -73,24 +73,23 @@ class Workspace(Protocol):
         """Nothing of it is left but layers."""
 
 
-def begun(
-    engine: Engine, image: Image | None, folder: Path, base: Image | None = None
-) -> Workspace:
+def begun(engine: Engine, image: Image | None, folder: Path, base: Image | None) -> Workspace:
     """Of an image, or of none. ``folder`` is private to the build and there; ``base`` is the image
     that the stage began with, whose root others may need too."""
+    place = folder / secrets.token_hex(8)
     if engine.launcher.needs_copy:
-        return Copied(engine, image, folder / secrets.token_hex(8), base)
-    return Layered(engine, image)
+        return Copied(engine, image, place, base)
+    return Layered(engine, image, place)
 
 
 # --- of layers -----------------------------------------------------------------------------------
 
 
 class Layered:
-    """For launchers with overlayfs."""
+    """For launchers with overlayfs; ``place`` is where a layer is made, which is renamed then."""
 
-    def __init__(self, engine: Engine, image: Image | None) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, image: Image | None, place: Path) -> None:
+        self._engine, self._place = engine, place
         self._layers: list[Path] = []
         if image and image.layers:
             with engine.unpacking.going_on():
@@ -108,10 +107,8 @@ class Layered:
         return self._newest
 
     def upper(self, moment: int, latest: int | None) -> Upper:
-        folder = self._engine.data / "layers" / f".{secrets.token_hex(8)}"
-        folder.parent.mkdir(exist_ok=True)
-        folder.mkdir(mode=0o755)
-        return Upper(folder, self.origin, moment, latest)
+        self._place.mkdir(mode=0o755)
+        return Upper(self._place, self.origin, moment, latest)
 
     def keep(self, upper: Upper) -> Descriptor | None:
         try:

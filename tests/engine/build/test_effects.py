@@ -189,10 +189,16 @@ class Unix(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+def half_made(engine: Engine) -> list[Path]:
+    """What is no whole layer or root, and what builds leave."""
+    found = [*engine.data.glob("layers/.*"), *engine.data.glob("roots/.*")]
+    return [*found, *(engine.data / "tmp").iterdir()]
+
+
 def check_nothing_left(engine: Engine) -> None:
     docker = engine.client
     assert wait_for(lambda: docker.api.containers(all=True) == [])
-    assert wait_for(lambda: list((engine.data / "tmp").iterdir()) == [])
+    assert wait_for(lambda: half_made(engine) == [])
     assert list((engine.data / "containers").iterdir()) == []
     assert wait_for(lambda: not any(map(is_sleeping, Path("/proc").glob("[0-9]*"))))
     assert [tag for image in docker.images.list() for tag in image.tags] == [
