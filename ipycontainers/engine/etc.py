@@ -66,7 +66,7 @@ def hosts(
     ``host`` is where this machine is to be reached; ``machines``, of one on the host's network,
     are the names that it knows.
 
-    >>> hosts("box", "lab", ["db:192.0.2.1"])[-43:]
+    >>> hosts("box", "lab", ["db:192.0.2.1"])[-35:]
     '192.0.2.1\\tdb\\n127.0.1.1\\tbox.lab box\\n'
     """
     lines = [f"{machines.rstrip()}\n" if machines.strip() else _HOSTS]

@@ -155,6 +155,26 @@ def test_containers_of_a_network_reach_one_another_and_no_other_network(
     assert far.exec_run("ip route").output == b""
 
 
+def test_containers_that_are_kept_apart_do_not_reach_one_another(
+    own: embedded.Engine, networks: Any
+) -> None:
+    networks("apart", options={"com.docker.network.bridge.enable_icc": "false"})
+    server = serve(own, "hello", network="apart")
+    one = own.client.containers.run(
+        IMAGE, "sleep 60", detach=True, network="apart", cap_add=["NET_ADMIN"]
+    )
+    with listening(outside(), b"here") as port:
+        assert asks(one, outside(), port) == "here"
+        assert cannot(one, address(server, "apart"))
+        assert asks(server, address(server, "apart")) == "hello"
+        # Nor by the router, whatever the container's own routes say.
+        one.reload()
+        gate = one.attrs["NetworkSettings"]["Networks"]["apart"]["Gateway"]
+        told = one.exec_run(f"ip route add {address(server, 'apart')}/32 via {gate}")
+        assert told.exit_code == 0, told.output
+        assert cannot(one, address(server, "apart"))
+
+
 def test_nothing_leads_out_of_an_internal_network(own: embedded.Engine, networks: Any) -> None:
     networks("inner", internal=True)
     server = serve(own, "hello", network="inner")

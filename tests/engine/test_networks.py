@@ -115,6 +115,33 @@ def test_what_is_no_network_is_refused_in_dockerds_words(both: tuple[Side, Side]
         assert theirs[0] >= 400, body
 
 
+def test_two_networks_cannot_have_one_bridge(both: tuple[Side, Side]) -> None:
+    named = {"Options": {"com.docker.network.bridge.name": "ipyc-lan0"}}
+    made(both, **named)
+    for side in both:
+        status, answer = side.ask("POST", "/networks/create", {"Name": f"{LAN}-2", **named})
+        assert status == 403
+        assert "(ipyc-lan0): networks have same bridge name" in answer["message"]
+
+
+IGNORED = {
+    "bridge.enable_ip_masquerade": "false",
+    "bridge.host_binding_ipv4": "192.0.2.1",
+    "driver.mtu": "1200",
+}
+
+
+def test_what_of_options_is_not_done_is_said(ours: Engine) -> None:
+    side = Side(ours.client)
+    for options in (IGNORED, {"bridge.enable_ip_masquerade": "true", "driver.mtu": "1500"}):
+        given = {f"com.docker.network.{key}": value for key, value in options.items()}
+        status, answer = side.ask("POST", "/networks/create", {"Name": LAN, "Options": given})
+        side.docker.networks.get(LAN).remove()
+        assert status == 201
+        told = re.findall(r"com\.docker\.network\.(\S+)=(\S+) is ignored by", answer["Warning"])
+        assert dict(told) == (options if options is IGNORED else {})
+
+
 def test_no_driver_of_a_plugin_is_found(both: tuple[Side, Side]) -> None:
     """dockerd says so too, after having looked for it for fifteen seconds."""
     for more in ({"Driver": "nosuch"}, {"IPAM": {"Driver": "nosuch"}}):

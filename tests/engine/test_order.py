@@ -90,6 +90,9 @@ class Meanwhile:
     def disconnect(self, container: str, network: str) -> None:
         self.cut.append(container)
 
+    def remove(self, network: str) -> None:
+        """Of which no container is."""
+
 
 class Lan:
     """Two containers that run, and a network that none is in."""
@@ -150,6 +153,18 @@ def test_what_cannot_be_kept_has_no_cable_either(lan: Lan, monkeypatch: pytest.M
         lan.connect(lan.one)
     assert lan.one.leases == {}
     assert lan.keeper.cut == [lan.one.id]
+
+
+def test_what_leaves_on_a_full_disk_has_left(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    lan.connect(lan.one)
+    monkeypatch.setattr(lan.connections, "_keep", full)
+    lan.connections.disconnect(lan.one, lan.network)
+    assert (lan.one.leases, lan.one.endpoints) == ({}, ())
+    assert lan.keeper.cut == [lan.one.id]
+    lan.connections.remove(lan.network)
 
 
 class Server:

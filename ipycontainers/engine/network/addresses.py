@@ -5,20 +5,20 @@
 
 Numbers and not ``ipaddress``, which an idle engine would keep in memory for a few sums.
 
-Knows: IPv4, which pools dockerd takes. Does not know: networks, containers.
+Knows: IPv4, which pools dockerd takes. Does not know: networks, containers. Light, since a keeper
+has it.
 """
 
 from __future__ import annotations
 
-import socket
+import _socket
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ipycontainers.errors import Invalid
 
 
-@dataclass(frozen=True)
-class Pool:
+class Pool(NamedTuple):
     """``length`` bits of ``base`` are fixed; the others of it are 0."""
 
     base: int
@@ -39,8 +39,8 @@ class Pool:
     def __str__(self) -> str:
         return f"{text(self.base)}/{self.length}"
 
-    def __contains__(self, address: int) -> bool:
-        return address & _mask(self.length) == self.base
+    def __contains__(self, address: object) -> bool:
+        return isinstance(address, int) and address & _mask(self.length) == self.base
 
     def overlaps(self, other: Pool) -> bool:
         """
@@ -73,17 +73,17 @@ def _mask(length: int) -> int:
 
 def is_address(words: str) -> bool:
     """Whether it is an IPv4 address in four numbers."""
-    return _is(socket.AF_INET, words)
+    return _is(_socket.AF_INET, words)
 
 
 def is_long_address(words: str) -> bool:
     """The same of IPv6."""
-    return _is(socket.AF_INET6, words)
+    return _is(_socket.AF_INET6, words)
 
 
 def _is(family: int, words: str) -> bool:
     try:
-        socket.inet_pton(family, words)
+        _socket.inet_pton(family, words)
     except (OSError, ValueError):
         return False
     return True
@@ -94,7 +94,7 @@ def number(words: str) -> int:
     >>> hex(number("172.18.0.2"))
     '0xac120002'
     """
-    return int.from_bytes(socket.inet_pton(socket.AF_INET, words), "big")
+    return int.from_bytes(_socket.inet_pton(_socket.AF_INET, words), "big")
 
 
 def text(address: int) -> str:
@@ -102,7 +102,7 @@ def text(address: int) -> str:
     >>> text(0xAC120002)
     '172.18.0.2'
     """
-    return socket.inet_ntop(socket.AF_INET, address.to_bytes(4, "big"))
+    return _socket.inet_ntop(_socket.AF_INET, address.to_bytes(4, "big"))
 
 
 def mac(address: int) -> str:

@@ -96,7 +96,7 @@ class Connections:
         self._joining.leave(record)
         with self._lock:
             had = dict(record.leases)
-            self._keep(record, {})
+            self._give_back(record, {})
             self._refresh(had.values())
         return had
 
@@ -193,7 +193,7 @@ class Connections:
         with self._lock:
             leases = dict(record.leases)
             lease = leases.pop(name, None)
-            self._keep(record, leases)
+            self._give_back(record, leases)
             self._refresh([*leases.values(), *([lease] if lease else [])], record)
         return lease
 
@@ -291,6 +291,14 @@ class Connections:
         else:
             path.unlink(missing_ok=True)
         record.leases = dict(leases)
+
+    def _give_back(self, record: Record, left: Mapping[str, Lease]) -> None:
+        """All but what is ``left``, also where that cannot be kept: ``adopt`` finds out."""
+        try:
+            self._keep(record, left)
+        except OSError as error:
+            logger.warning("addresses of container %s cannot be kept: %s", record.id, error)
+            record.leases = dict(left)
 
     def _refresh(self, leases: Iterable[Lease], changed: Record | None = None) -> None:
         """The hosts of all that are in the networks of these leases, and of what has ``changed``

@@ -102,7 +102,8 @@ def _links(pid: int) -> Iterator[str]:
     """What a process has open; nothing of another user's, or of one that has ended."""
     with contextlib.suppress(OSError):
         for path in Path(f"/proc/{pid}/fd").iterdir():
-            yield str(path.readlink())
+            with contextlib.suppress(OSError):  # it is closed just then
+                yield str(path.readlink())
 
 
 def _name(pid: int) -> str:

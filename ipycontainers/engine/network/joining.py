@@ -126,6 +126,6 @@ class Joining:
 
 def attachment(network: Network, lease: Lease) -> Attachment:
     """For the keeper."""
-    return Attachment(
-        network.id, network.interface, lease.address, lease.gateway, lease.mac, network.is_internal
-    )
+    own = lease.address, lease.gateway, lease.mac
+    kinds = network.is_internal, network.keeps_apart
+    return Attachment(network.id, network.interface, *own, *kinds)

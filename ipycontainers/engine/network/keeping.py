@@ -33,7 +33,8 @@ _HINT = "use --network host or none"
 class Attachment:
     """A container's place in a network, by its id. ``bridge`` is the name of an interface, at
     most 15 characters; ``address`` is ``172.18.0.2/16`` and ``gateway`` the bridge's, without a
-    length. Nothing leads out of a network that is ``internal``."""
+    length. Nothing leads out of a network that is ``internal``, and no container to another one
+    where both are ``apart``."""
 
     network: str
     bridge: str
@@ -41,6 +42,7 @@ class Attachment:
     gateway: str
     mac: str
     internal: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True)

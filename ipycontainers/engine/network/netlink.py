@@ -24,6 +24,7 @@ _AF_BRIDGE = 7
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO = 1, 3, 4, 10, 18
 _IFLA_NET_NS_FD = 28
 _IFLA_PROTINFO, _NESTED, _IFLA_BRPORT_STATE, _DISABLED = 12, 0x8000, 1, 0
+_IFLA_BRPORT_ISOLATED = 33
 _INFO_KIND, _INFO_DATA = 1, 2
 _VETH_INFO_PEER = 1
 _IFF_UP = 1
@@ -113,6 +114,13 @@ def silence(index: int) -> Message:
     state = _attribute(_IFLA_BRPORT_STATE, struct.pack("=B", _DISABLED))
     head = struct.pack("=BxHiII", _AF_BRIDGE, 0, index, 0, 0)
     return SETLINK, 0, head + _attribute(_IFLA_PROTINFO | _NESTED, state)
+
+
+def keep_apart(index: int) -> Message:
+    """Of a bridge's ends, those that are kept apart give nothing to one another."""
+    apart = _attribute(_IFLA_BRPORT_ISOLATED, struct.pack("=B", 1))
+    head = struct.pack("=BxHiII", _AF_BRIDGE, 0, index, 0, 0)
+    return SETLINK, 0, head + _attribute(_IFLA_PROTINFO | _NESTED, apart)
 
 
 def up(index: int) -> Message:

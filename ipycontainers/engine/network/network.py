@@ -16,6 +16,7 @@ from typing import Any
 
 from ipycontainers.errors import Invalid
 
+from . import outgoing
 from .addresses import Pool, is_address, is_long_address, number, text
 
 BRIDGE, HOST, NONE = "bridge", "host", "none"
@@ -24,9 +25,11 @@ DRIVERS: Mapping[str, str] = {BRIDGE: "bridge", HOST: "host", NONE: "null"}
 BRIDGE_NAME = "com.docker.network.bridge.name"
 DEFAULT_BRIDGE = "docker0"
 LONGEST_INTERFACE = 15  # Linux's IFNAMSIZ, less the zero
+_ICC = "com.docker.network.bridge.enable_icc"
+_TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _DEFAULT_OPTIONS = {
     "com.docker.network.bridge.default_bridge": "true",
-    "com.docker.network.bridge.enable_icc": "true",
+    _ICC: "true",
     "com.docker.network.bridge.enable_ip_masquerade": "true",
     "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
     BRIDGE_NAME: DEFAULT_BRIDGE,
@@ -76,6 +79,11 @@ class Network:
     def interface(self) -> str:
         """The bridge's, at most 15 characters."""
         return str((self.options or {}).get(BRIDGE_NAME) or f"br-{self.id[:12]}")
+
+    @property
+    def keeps_apart(self) -> bool:
+        """Whether its containers do not reach one another."""
+        return (self.options or {}).get(_ICC, "true") not in _TRUE
 
     @property
     def _given(self) -> Mapping[str, Any]:
@@ -217,7 +225,7 @@ def _of_gateway(gateway: str, pool: Pool) -> Iterator[str]:
 
 
 _SWITCHES = ("enable_icc", "enable_ip_masquerade", "inhibit_ipv4", "default_bridge")
-_TRUTHS = {"1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false", "FALSE", "False"}
+_TRUTHS = {*_TRUE, "0", "f", "F", "false", "FALSE", "False"}
 _MTU = "com.docker.network.driver.mtu"
 _BINDING = "com.docker.network.bridge.host_binding_ipv4"
 
@@ -238,6 +246,24 @@ def _of_options(options: Mapping[str, str]) -> Iterator[str]:
         yield "failed to check bridge interface existence: numerical result out of range"
     elif name and (set(name) & set("/: \t\n") or name in (".", "..") or not name.isascii()):
         yield "invalid argument"
+
+
+_NOT_DONE: Mapping[str, tuple[Collection[str], str]] = {
+    "com.docker.network.bridge.enable_ip_masquerade": (
+        _TRUE, "what leads out of it has the address of this machine; --internal keeps all inside"
+    ),
+    _BINDING: (("", "0.0.0.0"), "ports without an address are published on 127.0.0.1"),
+    _MTU: (("", "0", "1500"), f"packets of up to {outgoing.MTU} bytes pass"),
+}  # fmt: skip
+"""Options, the values with which they ask for nothing, and what is so whatever they say."""
+
+
+def warnings(options: Mapping[str, str]) -> Iterator[str]:
+    """Of what will not be as it was asked; ``options`` have no ``refusals``."""
+    for key, (usual, truth) in _NOT_DONE.items():
+        value = options.get(key)
+        if value is not None and value not in usual:
+            yield f"{key}={value} is ignored by this engine: {truth}."
 
 
 def _unparsed(key: str, value: str, function: str) -> str:

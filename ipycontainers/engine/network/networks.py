@@ -123,9 +123,21 @@ class Networks:
                 raise Conflict(f"network with name {name} already exists")
             for said in network.refusals(body):
                 raise Invalid(said)
-            made = self._with_pool(network.of_request(body))
+            made = network.of_request(body)
+            self._check_interface(made)
+            made = self._with_pool(made)
             self._keep(made)
         return made, " ".join(_warnings(made, same))
+
+    def _check_interface(self, made: Network) -> None:
+        """Raises Forbidden, in dockerd's words, where another network's bridge is called so."""
+        for other in (self._default(), *self._known.values()):
+            if other.driver == "bridge" and other.interface == made.interface:
+                it = made.interface
+                raise Forbidden(
+                    f"cannot create network {made.id} ({it}): conflicts with network {other.id} "
+                    f"({it}): networks have same bridge name"
+                )
 
     def _with_pool(self, made: Network) -> Network:
         """With one of its own that no other network has. Raises Forbidden, NotFound."""
@@ -218,4 +230,5 @@ def _warnings(made: Network, same: Iterable[Network]) -> Iterable[str]:
         yield f"Network with name {made.name} (id : {other.id}) already exists"
         break
     if made.has_ipv6 or any(":" in str(pool["Subnet"]) for pool in made.pools):
-        yield "IPv6 is ignored by this engine: containers get addresses of IPv4 only"
+        yield "IPv6 is ignored by this engine: containers get addresses of IPv4 only."
+    yield from network.warnings(made.options or {})

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from . import netlink as messages
 from . import outgoing
+from .addresses import Pool, mac, number, text
 from .netlink import Netlink
 from .spaces import Space, set_kernel
 
@@ -92,10 +93,18 @@ class Router:
             mtu=outgoing.MTU,
         )
         self._netlink.ask(pair)
-        own = messages.add_address(far, wanted["address"], _broadcast(wanted["address"]))
-        space.netlink.ask(own, messages.up(far))
         index = _socket.if_nametoindex(near)
-        return Cable(index, far, wanted["gateway"], bool(wanted.get("internal")))
+        cable = Cable(index, far, wanted["gateway"], bool(wanted.get("internal")))
+        address = wanted["address"]
+        own = messages.add_address(far, address, text(Pool.parse(address).last))
+        try:
+            if wanted.get("apart"):
+                self._netlink.ask(messages.keep_apart(index))
+            space.netlink.ask(own, messages.up(far))
+        except BaseException:
+            self.cut(cable)
+            raise
+        return cable
 
     def route(self, space: Space, cables: Mapping[str, Cable]) -> None:
         """The container's way to everything else: its first network that leads out, or any."""
@@ -119,29 +128,38 @@ class Router:
     def remove(self, network: str) -> None:
         """The bridge. Idempotent."""
         if bridge := self._bridges.pop(network, None):
-            self._netlink.ask(
-                messages.remove_rule(bridge.name, _DEAD_ENDS),
-                messages.remove_rule(bridge.name, bridge.table),
-                messages.remove_dead_end(_DEAD_ENDS, bridge.network),
-                messages.remove_default_route(bridge.table),
-                messages.remove_link(bridge.number),
-            )
+            self._take_away(bridge)
+
+    def _take_away(self, bridge: Bridge) -> None:
+        """As far as it is there."""
+        for message in (
+            messages.remove_rule(bridge.name, _DEAD_ENDS),
+            messages.remove_rule(bridge.name, bridge.table),
+            messages.remove_dead_end(_DEAD_ENDS, bridge.network),
+            messages.remove_default_route(bridge.table),
+            messages.remove_link(bridge.number),
+        ):
+            with suppress(OSError):
+                self._netlink.ask(message)
 
     def _make(self, wanted: Mapping[str, Any]) -> Bridge:
+        """Whole, or nothing of it."""
         name, gateway = wanted["bridge"], wanted["gateway"]
-        octets = _socket.inet_aton(gateway)
-        self._netlink.ask(messages.add_bridge(name, f"02:42:{octets.hex(':')}"))
-        length = wanted["address"].partition("/")[2]
-        own = f"{gateway}/{length}"
-        number, internal = _socket.if_nametoindex(name), bool(wanted.get("internal"))
-        bridge = Bridge(name, number, internal, _network(own))
-        self._netlink.ask(
-            messages.add_address(bridge.number, own, _broadcast(own)),
-            self._way(bridge),
-            messages.add_dead_end(_DEAD_ENDS, bridge.network),
-            messages.add_rule(name, _DEAD_ENDS),
-            messages.add_rule(name, bridge.table),
-        )
+        self._netlink.ask(messages.add_bridge(name, mac(number(gateway))))
+        own = f"{gateway}/{wanted['address'].partition('/')[2]}"
+        pool, internal = Pool.parse(own), bool(wanted.get("internal"))
+        bridge = Bridge(name, _socket.if_nametoindex(name), internal, str(pool))
+        try:
+            self._netlink.ask(
+                messages.add_address(bridge.number, own, text(pool.last)),
+                self._way(bridge),
+                messages.add_dead_end(_DEAD_ENDS, bridge.network),
+                messages.add_rule(name, _DEAD_ENDS),
+                messages.add_rule(name, bridge.table),
+            )
+        except BaseException:
+            self._take_away(bridge)
+            raise
         self._bridges[wanted["network"]] = bridge
         return bridge
 
@@ -150,29 +168,3 @@ class Router:
             return messages.add_dead_end(bridge.table)
         tap = _socket.if_nametoindex(outgoing.TAP)
         return messages.add_default_route(tap, outgoing.GATEWAY, bridge.table)
-
-
-def _broadcast(address: str) -> str:
-    """The last address of a network.
-
-    >>> _broadcast("172.18.0.2/16")
-    '172.18.255.255'
-    """
-    number, others = _numbers(address)
-    return _socket.inet_ntoa((number | others).to_bytes(4, "big"))
-
-
-def _network(address: str) -> str:
-    """
-    >>> _network("172.18.0.2/16")
-    '172.18.0.0/16'
-    """
-    number, others = _numbers(address)
-    first = _socket.inet_ntoa((number & ~others).to_bytes(4, "big"))
-    return f"{first}/{address.partition('/')[2]}"
-
-
-def _numbers(address: str) -> tuple[int, int]:
-    """Of the address, and of what differs within its network."""
-    text, _, length = address.partition("/")
-    return int.from_bytes(_socket.inet_aton(text), "big"), (1 << (32 - int(length))) - 1

@@ -268,6 +268,15 @@ def test_peers_are_bounded_and_the_silent_are_forgotten(server: socket.socket) -
         assert server.recvfrom(99)[1] != before
 
 
+def test_with_few_descriptors_one_after_another_has_a_turn() -> None:
+    with serving(echo) as port, forwarding(port, limit=64) as (_, (address,)):
+        for _ in range(2):
+            with socket.create_connection(address, 30) as sock:
+                sock.settimeout(30)
+                sock.sendall(b"here")
+                assert sock.recv(4) == b"here"
+
+
 REVIVED = """
 import json, os, signal, sys
 from ipycontainers.engine.network import forwarder
