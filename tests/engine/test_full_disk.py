@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -161,3 +164,26 @@ def test_a_build_that_fills_the_disk_says_so_at_last_and_leaves_no_half_step(dis
     docker.images.remove("loaded:1")
     wrong = crashes.broken_content(disk.data)
     assert wrong == [], wrong
+
+
+def test_what_is_fetched_leaves_room_on_the_disk(disk: Disk) -> None:
+    docker = disk.engine.client
+
+    class Large(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                for _ in range(400):
+                    self.wfile.write(bytes(100_000))
+
+        def log_message(self, *_: object) -> None: ...
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Large) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        text = f"FROM {IMAGE}\nADD http://127.0.0.1:{server.server_port}/large /large\n"
+        made = build(docker, text)
+        server.shutdown()
+    assert made.error["message"].startswith("ADD failed: no space left on device")
+    assert wait_for(lambda: list((disk.data / "tmp").iterdir()) == [])
+    assert build(docker, f"FROM {IMAGE}\nRUN echo 2 >/small\n").error is None

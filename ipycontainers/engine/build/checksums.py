@@ -21,10 +21,12 @@ import tarfile
 from collections.abc import Iterable, Mapping
 from typing import IO
 
+from ipycontainers.errors import Invalid
 from ipycontainers.oci.blob import PIECE
 from ipycontainers.oci.filling import attributes
 from ipycontainers.oci.record import Owner
 
+LARGEST_TOLD = 256 << 20  # bytes of heads and paths, of a million files or two
 _KINDS = {stat.S_IFDIR: "5", stat.S_IFLNK: "2", stat.S_IFIFO: "6"}
 _OLD_FILE = tarfile.AREGTYPE
 
@@ -37,15 +39,16 @@ class Told:
         self.linked: set[str] = set()
         """Names of files that have several."""
         self._second: set[str] = set()
+        self._size = 0
 
     def add(self, entry: tarfile.TarInfo, path: str) -> None:
-        """``entry`` is as the archive has it."""
+        """``entry`` is as the archive has it. Invalid for more than is kept in memory."""
         if entry.islnk():
             self.linked |= {path, posixpath.normpath(entry.linkname)}
             self._second.add(path)
         kind = b"0" if entry.type == _OLD_FILE else entry.type
         name = f"{entry.name}/" if entry.isdir() else entry.name
-        self._heads[path] = _head(
+        self._heads[path] = head = _head(
             name=name,
             mode=entry.mode,
             uid=entry.uid,
@@ -59,6 +62,9 @@ class Told:
             devminor=entry.devminor,
             attributes=attributes(entry),
         )
+        self._size += len(path) + len(head)
+        if self._size > LARGEST_TOLD:
+            raise Invalid("an archive that says too much of its entries")
 
     def has_content(self, path: str) -> bool:
         """Not so of the second name of a file."""

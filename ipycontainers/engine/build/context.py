@@ -12,6 +12,7 @@ Knows: archives, .dockerignore. Does not know: HTTP requests, what a Dockerfile 
 from __future__ import annotations
 
 import io
+import os
 import posixpath
 import shutil
 from collections.abc import Iterator, Sequence
@@ -75,8 +76,10 @@ class Context:
         EngineError, in dockerd's words, where there is none.
         """
         if self.listing and name in self.listing.kept:
-            self._hide(decode(self.listing.kept.get(_IGNORE, b"")), name)
-            return decode(self.listing.kept[name])
+            kept = self.listing.kept
+            if _IGNORE in kept or self.listing.real(_IGNORE) is None:  # else it is a link
+                self._hide(decode(kept.get(_IGNORE, b"")), name)
+                return decode(kept[name])
         tree = Tree((self.folder,))
         missing = EngineError(f"Cannot locate specified Dockerfile: {name}")
         if ".." in posixpath.normpath(name).split("/"):
@@ -147,7 +150,9 @@ def uploaded(source: IO[bytes], folder: Path, name: str = "Dockerfile") -> Itera
     """Of a request's body, which can be read again. Invalid for what is no archive. ``name`` is
     the Dockerfile's."""
     with _private(folder) as private:
-        listing = Listing.of(_Read(source), {name, _IGNORE})
+        stored = source.seek(0, os.SEEK_END)
+        source.seek(0)
+        listing = Listing.of(_Read(source), {name, _IGNORE}, stored)
         if listing:
             yield Context.listed(private, listing, source)
             return

@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import os
 import posixpath
+import secrets
 import stat
 import tempfile
 from collections.abc import Callable, Iterable
@@ -31,6 +32,7 @@ from ipycontainers.oci import unpack
 from ipycontainers.oci.blob import PIECE, buffered, decompressed
 from ipycontainers.oci.entries import entries
 from ipycontainers.oci.record import Owner, Unpacked
+from ipycontainers.oci.room import Room
 from ipycontainers.oci.view import Spot, View
 
 from . import checksums
@@ -44,15 +46,14 @@ _DIGITS = 20  # more than any id has
 
 @dataclass(frozen=True)
 class Item:
-    """One thing to be copied: ``path`` of an origin, or ``content`` of its own, a file at a host's
-    path that has its ``time``."""
+    """One thing to be copied: ``path`` of an origin, or ``content`` of its own: a document, or a
+    file at a host's path that has its ``time``."""
 
     origin: Origin
     path: str
     checksum: str
-    content: Path | None = None
+    content: Path | bytes | None = None
     time: float | None = None
-    is_document: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,10 @@ def of_paths(origin: Origin, source: str, word: str = "COPY") -> list[Item]:
     return [Item(origin, path, origin.checksum(path)) for path in origin.chosen(source, word)]
 
 
-def of_document(name: str, content: bytes, folder: Path) -> Item:
+def of_document(name: str, content: bytes) -> Item:
     """A here-document, which is a file of its own."""
     digest = hashlib.sha256(f"{name}\0".encode() + content).hexdigest()
-    place = _stored(folder, content)
-    return Item(Origin((folder,)), name, f"file:{digest}", place, is_document=True)
+    return Item(Origin(()), name, f"file:{digest}", content)
 
 
 def is_url(source: str) -> bool:
@@ -134,21 +134,17 @@ def _fetched(url: str, folder: Path) -> tuple[Path, float]:
     from ipycontainers.engine.registry.download import opened
     from ipycontainers.engine.registry.settings import Settings
 
-    place, changed = _stored(folder, b""), 0.0
-    with opened(url, Settings.load()) as answer, place.open("wb") as file:
+    folder.mkdir(exist_ok=True)
+    place, changed = folder / secrets.token_hex(8), 0.0
+    with opened(url, Settings.load()) as answer, place.open("xb") as file:
         with suppress(ValueError, TypeError):
             changed = parsedate_to_datetime(answer.headers.get("Last-Modified") or "").timestamp()
+        room = Room(folder)
         while piece := answer.read(PIECE):
+            room.take(len(piece))
             file.write(piece)
     place.chmod(_OF_A_URL)
     return place, changed
-
-
-def _stored(folder: Path, content: bytes) -> Path:
-    folder.mkdir(exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-        file.write(content)
-    return Path(file.name)
 
 
 def owned(chown: str, chmod: str, read: Callable[[str], str]) -> Owned:
@@ -223,7 +219,7 @@ class _Item:
 
     def copy(self) -> None:
         item, path = self._item, self._upper.real(self._order.destination)
-        if item.content:
+        if item.content is not None:
             self._content(item.content, self._named(path))
             return
         real, found = item.origin.found(item.path)
@@ -249,11 +245,11 @@ class _Item:
             return join(path, name)
         return path
 
-    def _content(self, content: Path, target: str) -> None:
+    def _content(self, content: Path | bytes, target: str) -> None:
         self._upper.folder(posixpath.dirname(target), replace(self._owned, mode=None))
         owned, time = self._owned, self._item.time
-        if self._item.is_document:
-            self._upper.write(target, content.read_bytes(), owned)
+        if isinstance(content, bytes):
+            self._upper.write(target, content, owned)
             return
         spot = Spot(str(content.parent), content.name)
         mode = _OF_A_URL if owned.mode is None else owned.mode

@@ -1,10 +1,10 @@
 """What an archive has, read once without writing anything: all that a step needs that is cached.
 
-    listing = Listing.of(stream, {"Dockerfile"})        None for an archive that is not plain
+    listing = Listing.of(file, {"Dockerfile"})        None for an archive that is not plain
     listing.checksum("src"), listing.kept["Dockerfile"]
 
-A plain archive has files, folders and links under names of their own, and nothing below a link; so
-where a path leads can be told from names alone, but for links, of which there is no answer here.
+A plain archive has files, folders and symbolic links under names of their own, and nothing below a
+link; so where a path leads can be told from names and targets alone.
 
 Knows: tar, dockerd's checksums. Does not know: what is built.
 """
@@ -16,8 +16,11 @@ import tarfile
 from collections.abc import Container, Iterator
 from typing import IO
 
-from ipycontainers.oci.blob import Readable, buffered, decompressed, drain, reading
+from ipycontainers.errors import Invalid
+from ipycontainers.oci import unpack
+from ipycontainers.oci.blob import Readable, bounded, buffered, decompressed, drain, reading
 from ipycontainers.oci.entries import entries
+from ipycontainers.oci.inside import LONGEST, MOST_LINKS
 
 from . import checksums
 from .checksums import Told
@@ -33,15 +36,18 @@ class Listing:
         self.kept: dict[str, bytes] = {}
         self._sums: dict[str, str] = {"": ""}
         self._folders = {""}
-        self._links: set[str] = set()
+        self._links: dict[str, str] = {}
 
     @classmethod
-    def of(cls, stream: Readable, wanted: Container[str]) -> Listing | None:
-        """Reads to the end of a plain archive. Invalid for what is broken."""
-        made = cls()
-        tar = decompressed(buffered(stream))
+    def of(cls, stream: Readable, wanted: Container[str], stored: int) -> Listing | None:
+        """Reads to the end of a plain archive of ``stored`` bytes. Invalid for what is broken, and
+        for what was made to take all time and memory."""
+        made, count = cls(), 0
+        tar = bounded(decompressed(buffered(stream)), stored)
         with reading("the archive"):
             for entry, content in entries(tar, "the archive"):
+                if (count := count + 1) > unpack.MOST_ENTRIES:
+                    raise Invalid(f"an archive of more than {unpack.MOST_ENTRIES:,} entries")
                 if not made._add(entry, content, wanted):
                     return None
             drain(tar)
@@ -55,9 +61,9 @@ class Listing:
             return True  # the context itself
         is_named = path == entry.name.removeprefix("./").removesuffix("/") and path[:1] != "/"
         is_plain = (content and not entry.issparse()) or entry.isdir() or entry.issym()
-        if not (is_named and is_plain) or path.split("/")[0] == ".." or path in self._sums:
-            return False
-        if not self._add_above(path):
+        is_short = len(path) <= LONGEST and len(entry.linkname) <= LONGEST
+        is_inside = path.split("/")[0] != ".." and path not in self._sums
+        if not (is_named and is_plain and is_short and is_inside and self._add_above(path)):
             return False
         self.told.add(entry, path)
         head = self.told.head(path)
@@ -70,7 +76,7 @@ class Listing:
         if entry.isdir():
             self._folders.add(path)
         elif entry.issym():
-            self._links.add(path)
+            self._links[path] = entry.linkname
         return True
 
     def _add_above(self, path: str) -> bool:
@@ -85,26 +91,52 @@ class Listing:
         return True
 
     def remove(self, path: str) -> None:
-        """As if it had never been there."""
-        self._sums.pop(path, None)
+        """As if what it leads to had never been there."""
+        if real := self.real(path):
+            self._sums.pop(real, None)
 
-    def has(self, path: str) -> bool:
-        """Whether this is the path of a file or a folder; False where only a link can tell."""
-        return path in self._sums and path not in self._links
+    def real(self, path: str) -> str | None:
+        """Where it leads, as ``Tree.real``; None where nothing is."""
+        waiting = path.split("/")[::-1]
+        done: list[str] = []
+        links = 0
+        while waiting:
+            part = waiting.pop()
+            if part == "..":
+                del done[-1:]
+            if part in ("", ".", ".."):
+                continue
+            at = "/".join([*done, part])
+            if (target := self._links.get(at)) is None:
+                if at in self._sums and at not in self._folders and any(waiting):
+                    return None
+                done.append(part)
+                continue
+            if (links := links + 1) > MOST_LINKS:
+                return None
+            done = [] if target.startswith("/") else done
+            waiting += target.split("/")[::-1]
+        real = "/".join(done)
+        return real if real in self._sums else None
 
     def names(self) -> Iterator[str]:
         """Of everything, a folder before what is in it."""
         return iter(sorted(filter(None, self._sums), key=lambda path: path.split("/")))
 
     def checksum(self, path: str) -> str | None:
-        """Of what COPY takes; None where links have a part in it."""
-        if not self.has(path):
+        """Of what COPY takes; None where nothing is."""
+        real = self.real(path)
+        if real is None:
             return None
-        if path not in self._folders:
-            return f"file:{self._sums[path]}"
-        prefix = f"{path}/" if path else ""
-        below = [one for one in self._sums if one and one.startswith(prefix)]
-        if not self._links.isdisjoint(below):
-            return None
-        sums = [self._sums[one] for one in below]
-        return checksums.of_folder([*([self._sums[path]] if path else []), *sums])
+        if real not in self._folders:
+            return f"file:{self._sums[real]}"
+        prefix = f"{real}/" if real else ""
+        below = (self._sum(one) for one in self._sums if one and one.startswith(prefix))
+        return checksums.of_folder([*([self._sums[real]] if path else []), *below])
+
+    def _sum(self, path: str) -> str:
+        """A link counts as what it leads to, one that leads to nothing as its name."""
+        if path not in self._links:
+            return self._sums[path]
+        real = self.real(path)
+        return path if real is None else self._sums[real]

@@ -67,8 +67,10 @@ class Origin:
             raise Invalid(f"{word} failed: forbidden path outside the build context: {source} ()")
         path = "" if path == "." else path
         if not re.search(r"[*?\[\\]", path):
-            if not (self.listing and self.listing.has(path)):
+            if not self.listing:
                 self.found(path, word)
+            elif self.listing.real(path) is None:
+                raise NotFound(self._missing(path, word))
             return [path]
         fits = re.compile(_pattern(path))
         if self.listing:
@@ -77,12 +79,12 @@ class Origin:
 
     def found(self, path: str, word: str = "COPY") -> tuple[str, os.stat_result]:
         """Its real path and what is there, a link never. NotFound."""
-        missing = NotFound(self._missing(path, word))
+        missing, tree = NotFound(self._missing(path, word)), self.tree
         try:
-            real = self.tree.real(path).lstrip("/")
+            real = tree.real(path).lstrip("/")
         except Invalid as error:
             raise missing from error
-        place = self.tree.find(real) if real else self._top()
+        place = tree.find(real) if real else self._top()
         if place is None:
             raise missing
         return real, place.lstat()
@@ -117,7 +119,10 @@ class Origin:
 
     def checksum(self, path: str) -> str:
         """Of what COPY takes for this path."""
-        if self.listing and (known := self.listing.checksum(path)):
+        if self.listing:
+            known = self.listing.checksum(path)
+            if known is None:
+                raise NotFound(self._missing(path))
             return known
         real, found = self.found(path)
         if not stat.S_ISDIR(found.st_mode):

@@ -132,6 +132,11 @@ def _tell(file: Any, heard: Heard) -> None:
     decoders = {kind: codecs.getincrementaldecoder("utf-8")("replace") for kind in (1, 2)}
     while len(head := file.read(8)) == 8:
         kind, size = head[0], int.from_bytes(head[4:], "big")
-        text = decoders[kind].decode(file.read(size))
-        if text:
-            heard({"stream": f"\x1b[91m{text}\x1b[0m" if kind == wire.STDERR else text})
+        _say(kind, decoders[kind].decode(file.read(size)), heard)
+    for kind, decoder in decoders.items():  # a character that was begun, and cut off
+        _say(kind, decoder.decode(b"", final=True), heard)
+
+
+def _say(kind: int, text: str, heard: Heard) -> None:
+    if text:
+        heard({"stream": f"\x1b[91m{text}\x1b[0m" if kind == wire.STDERR else text})

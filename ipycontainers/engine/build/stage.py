@@ -225,7 +225,7 @@ class Steps:
         if network:
             host["NetworkMode"] = network
         if wanted.file:
-            host["Binds"] = [self._script(wanted.file)]
+            host["Mounts"] = [self._script(wanted.file)]
         return {
             **{key: config.get(key) for key in ("User", "WorkingDir", "Labels", "Volumes")},
             "Image": str(self._made.image.id),
@@ -238,12 +238,13 @@ class Steps:
             "HostConfig": host,
         }
 
-    def _script(self, document: Heredoc) -> str:
+    def _script(self, document: Heredoc) -> dict[str, Any]:
         """A mount of the file that a here-document is."""
         place = self._site.folder / f"script-{secrets.token_hex(8)}"
         place.write_text(document.text, encoding="utf-8")
         place.chmod(0o755)
-        return f"{place}:{heredocs.FOLDER}/{document.name}:ro"
+        target = f"{heredocs.FOLDER}/{document.name}"
+        return {"Type": "bind", "Source": str(place), "Target": target}
 
     # --- COPY and ADD ----------------------------------------------------------------------
 
@@ -278,7 +279,7 @@ class Steps:
             else:
                 items += copying.of_paths(origin, source, word)
         for document in instruction.heredocs:
-            items.append(copying.of_document(document.name, document.content.encode(), own))
+            items.append(copying.of_document(document.name, document.content.encode()))
         copying.check(word, items, path)
         place = copying.destination(path, str(self.state.config.get("WorkingDir") or "/"))
         return copying.Order(word, tuple(items), place, Owned())

@@ -174,7 +174,7 @@ class Upper:
         self._note(path, place, stat.S_IFREG | mode, owned)
         self.record.size += found.st_size
 
-    def write(self, path: str, content: bytes, owned: Owned, time: float | None = None) -> None:
+    def write(self, path: str, content: bytes, owned: Owned) -> None:
         """A new file of this content."""
         place = self.place / path[1:]
         place.unlink(missing_ok=True)
@@ -183,8 +183,7 @@ class Upper:
         mode = 0o644 if owned.mode is None else owned.mode
         self._note(path, place, stat.S_IFREG | mode, owned)
         place.chmod(readable(mode, is_folder=False))
-        moment = self._moment if time is None else time
-        os.utime(place, (moment, moment))
+        os.utime(place, (self._moment, self._moment))
         self.record.size += len(content)
 
     def _note(self, path: str, place: Path, mode: int, owned: Owned) -> None:
