@@ -106,6 +106,13 @@ class Connection:
             return dict(self._api.info())
 
     @property
+    def network_lack(self) -> str:
+        """Why each container has this machine's network, of our own engine where it could not
+        give them others; else ""."""
+        rows = self.info().get("DriverStatus") or () if self.launcher else ()
+        return next((str(value) for key, value in rows if key == "No own network"), "")
+
+    @property
     def is_rootless(self) -> bool:
         """Whether root in a container is the user who runs the engine."""
         info = self.info()

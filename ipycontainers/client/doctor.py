@@ -11,7 +11,7 @@ is printed (``cli`` does that).
 from __future__ import annotations
 
 import platform
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from importlib.metadata import PackageNotFoundError, version
 
 from ipycontainers import errors
@@ -77,7 +77,7 @@ def _describe(connection: Connection, report: Json) -> None:
         report["engine"]["launcher"] = connection.launcher
         isolates = dict(info["DriverStatus"])["Isolates"].split()
         report["isolation"] = _own_isolation(isolates)
-        report["isolation"]["network"] = _network(isolates, info.get("Warnings") or ())
+        report["isolation"]["network"] = _network(isolates, connection.network_lack)
     else:
         report["isolation"] = _isolation(info, rootless)
 
@@ -111,12 +111,11 @@ def _describe_own(candidate: Candidate, report: Json) -> None:
     report["isolation"] = {**_own_isolation(launcher.isolates), "network": untried}
 
 
-def _network(isolates: Collection[str], warnings: Iterable[str]) -> str:
+def _network(isolates: Collection[str], lack: str) -> str:
     """What a container has that asks for none, as an engine that runs has measured it."""
     if "network" in isolates:
         return "its own, which leads out"
-    told = (text.partition(" network: ")[2] for text in warnings if "the host's network: " in text)
-    return f"this machine's: {next(told, 'the launcher has no others')}"
+    return f"this machine's: {lack or 'the launcher has no others'}"
 
 
 def _own_isolation(isolates: Collection[str]) -> dict[str, str]:

@@ -221,11 +221,14 @@ class Engine:
         yield from ports.warnings(record.config, host, shares_host=not has_own)
         yield from asking.warnings(body, has_own=has_own)
 
-    def describe(self, record: Record) -> dict[str, Any]:
-        """What ``shapes`` shows of it."""
-        known = self.connections.links
-        called = known.names().get(record.id, [])
-        return {**record.describe(), "linked": known.shown(record), "called": called}
+    def describe(self, *records: Record) -> list[dict[str, Any]]:
+        """What ``shapes`` shows of each."""
+        links = self.connections.links
+        called = links.names()
+        return [
+            {**it.describe(), "linked": links.shown(it), "called": called.get(it.id, [])}
+            for it in records
+        ]
 
     def _mounts_of(self, name: str) -> tuple[MountPoint, ...]:
         try:

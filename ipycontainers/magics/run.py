@@ -33,8 +33,6 @@ from ipycontainers.errors import (
 
 from .progress import pull_progress
 
-OF_ALL = "no network of its own "  # begins our own engine's warning of every container
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
@@ -284,9 +282,11 @@ class CellRun:
     def _warn(self, *sentences: str) -> None:
         """Each time, but for what is so of every container: that once in a kernel."""
         for sentence in sentences:
-            if sentence.startswith(OF_ALL) and sentence in self._magics.told:
-                continue
-            self._magics.told.add(sentence)
+            lack = self._connection.network_lack
+            if lack and sentence.endswith(f": {lack}"):
+                if sentence in self._magics.told:
+                    continue
+                self._magics.told.add(sentence)
             print(f"warning: {sentence}", file=sys.stderr)
 
     def _run_in_background(self, plan: cell.Plan) -> int:

@@ -257,12 +257,20 @@ def _state(own: embedded.Engine) -> dict[str, Any]:
 
 
 def keeper_of(own: embedded.Engine) -> int:
-    """The process that listens there, by its working directory."""
+    """The process that listens there."""
+    found = keepers_of(own)
+    assert found, "there is no keeper"
+    return found[0]
+
+
+def keepers_of(own: embedded.Engine) -> list[int]:
+    """By their working directory."""
+    found = []
     for place in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if (place / "cwd").readlink() == own.data / "network" and _is_python(place):
-                return int(place.name)
-    raise AssertionError("there is no keeper")
+                found.append(int(place.name))
+    return found
 
 
 def _is_python(place: Path) -> bool:
@@ -300,6 +308,20 @@ def lacking(lack: str) -> Iterator[embedded.Engine]:
         yield own
 
 
+def test_who_only_asks_leaves_no_keeper_behind() -> None:
+    with embedded.running("bubblewrap") as asked:
+        recipes.ensure(asked.client, "busybox")
+        status = dict(asked.client.info()["DriverStatus"])
+        assert "network" in status["Isolates"].split()
+        assert status["No own network"] == ""
+        assert wait_for(lambda: not keepers_of(asked), seconds=10)
+        assert dict(asked.client.info()["DriverStatus"]) == status
+        assert not keepers_of(asked)
+        with listening(outside(), b"here\n") as port:
+            assert run(asked, f"nc {outside()} {port}") == "here\n"
+        assert keepers_of(asked)
+
+
 def test_a_notebook_is_told_once_that_containers_have_the_hosts_network(tmp_path: Path) -> None:
     with lacking("slirp4netns") as own:
         kernel = Kernel(tmp_path, cwd=tmp_path, env={"DOCKER_HOST": f"unix://{own.socket}"})
@@ -319,7 +341,9 @@ def test_without_a_way_out_it_has_the_hosts_and_the_reason_is_told(lack: str) ->
         (said,) = docker.api.create_container(IMAGE, "true")["Warnings"]
         assert said.startswith("no network of its own for the container, so it has the host's")
         assert lack.rpartition("/")[2].upper() in said.upper()
-        assert "network" not in dict(docker.info()["DriverStatus"])["Isolates"].split()
+        status = dict(docker.info()["DriverStatus"])
+        assert "network" not in status["Isolates"].split()
+        assert said.endswith(f": {status['No own network']}")
         assert (
             f"WARNING: containers have the host's network: {said.partition(': ')[2]}"
             in (docker.info()["Warnings"])

@@ -18,6 +18,7 @@ from ipycontainers.engine.engine import Engine
 from ipycontainers.engine.network.endpoint import Endpoint, Lease
 from ipycontainers.engine.network.keeping import Attachment, Keeper
 from ipycontainers.engine.network.network import Network
+from ipycontainers.engine.network.publishing import Publisher
 from ipycontainers.engine.record import Record
 from ipycontainers.errors import EngineError, Forbidden, NotFound
 from ipycontainers.oci import Layout
@@ -39,7 +40,8 @@ def container(made: Engine, name: str, **more: Any) -> Record:
     (directory / "etc").mkdir(parents=True)
     (directory / "etc" / "hosts").write_text("")
     config = {"Image": "x", "Hostname": name}
-    host = {"NetworkMode": "default", "RestartPolicy": {"Name": "always"}}
+    host: dict[str, Any] = {"NetworkMode": "default", "RestartPolicy": {"Name": "always"}}
+    host["LogConfig"] = {"Type": "none"}
     record = Record(name * 12, name, "", config, host, (), 1.0, directory, **more)
     record.save()
     made._book.put(record)
@@ -165,6 +167,32 @@ def test_what_leaves_on_a_full_disk_has_left(lan: Lan, monkeypatch: pytest.Monke
     assert (lan.one.leases, lan.one.endpoints) == ({}, ())
     assert lan.keeper.cut == [lan.one.id]
     lan.connections.remove(lan.network)
+
+
+def test_what_is_told_of_all_is_looked_up_once(lan: Lan, made: Engine) -> None:
+    records = [container(made, f"c{number}", status="running") for number in range(10)]
+    for record in records:
+        lan.connect(record)
+    asked: list[int] = []
+
+    def counted() -> list[Record]:
+        asked.append(1)
+        return made.containers()
+
+    lan.connections._records = made.connections.links._records = counted
+    lan.connections.refresh_all()
+    assert len(asked) == 1
+    assert "c9" in (records[0].directory / "etc" / "hosts").read_text()
+    asked.clear()
+    assert len(made.describe(*records)) == 10
+    assert len(asked) == 1
+
+
+def test_who_publishes_nothing_is_not_asked_for_networks(lan: Lan) -> None:
+    def fails(record: Record) -> bool:
+        raise AssertionError(record.id)
+
+    assert Publisher(list, fails).asked(lan.one) is None
 
 
 class Server:

@@ -172,7 +172,7 @@ FITS: Mapping[str, Callable[[Record, str], bool]] = {
 
 async def listed(engine: Engine, request: Request) -> Answer:
     now, found = time.time(), chosen(engine, request)
-    told = [shapes.container_summary(engine.describe(record), now) for record in found]
+    told = [shapes.container_summary(it, now) for it in engine.describe(*found)]
     if request.flag("size"):
         sizes = [await asyncio.to_thread(sized, engine, record) for record in found]
         told = [{**shape, **size} for shape, size in zip(told, sizes, strict=True)]

@@ -72,7 +72,8 @@ def _check_platform(engine: Engine, name: str, platform: str) -> None:
 async def inspected(engine: Engine, request: Request, name: str) -> Answer:
     record = engine.find(name)
     size = await asyncio.to_thread(sized, engine, record) if request.flag("size") else {}
-    return Reply(200, {**shapes.container(engine.describe(record)), **size})
+    (told,) = engine.describe(record)
+    return Reply(200, {**shapes.container(told), **size})
 
 
 async def start(engine: Engine, request: Request, name: str) -> Answer:

@@ -65,9 +65,9 @@ PLUGINS = {
 async def info(engine: Engine, request: Request) -> Answer:
     found = engine.containers()
     states = [record.status for record in found]
-    images, warnings, isolates = await asyncio.to_thread(
-        lambda: (_images(engine), _warnings(engine), _isolates(engine))
-    )
+    lack = await asyncio.to_thread(engine.joining.lack)
+    images, warnings = await asyncio.to_thread(lambda: (_images(engine), _warnings(engine, lack)))
+    isolates = _isolates(engine, lack)
     return Reply(
         200,
         {
@@ -81,6 +81,7 @@ async def info(engine: Engine, request: Request) -> Answer:
             "DriverStatus": [
                 ["Launcher", engine.launcher.name],
                 ["Isolates", " ".join(sorted(isolates))],
+                ["No own network", lack],
             ],
             "Plugins": PLUGINS,
             **_groups(engine.groups.controllers),
@@ -104,10 +105,10 @@ async def info(engine: Engine, request: Request) -> Answer:
     )
 
 
-def _isolates(engine: Engine) -> frozenset[str]:
+def _isolates(engine: Engine, lack: str) -> frozenset[str]:
     """What the launcher does, and what else was found to work."""
     limits = {"limits"} if engine.groups.controllers else set()
-    has_own = "net" in engine.launcher.isolates and not engine.joining.lack()
+    has_own = "net" in engine.launcher.isolates and not lack
     return engine.launcher.isolates | limits | ({"network"} if has_own else set())
 
 
@@ -119,7 +120,7 @@ def _groups(controllers: Collection[str]) -> wire.Json:
     }
 
 
-def _warnings(engine: Engine) -> list[str]:
+def _warnings(engine: Engine, lack: str) -> list[str]:
     lacking = (key for key, name in LIMITS.items() if name not in engine.groups.controllers)
     unreadable = (
         f"WARNING: container {folder.name} cannot be read ({why}) and is kept in {folder}"
@@ -130,7 +131,7 @@ def _warnings(engine: Engine) -> list[str]:
         for path, why in engine.networks.unreadable.items()
     )
     return [
-        *_network_warnings(engine),
+        *_network_warnings(engine, lack),
         *unreadable,
         *networks,
         *_damage(engine),
@@ -138,9 +139,9 @@ def _warnings(engine: Engine) -> list[str]:
     ]
 
 
-def _network_warnings(engine: Engine) -> Iterator[str]:
-    if reason := engine.joining.lack():
-        yield f"WARNING: containers have the host's network: {reason}"
+def _network_warnings(engine: Engine, lack: str) -> Iterator[str]:
+    if lack:
+        yield f"WARNING: containers have the host's network: {lack}"
     running = [record for record in engine.containers() if record.is_running]
     for record in engine.joining.lost(running):
         yield (

@@ -45,8 +45,8 @@ def _df(engine: Engine) -> wire.Json:
             for names, image in found
         ],
         "Containers": [
-            {**shapes.container_summary(engine.describe(record), now), **sized(engine, record)}
-            for record in records
+            {**shapes.container_summary(told, now), **sized(engine, record)}
+            for record, told in zip(records, engine.describe(*records), strict=True)
         ],
         "Volumes": _volumes(engine, mounts),
         "BuildCache": None,

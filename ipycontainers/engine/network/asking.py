@@ -70,7 +70,7 @@ def _refusals(
         if asked is None:
             yield f"no EndpointSettings for {name}"
             return
-        yield from of_addresses(asked)
+        yield from _of_addresses(asked)
     yield from _of_mode(body, host)
 
 
@@ -87,7 +87,7 @@ def warnings(body: Mapping[str, Any], *, has_own: bool) -> Iterator[str]:
     yield from (f"{option} is ignored by this engine" for option in asked if asked[option])
 
 
-def of_addresses(asked: Mapping[str, Any]) -> Iterator[str]:
+def _of_addresses(asked: Mapping[str, Any]) -> Iterator[str]:
     """What of an EndpointConfig is no address, in dockerd's words."""
     ipam = asked.get("IPAMConfig") or {}
     if (address := str(ipam.get("IPv4Address") or "")) and not is_address(address):

@@ -16,7 +16,7 @@ import json
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -122,9 +122,7 @@ class Connections:
     def refresh_all(self) -> None:
         """After all were adopted: an engine that was killed may not have come to it."""
         with self._lock:
-            for record in self._records():
-                if record.is_running:
-                    self._refresh((), record)
+            self._rewrite(lambda owner: owner.is_running)
 
     # --- while it lives --------------------------------------------------------------------------
 
@@ -201,12 +199,7 @@ class Connections:
 
     def members(self, network: Network) -> list[Member]:
         """Those that run, the oldest first."""
-        return [
-            Member(record.id, record.name, endpoint, lease)
-            for record in sorted(self._records(), key=lambda it: it.created)
-            for endpoint, lease in _places(record)
-            if lease.network == network.id
-        ]
+        return _by_network(self._records()).get(network.id, [])
 
     def check_unused(self, network: Network) -> None:
         """Raises Forbidden, in dockerd's words."""
@@ -263,7 +256,7 @@ class Connections:
         if record.network != "own":
             return replace(made, address=LOCAL)
         own = f"{addresses.text(address)}/{network.pool.length}"
-        return replace(made, address=own, gateway=network.gateway, mac=mac, is_own=True)
+        return replace(made, address=own, gateway=network.gateway, mac=mac)
 
     def _address(self, endpoint: Endpoint, network: Network) -> int:
         taken = {
@@ -303,22 +296,43 @@ class Connections:
     def _refresh(self, leases: Iterable[Lease], changed: Record | None = None) -> None:
         """The hosts of all that are in the networks of these leases, and of what has ``changed``
         itself."""
-        wanted, every = {lease.network for lease in leases}, self._records()
+        wanted = {lease.network for lease in leases}
+        self._rewrite(
+            lambda owner: (
+                owner is changed or any(lease.network in wanted for lease in _telling(owner))
+            )
+        )
+
+    def _rewrite(self, is_meant: Callable[[Record], bool]) -> None:
+        """The hosts of those that are meant, and of who has the network of one."""
+        every = self._records()
+        members = _by_network(every)
         for record in every:
             owner = sharing.running_owner(record, every) or record
-            if owner is changed or any(lease.network in wanted for lease in _telling(owner)):
-                hosts.rewrite(record.directory / "etc" / "hosts", names.merged(self._known(owner)))
+            if is_meant(owner):
+                lines = names.merged(self._known(owner, members))
+                hosts.rewrite(record.directory / "etc" / "hosts", lines)
 
-    def _known(self, record: Record) -> Iterator[names.Line]:
+    def _known(
+        self, record: Record, members: Mapping[str, Sequence[Member]]
+    ) -> Iterator[names.Line]:
         for name, lease in record.leases.items():
             if name == BRIDGE:
                 yield from self.links.lines(record)
-            if name in PREDEFINED:
-                continue
-            with suppress(NotFound, Invalid):
-                members = self.members(self.networks.find(lease.network))
-                own = [it for it in members if it.container == record.id]
-                yield from names.known_to(own[0], members)
+            if name not in PREDEFINED:
+                others = members[lease.network]
+                own = next(it for it in others if it.container == record.id)
+                yield from names.known_to(own, others)
+
+
+def _by_network(records: Iterable[Record]) -> dict[str, list[Member]]:
+    """All that run, by their networks' ids, the oldest first."""
+    found: dict[str, list[Member]] = {}
+    for record in sorted(records, key=lambda it: it.created):
+        for endpoint, lease in _places(record):
+            member = Member(record.id, record.name, endpoint, lease)
+            found.setdefault(lease.network, []).append(member)
+    return found
 
 
 def _write_names(record: Record, shared: Record | None) -> None:

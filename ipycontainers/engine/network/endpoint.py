@@ -6,7 +6,7 @@ Knows: values. Does not know: the disk, Docker's JSON.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 
@@ -55,8 +55,11 @@ class Lease:
     address: str = ""
     gateway: str = ""
     mac: str = ""
-    is_own: bool = field(default=False)
-    """Whether it is an address in a network namespace of the container's own."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is an address in a network namespace of the container's own."""
+        return bool(self.mac)
 
     @property
     def host(self) -> str:

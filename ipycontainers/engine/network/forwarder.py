@@ -21,6 +21,7 @@ import gc
 import json
 import os
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -59,6 +60,7 @@ class Forwarder:
         self._datagrams: list[Datagrams] = []
         self._accepting: list[tuple[_socket.socket, int]] = []
         self._is_full = False
+        self._tidied = time.monotonic()
         self._most = max((syscalls.raise_descriptors() - _SPARE) // _DESCRIPTORS_EACH, 1)
 
     def bindings(self) -> list[tuple[str, str, int]]:
@@ -90,8 +92,10 @@ class Forwarder:
         for relay in list(self._again):
             if not relay.move():
                 self._again.discard(relay)
-        for datagrams in self._datagrams:
-            datagrams.expire()
+        if time.monotonic() - self._tidied > _TIDYING:
+            self._tidied = time.monotonic()
+            for datagrams in self._datagrams:
+                datagrams.expire()
 
     def _watch(self) -> None:
         for server, port in self._accepting:

@@ -90,14 +90,12 @@ class Joining:
             self._keeper.release(record.id)
 
     def connect(self, record: Record, attachment: Attachment) -> None:
-        """One that runs. EngineError."""
-        if record.network == "own":
-            self._keeper.connect(record.id, attachment)
+        """One that runs in a network of its own. EngineError."""
+        self._keeper.connect(record.id, attachment)
 
     def disconnect(self, record: Record, network: str) -> None:
-        """One that runs. EngineError."""
-        if record.network == "own":
-            self._keeper.disconnect(record.id, network)
+        """One that runs in a network of its own. EngineError."""
+        self._keeper.disconnect(record.id, network)
 
     def remove(self, network: str) -> None:
         """Which no container has."""
@@ -107,7 +105,7 @@ class Joining:
         """Why containers that ask for nothing have the host's network, where the launcher could
         give them their own, or ""."""
         has_own = "net" in self._launcher.isolates
-        return (self._keeper.available() or "") if has_own else ""
+        return self._keeper.lack() if has_own else ""
 
     def lost(self, running: Iterable[Record]) -> list[Record]:
         """Those whose keeper was killed: they go on without a network."""

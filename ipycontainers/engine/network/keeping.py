@@ -62,6 +62,7 @@ class Keeper:
         self._nursery = nursery
         self._lock = threading.Lock()
         self._line: socket.socket | None = None  # open as long as this engine is there
+        self._is_known = False
         self._refused = ""
         self._no_way = ""
         self._asked = float("-inf")
@@ -71,10 +72,22 @@ class Keeper:
         also why nothing would lead out of them. Measured once, and what was refused again
         after a minute."""
         with self._lock:
-            lacks = self._line is None or self._refused or self._no_way
-            if lacks and time.monotonic() - self._asked > _AGAIN_AFTER:
-                self._measure()
+            self._find_out()
             return self._refused or (self._no_way if outgoing else "") or None
+
+    def lack(self) -> str:
+        """The same, or "", for who only asks: what was started for that alone leaves again."""
+        with self._lock:
+            was_there = self._line is not None
+            self._find_out()
+            if not was_there:
+                self._let_go()
+            return self._refused or self._no_way
+
+    def _find_out(self) -> None:
+        lacks = not self._is_known or self._refused or self._no_way
+        if lacks and time.monotonic() - self._asked > _AGAIN_AFTER:
+            self._measure()
 
     def _measure(self) -> None:
         self._asked = time.monotonic()
@@ -84,6 +97,7 @@ class Keeper:
                 self._lead_out()
         except (EngineError, LaunchError, OSError) as error:
             self._refused = str(error)
+        self._is_known = True
 
     def attach(self, container: str, attachments: Sequence[Attachment]) -> Namespace:
         """Namespaces for one that is about to start, with these networks and its loopback up;
@@ -212,9 +226,13 @@ class Keeper:
 
     def _leave(self) -> None:
         with self._lock:
-            if self._line:
-                self._line.close()
-            self._line = None
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """With the lock held."""
+        if self._line:
+            self._line.close()
+        self._line = None
 
     def close(self) -> None:
         """This engine leaves; a keeper that no container needs goes too."""

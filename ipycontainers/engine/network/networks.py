@@ -65,13 +65,8 @@ class Networks:
             found[network.predefined_id(name)] = network.predefined(name)
         return found
 
-    @property
-    def default(self) -> Network:
-        """The network "bridge", whose pool is chosen when it is first asked for."""
-        with self._lock:
-            return self._default()
-
     def _default(self) -> Network:
+        """The network "bridge", whose pool is chosen when it is first asked for."""
         found = self._known.get(network.predefined_id(BRIDGE))
         if found is None:
             found = self._with_pool(replace(network.predefined(BRIDGE), created=time.time()))

@@ -26,7 +26,6 @@ from .binding import Binding, Wanted, split
 LOCAL = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"
 FORWARDED = ("tcp", "udp")
-PROTOCOLS = (*FORWARDED, "sctp")
 DISCARDED = "Published ports are discarded when using host network mode"
 Plain = Mapping[str, Any]
 

@@ -14,7 +14,6 @@ from ipycontainers.engine.record import Record
 from . import holders, ports
 from .binding import Binding, Wanted, split
 
-UNPRIVILEGED = 1024
 PRIVILEGED = (
     "ports below 1024 are not this user's. Publish another one, such as -p 8080:{port}, or let "
     "root run: sysctl net.ipv4.ip_unprivileged_port_start={host_port}"
@@ -34,13 +33,13 @@ class Publisher:
     def asked(self, record: Record, joins: Sequence[str] = ()) -> dict[str, Any] | None:
         """What to tell its supervisor; None where nothing is published. ``joins`` are the
         namespaces that the container is about to join."""
-        if not self._is_reachable(record):
-            return None
         is_own = record.network == "own"
         wanted = ports.wanted(record.config, record.host_config, shares_host=not is_own)
+        if not wanted or not self._is_reachable(record):
+            return None
         own = (lease.host for lease in record.leases.values() if lease.is_own)
         to = next(own, ports.LOCAL)
-        return {"bindings": wanted, "to": to, "enter": joins} if wanted else None
+        return {"bindings": wanted, "to": to, "enter": joins}
 
     def refusal(self, record: Record, answer: Mapping[str, Any]) -> str:
         """Why it was not started, where its ports are the reason; else ""."""

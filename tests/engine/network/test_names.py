@@ -127,7 +127,7 @@ def test_a_line_of_resolv_conf_without_a_value_says_nothing(network: Network) ->
 
 
 def member(number: int, name: str, *aliases: str, links: tuple[str, ...] = ()) -> Member:
-    lease = Lease("network", "end", f"172.18.0.{number}/16", is_own=True)
+    lease = Lease("network", "end", f"172.18.0.{number}/16", mac="02:42:ac:12:00:02")
     return Member(str(number) * 64, name, Endpoint("lan", aliases=aliases, links=links), lease)
 
 
