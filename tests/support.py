@@ -11,26 +11,31 @@ capability (as .ci/run does) the same test fails, so nothing is skipped unseen.
     proot        PRoot is installed           landlock     the kernel has Landlock with file rules
     values       numpy, pandas, polars and pyarrow are installed
     uml          user-mode Linux can be booted
-    strace       strace is installed
+    strace       strace is installed          overlay      a user may mount overlayfs
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import os
+import random
 import shutil
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler
 from typing import Any, TypeVar
 
 import pytest
 
 CAPABILITIES = frozenset(
     {"docker", "podman", "debootstrap", "sshd", "browser"}
-    | {"user", "pypi", "proot", "skopeo", "landlock", "values", "uml", "strace"}
+    | {"user", "pypi", "proot", "skopeo", "landlock", "values", "uml", "strace", "overlay"}
 )
 REPOSITORY = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(
@@ -73,11 +78,30 @@ def examples(count: int) -> int:
     return count * int(os.environ.get("IPYCONTAINERS_TEST_FUZZ", "1"))
 
 
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """Of 127.0.0.1, for one test: others run at the same time on this machine."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port(kind: int = socket.SOCK_STREAM, *, count: int = 1) -> int:
+    """The first of ``count`` in a row, for one test: others run at the same time on this machine,
+    and what asks for any port is given one above 32767."""
+    while True:
+        first = random.randrange(15000, 32000)
+        with contextlib.ExitStack() as probes, contextlib.suppress(OSError):
+            for port in range(first, first + count):
+                probe = probes.enter_context(socket.socket(socket.AF_INET, kind))
+                probe.bind(("", port))
+            return first
+
+
+@contextlib.contextmanager
+def serving(handler: Callable[..., BaseRequestHandler]) -> Iterator[str]:
+    """An HTTP server's address, "127.0.0.1:PORT", until the end of the block."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def wait_for(claim: Callable[[], T], *, seconds: float = 10, every: float = 0.05) -> T:
@@ -88,6 +112,12 @@ def wait_for(claim: Callable[[], T], *, seconds: float = 10, every: float = 0.05
         if answer or time.monotonic() > end:
             return answer
         time.sleep(every)
+
+
+def was_oom_told(docker: Any, container: str) -> bool:
+    """Whether the engine has told of one, by its id or name, that it ran out of memory."""
+    filters = {"container": container, "event": "oom"}
+    return bool(list(docker.events(since=0, until=time.time(), filters=filters)))
 
 
 def chromium() -> str:

@@ -16,7 +16,6 @@ import http.server
 import json
 import shutil
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,15 +24,15 @@ import docker
 import embedded
 import images
 import pytest
-from dockerfiles import building, contexts
+from dockerfiles import building, built, contexts
 from dockerfiles.built import differences
 from dockerfiles.cases import CASES, Case
-from support import require
+from support import require, serving
 
 DOCKERD = "unix:///var/run/docker.sock"
 LAUNCHERS = ("bubblewrap", "ptrace")
-# Of what ``described`` gives: what an older one has kept is of no use.
-FORMAT = "2"
+# Of what is kept: what another text has made is of no use.
+FORMAT = "".join(Path(str(module.__file__)).read_text() for module in (building, built))
 MOST = 40  # lines of what differs
 
 pytestmark = pytest.mark.launcher
@@ -55,14 +54,8 @@ def site() -> Iterator[str]:
     """The address of what ``add-url`` asks for."""
     with tempfile.TemporaryDirectory() as folder:
         contexts.site(Path(folder))
-        handler = functools.partial(_Quiet, directory=folder)
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        with serving(functools.partial(_Quiet, directory=folder)) as address:
+            yield f"http://{address}"
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
@@ -77,7 +70,7 @@ def theirs(client: Any, site: str) -> Iterator[Callable[[Case], Any]]:
     found: dict[str, Any] = {}
     version = client.version()["Version"]
 
-    def built(case: Case) -> Any:
+    def theirs_of(case: Case) -> Any:
         if case.name not in found:
             with _contexts(case, "Dockerfile.dockerd") as (folders, key):
                 kept = images.cache() / "dockerfiles" / f"{_hash(version, key)}.json"
@@ -87,7 +80,7 @@ def theirs(client: Any, site: str) -> Iterator[Callable[[Case], Any]]:
                     _keep(kept, found[case.name])
         return found[case.name]
 
-    yield built
+    yield theirs_of
     bench.clear()
 
 
@@ -99,11 +92,11 @@ def ours(request: pytest.FixtureRequest, site: str) -> Iterator[Callable[[Case],
     with embedded.running(request.param) as engine:
         bench = building.Workbench(engine.client, f"unix://{engine.socket}")
 
-        def built(case: Case) -> Any:
+        def ours_of(case: Case) -> Any:
             with _contexts(case, "Dockerfile") as (folders, _):
                 return _made(bench, case, folders, site)
 
-        yield built
+        yield ours_of
 
 
 @contextlib.contextmanager

@@ -29,11 +29,11 @@ from engine.conftest import LAUNCHERS
 from engine.registry.double import Double
 from engine.test_adoption import gone
 from layers import Made, file, image_archive, tar
-from support import require, wait_for
+from support import free_port, require, wait_for
 
 IMAGE = "ipycontainers-test/busybox"
 NAME = "subject"
-PORT = 18196  # in the container; the next one on the host
+PORT = free_port(count=2)  # in the container; the next one on the host
 SAMPLE = 1  # points of each verb, on one of the launchers, where not all are asked for
 EVERYTHING = os.environ.get("IPYCONTAINERS_CRASHES") == "all"
 SEED = os.environ.get("IPYCONTAINERS_CRASH_SEED", "1")

@@ -128,19 +128,19 @@ def test_it_listens_where_it_was_asked_to(own: Engine, docker: Any) -> None:
 
 def test_all_that_is_exposed_gets_a_port(own: Engine, docker: Any) -> None:
     made = docker.containers.create(IMAGE, "true")
-    image = made.commit("ipyc-exposing", changes="EXPOSE 17080 17053/udp")
+    first, port = free_port(count=2), free_port()
+    image = made.commit("ipyc-exposing", changes=f"EXPOSE {first + 1} {first}/udp")
     made.remove()
-    words = ["nc", "-ll", "-p", "17090", "-e", "cat"]
     try:
         container = docker.containers.run(
-            image.id, words, detach=True, publish_all_ports=True, ports={"17090/tcp": None}
+            image.id, serves(port), detach=True, publish_all_ports=True, ports={f"{port}/tcp": None}
         )
         found = container.ports or (container.reload() or container.ports)
-        assert sorted(found) == ["17053/udp", "17080/tcp", "17090/tcp"]
+        assert sorted(found) == sorted([f"{first}/udp", f"{first + 1}/tcp", f"{port}/tcp"])
         numbers = {int(one["HostPort"]) for (one,) in found.values()}
         assert len(numbers) >= 2
         assert {one["HostIp"] for (one,) in found.values()} == {"127.0.0.1"}
-        (address,) = bindings(container, 17090)
+        (address,) = bindings(container, port)
         assert wait_for(lambda: answers(address))
         container.remove(force=True)
     finally:
@@ -148,7 +148,7 @@ def test_all_that_is_exposed_gets_a_port(own: Engine, docker: Any) -> None:
 
 
 def test_the_first_free_port_of_a_range_is_taken(own: Engine, docker: Any) -> None:
-    first = next(number for number in iter(free_port, 0) if number < 65000)
+    first = free_port(count=3)
     asked = f"{first}-{first + 2}"
     with socket.create_server(("127.0.0.1", first)):
         taken = [
@@ -361,9 +361,11 @@ def answering_twice(container: Any, port: int) -> Iterator[None]:
     words = [*(enter if has_own else []), sys.executable, "-c", _TWICE, str(port)]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as server:
         assert server.stdout
-        assert server.stdout.readline() == b"ready\n"
-        yield
-        server.kill()
+        try:
+            assert server.stdout.readline() == b"ready\n"
+            yield
+        finally:
+            server.kill()
 
 
 def test_a_port_under_its_own_number(own: Engine, docker: Any) -> None:

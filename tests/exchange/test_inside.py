@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import agents
 import pytest
 
 from ipycontainers.exchange import inside, source
@@ -29,15 +29,8 @@ def test_its_text_is_python_3_6_and_imports_the_standard_library(file: Path) -> 
     assert later <= sys.stdlib_module_names | OPTIONAL | {"__main__"}
 
 
-PYTHONS = [f"python3.{minor}" for minor in range(6, 15)]
-
-
-@pytest.mark.parametrize("program", PYTHONS)
-def test_every_python_here_runs_it(program: str) -> None:
-    path = shutil.which(program)
-    works = path and subprocess.run([path, "-c", ""], check=False, capture_output=True)
-    if not works or works.returncode:
-        pytest.skip(f"no {program} here")
+@pytest.mark.parametrize("path", agents.pythons() or [sys.executable])
+def test_the_oldest_and_the_newest_python_here_run_it(path: str) -> None:
     value = "{1: (2.5, b'x', {1180591620717411303424}), '\\xe4': None}"
     script = f"{source()}print(ascii(arrive(*leave({value}))))"
     words = [path, "-I", "-S", "-"]

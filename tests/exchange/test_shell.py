@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support import require
 
 from ipycontainers.errors import Invalid
 from ipycontainers.exchange import exports, pack, shell, unpack, wrap_shell
@@ -29,8 +30,7 @@ def _exports(**values: Any) -> shell.Exports:
 @FEW
 @given(st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"])))
 def test_a_shell_reads_every_text_as_it_is(words: list[str], text: str) -> None:
-    if not shutil.which(words[0]):
-        pytest.skip(f"no {words[0]} here")
+    require(shutil.which(words[0]), "docker", f"no {words[0]} here")
     script = _exports(v=text).script + b'printf %s "$v"'
     asked = subprocess.run(words, input=script, capture_output=True, check=True)
     assert asked.stdout == text.encode()
@@ -91,8 +91,7 @@ def test_the_limit_of_what_comes_out_is_none_of_what_goes_in(
 @pytest.mark.parametrize("words", SHELLS, ids=" ".join)
 def test_saving_says_what_is_set_now(words: list[str], tmp_path: Path) -> None:
     """Also where an earlier cell had set it, and whatever options the shell has."""
-    if not shutil.which(words[0]):
-        pytest.skip(f"no {words[0]} here")
+    require(shutil.which(words[0]), "docker", f"no {words[0]} here")
     (tmp_path / "saved").mkdir()
     (tmp_path / "values" / "deep").mkdir(parents=True)
     (tmp_path / "values" / "d.csv").touch()

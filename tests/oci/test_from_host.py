@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import require
 
 from ipycontainers.errors import Invalid, NotFound
 from ipycontainers.oci import Image, Layout, from_host, unpack
@@ -29,8 +30,8 @@ def run(layout: Layout, image: Image, folder: Path, *command: str) -> str:
     environ = dict(variable.split("=", 1) for variable in image.config.env)
     chroot = shutil.which("chroot", path="/usr/sbin:/usr/bin:/sbin:/bin") or "chroot"
     enter = [chroot] if os.geteuid() == 0 else ["unshare", "-Ur", chroot]
-    if subprocess.run([*enter, "/", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("neither root nor namespaces here")
+    asked = subprocess.run([*enter, "/", "true"], capture_output=True, check=False)
+    require(asked.returncode == 0, "user", "neither root nor namespaces here")
     words = [*enter, str(folder), *command]
     done = subprocess.run(words, capture_output=True, text=True, env=environ, check=False)
     assert done.returncode == 0, done.stderr

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from layers import Entry, Made, file, folder, hard_link, image_archive, link, special, tar
+from support import require
 
 from ipycontainers.errors import ContainerError, EngineError, IntegrityError, Invalid, UnsafeLayer
 from ipycontainers.oci import Layout, archive, room, unpack
@@ -553,13 +554,11 @@ def test_overlayfs_shows_what_merging_gives(tmp_path: Path) -> None:
         "cd $2; find . -mindepth 1 -printf '%P %y %l %m %s\\n' | sort; cd $3; echo ==\n"
         "find . -mindepth 1 -printf '%P %y %l %m %s\\n' | sort"
     )
-    if not shutil.which("unshare"):
-        pytest.skip("no unshare here")
+    require(shutil.which("unshare"), "overlay", "no unshare here")
     command = ["unshare", "-Urm", "sh", "-c", script, "sh", lower]
     paths = [tmp_path / "mounted", tmp_path / "root"]
     asked = subprocess.run([*command, *paths], capture_output=True, text=True, check=False)
-    if asked.returncode:
-        pytest.skip(f"no overlay of a user's own here: {asked.stderr}")
+    require(not asked.returncode, "overlay", f"no overlay of a user's own here: {asked.stderr}")
     mounted, _, merged = asked.stdout.partition("==\n")
     sizeless = [line.rsplit(" ", 1)[0] if " d " in line else line for line in mounted.splitlines()]
     expected = [line.rsplit(" ", 1)[0] if " d " in line else line for line in merged.splitlines()]

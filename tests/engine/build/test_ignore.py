@@ -8,9 +8,8 @@ import os
 import posixpath
 import subprocess
 import tarfile
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,7 +17,7 @@ import pytest
 from engine.docker_command import DEBIAN
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import require
+from support import require, serving
 
 from ipycontainers.engine.build.ignore import Ignore
 from ipycontainers.errors import Invalid
@@ -98,15 +97,8 @@ class Listener(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def listening() -> Iterator[tuple[str, list[bytes]]]:
     contexts: list[bytes] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Own", (Listener,), {"contexts": contexts}))
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"tcp://127.0.0.1:{server.server_port}", contexts
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(type("Own", (Listener,), {"contexts": contexts})) as address:
+        yield f"tcp://{address}", contexts
 
 
 def names(context: BinaryIO) -> set[str]:
