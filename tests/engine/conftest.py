@@ -14,13 +14,18 @@ from typing import Any
 import embedded
 import images as recipes
 import pytest
+from docker import DockerClient
+from docker.errors import DockerException
 from embedded import Engine
+from engine.build.building import remove
 from engine.containers import Containers
+from engine.docker_command import DEBIAN, Terminal
 from engine.sides import Side
 from layers import Made, file, folder, image_archive, tar
 from support import require
 
 LAUNCHERS = ("bubblewrap", "ptrace")
+DOCKERD = "unix:///var/run/docker.sock"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -86,6 +91,29 @@ def isolated_mine() -> Iterator[Engine]:
     """The same on bubblewrap only, for what no launcher has a part in."""
     with _running("bubblewrap") as engine:
         yield engine
+
+
+@pytest.fixture(scope="module")
+def isolated_own() -> Iterator[Engine]:
+    """``own`` on bubblewrap only."""
+    with _running("bubblewrap") as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def dockerd() -> Iterator[Terminal]:
+    """Debian's docker command on dockerd, which has busybox; what it built is gone at the end."""
+    require(shutil.which(DEBIAN), "docker", f"no {DEBIAN} here")
+    with contextlib.closing(DockerClient(base_url=DOCKERD)) as client:
+        try:
+            client.ping()
+        except DockerException as error:
+            require(False, "docker", str(error))
+        recipes.ensure(client, "busybox")
+        before = {image.id for image in client.images.list(all=True)}
+        terminal = Terminal(DOCKERD)
+        yield terminal
+        remove(client, terminal.told, before)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +25,15 @@ FILL = ["dd", "if=/dev/zero", "of=/dev/null", "bs=100M", "count=1"]
 
 
 @pytest.fixture(scope="module")
-def own() -> Iterator[Engine]:
+def own(isolated_own: Engine) -> Engine:
     """On bubblewrap: PRoot's loader dies in a user-mode Linux."""
-    with embedded.running("bubblewrap") as engine:
-        recipes.ensure(engine.client, "busybox")
-        yield engine
+    return isolated_own
 
 
 @pytest.fixture
-def mine() -> Iterator[Engine]:
+def mine(isolated_mine: Engine) -> Engine:
     """One for a test that kills it."""
-    with embedded.running("bubblewrap") as engine:
-        recipes.ensure(engine.client, "busybox")
-        yield engine
+    return isolated_mine
 
 
 def group_of(container: Any) -> Path:

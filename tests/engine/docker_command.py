@@ -24,9 +24,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.sides import NO_NETWORKS, WARNED
+
 # Debian's, whose words are compared: another may stand before it in the PATH.
 DEBIAN = "/usr/bin/docker"
 LIMIT = 60
+_BUILT = re.compile(r"^(?: ---> |sha256:)([0-9a-f]{12})(?:[0-9a-f]{52})?$", re.MULTILINE)
 OF_A_MOMENT = (
     (re.compile(r"sha256:[0-9a-f]{64}"), "DIGEST"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "ID"),
@@ -37,14 +40,13 @@ OF_A_MOMENT = (
     (re.compile(r"\b\d+(\.\d+)?(B|kB|MB|GB|MiB|KiB|GiB)\b"), "SIZE"),
     # Said or not, by chance: the command gives up a wait of its own.
     (re.compile(r'time="TIME" level=error msg="error waiting for container: .*"\n'), ""),
-    # PRoot's warning, which is tested by itself.
-    (re.compile(r"WARNING: the launcher ptrace has no networks.*\n"), ""),
+    # PRoot's warnings, which are tested by themselves.
+    (re.compile(rf"WARNING: {NO_NETWORKS}\n"), ""),
+    (WARNED, ""),
     # What shim and runc say of themselves.
     (re.compile(r"failed to create shim task: |runc create failed: |: unknown(?=[.\n])"), ""),
     (re.compile(r"[ \t]+"), " "),
     (re.compile(r" +$", re.MULTILINE), ""),
-    # What only a launcher without networks says of a step.
-    (re.compile(r" ---> \[Warning\] not enforced: --network none .*\n"), ""),
 )  # fmt: skip
 
 
@@ -61,12 +63,14 @@ class Terminal:
 
     address: str
     program: str = DEBIAN
+    told: list[str] = field(default_factory=list)  # ids of images that builds have told of
 
     def run(self, *words: str, stdin: bytes = b"", cwd: str | None = None) -> Outcome:
         made = subprocess.run(
             [self.program, *words], input=stdin, capture_output=True, timeout=LIMIT, check=False,
             env=self._environ(), cwd=cwd,
         )  # fmt: skip
+        self.told.extend(_BUILT.findall((made.stdout + made.stderr).decode(errors="replace")))
         return Outcome(made.returncode, *map(plain, (made.stdout, made.stderr)))
 
     def typed(self, *words: str, keys: bytes) -> Outcome:

@@ -1,14 +1,20 @@
 """Our engine beside dockerd: the same request to both, and one answer, but for ids and times.
 
-Knows: docker-py. Does not know: which engine is whose.
+Knows: docker-py, what PRoot alone says. Does not know: which engine is whose.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 BUSYBOX = "ipycontainers-test/busybox"
+# Of a launcher that has no networks. dockerd has no such one, and bubblewrap may not say it.
+HAS_NONE = "the launcher ptrace has no networks, so it has the host's network,"
+NO_NETWORKS = rf"{HAS_NONE} and shares the host's ports: each name in it is 127\.0\.0\.1"
+UNENFORCED = r"not enforced: --network none \(the launcher ptrace cannot\)"
+WARNED = re.compile(rf" ---> \[Warning\] ({NO_NETWORKS}|{UNENFORCED})\n")
 
 
 class Side:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import docker as docker_py
-import images as recipes
 import pytest
 from embedded import Engine
-from engine.docker_command import DEBIAN, Both, Outcome, Terminal
+from engine.docker_command import Both, Outcome, Terminal
 from layers import file, tar
-from support import require
 
-DOCKERD = "unix:///var/run/docker.sock"
 IMAGE = "ipycontainers-test/busybox"
 TAG, OTHER = "ipyc-docker-build:1", "ipyc-docker-build:2"
 QUIET = ("build", "--network=none")
@@ -34,17 +29,6 @@ CMD ["cat", "/given"]
 """
 
 replies: dict[str, list[Outcome]] = {}  # dockerd's, by test
-
-
-@pytest.fixture(scope="module")
-def dockerd() -> Terminal:
-    terminal = Terminal(DOCKERD)
-    there = shutil.which(DEBIAN) and terminal.run("version").code == 0
-    require(there, "docker", f"no {DEBIAN} here, or no dockerd that answers it")
-    client = docker_py.DockerClient(base_url=DOCKERD)
-    recipes.ensure(client, "busybox")
-    client.close()
-    return terminal
 
 
 @pytest.fixture
@@ -91,9 +75,12 @@ def test_arguments_targets_names_and_labels(both: Both, context: Path) -> None:
     both(*QUIET, "-t", TAG, "-t", OTHER, "--build-arg", "WHO=you", str(context), only=_said)
     both(*QUIET, "--build-arg", "WHO=you", "--build-arg", "LEFT=over", str(context), only=_said)
     both(*QUIET, "-t", TAG, "--target", "one", "--label", "a=b", str(context), only=_said)
-    both("inspect", "-f", "{{.Config.Labels}} {{.Config.Cmd}} {{.Config.Env}}", TAG)
+    shown = both("inspect", "-f", "{{.Config.Labels}} {{.Config.Cmd}} {{.Config.Env}}", TAG).out
+    assert (shown[:8], " [sh] [PATH=/" in shown, shown[-11:]) == ("map[a:b ", True, "NEW=SHORT]\n")
     both(*QUIET, "-t", OTHER, "--target", "TWO", str(context), only=_kinds)
-    both("history", "--no-trunc", "--format", "{{.CreatedBy}} {{.Size}} {{.Comment}}", OTHER)
+    shape = "{{.CreatedBy}} {{.Size}} {{.Comment}}"
+    listed = both("history", "--no-trunc", "--format", shape, OTHER).out.splitlines()
+    assert listed[2] == "|1 WHO=me /bin/sh -c echo hi $WHO; sleep 0.5; echo err >&2 SIZE"
 
 
 def test_q_prints_the_id_only(both: Both, context: Path) -> None:

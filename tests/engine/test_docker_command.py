@@ -4,39 +4,26 @@ from __future__ import annotations
 
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import docker as docker_py
-import images as recipes
 import pytest
 from embedded import Engine
-from engine.docker_command import DEBIAN, Both, Outcome, Terminal, plain
+from engine.docker_command import Both, Outcome, Terminal, plain
 from registry import Registry, is_installed, noise
-from support import require, wait_for
+from support import free_port, require, wait_for
 
-DOCKERD = "unix:///var/run/docker.sock"
 IMAGE = "ipycontainers-test/busybox"
 A, B = "ipyc-command-a", "ipyc-command-b"
 PLACES = ("127.0.0.2", "127.0.0.3")  # of ports: ours, dockerd's
 TAG, LONG = "ipyc-command:1", "ipyc.example/command/a:1"
-NET = f"10.{90 + secrets.randbelow(10)}.{secrets.randbelow(256)}.0/24"  # nobody else's
+# Nobody else's.
+NET, OTHER = (f"10.{90 + secrets.randbelow(10)}.{secrets.randbelow(256)}" for _ in range(2))
+SERVED, PUBLISHED = free_port(), free_port(count=3)
 PROMPT = re.compile(r"\x1b\[[0-9;]*[a-zA-Z]")
 
 replies: dict[str, list[Outcome]] = {}  # dockerd's, by test
-
-
-@pytest.fixture(scope="module")
-def dockerd() -> Terminal:
-    terminal = Terminal(DOCKERD)
-    there = shutil.which(DEBIAN) and terminal.run("version").code == 0
-    require(there, "docker", f"no {DEBIAN} here, or no dockerd that answers it")
-    client = docker_py.DockerClient(base_url=DOCKERD)
-    recipes.ensure(client, "busybox")
-    client.close()
-    return terminal
 
 
 @pytest.fixture
@@ -116,9 +103,10 @@ def test_what_cannot_begin_and_goes_by_itself_is_gone(both: Both) -> None:
 
 
 def test_published_ports_are_told_alike(both: Both) -> None:
+    first, second = PUBLISHED + 1, PUBLISHED + 2
     for terminal in (both.ours, both.theirs):
         at = PLACES[terminal is both.theirs]
-        ports = ("-p", f"{at}:18191:80", "-p", f"{at}:18192:53/udp", "--expose", "99")
+        ports = ("-p", f"{at}:{first}:80", "-p", f"{at}:{second}:53/udp", "--expose", "99")
         made = terminal.run("run", "-d", "--name", A, *ports, IMAGE, "sleep", "100")
         assert made.code == 0, made.err
     assert both("port", A, only=_placed).out.count("\n") == 2
@@ -126,14 +114,14 @@ def test_published_ports_are_told_alike(both: Both) -> None:
     both("port", A, "53/udp", only=_placed)
     assert both("port", A, "99").code == 1
     both("ps", "-f", f"name={A}", "--format", "{{.Ports}}", only=_placed)
-    for port in ("18191", "18191/tcp", "18190-18192/udp", "80"):
+    for port in (f"{first}", f"{first}/tcp", f"{PUBLISHED}-{second}/udp", "80"):
         for name in ("publish", "expose"):
             both("ps", "-f", f"name={A}", "-f", f"{name}={port}", "--format", "{{.Names}}")
     both("stop", "-t", "0", A)
     assert both("port", A).out == ""
     both("ps", "-a", "-f", f"name={A}", "--format", "{{.Names}} {{.Ports}}")
-    both("run", "--rm", "--network", "host", "-p", "18191:80", IMAGE, "true")
-    for wrong in ("18191:x", "81-82:80-83", "80:80/foo"):
+    both("run", "--rm", "--network", "host", "-p", f"{first}:80", IMAGE, "true")
+    for wrong in (f"{first}:x", "81-82:80-83", "80:80/foo"):
         both("run", "--rm", "-p", wrong, IMAGE, "true")
 
 
@@ -291,7 +279,7 @@ def _without_layers(text: str) -> list[str]:
 
 
 def test_networks(both: Both) -> None:
-    given = ("--subnet", NET, "--label", f"{A}=1", "--internal", A)
+    given = ("--subnet", f"{NET}.0/24", "--label", f"{A}=1", "--internal", A)
     both("network", "create", *given)
     both("network", "create", A)
     both("network", "ls", "--filter", f"label={A}")
@@ -308,7 +296,8 @@ def test_networks(both: Both) -> None:
     both("inspect", "-f", ends, A)
     both("inspect", "-f", ends, B)
     listed = ("ps", "--filter", f"network={A}", "--format", "{{.Names}},{{.Networks}}")
-    both(*listed, only=lambda text: [sorted(line.split(",")) for line in text.splitlines()])
+    told = both(*listed, only=lambda text: [sorted(line.split(",")) for line in text.splitlines()])
+    assert sorted(told.out.replace("\n", ",").split(",")) == ["", "bridge", *[A] * 3, B]
     both("network", "disconnect", A, B)
     both("network", "disconnect", A, B)
     both("network", "disconnect", "-f", A, B)
@@ -330,12 +319,14 @@ def test_networks_are_made_shown_and_removed(both: Both) -> None:
     both("network", "create", "--label", f"{A}=1", A)
     both("network", "create", A)
     both("network", "create", "--driver", "nosuch", B)
-    both("network", "create", "--subnet", "10.251.7.0/24", "--ip-range", "10.251.7.128/25", B)
-    both("network", "inspect", "-f", "{{json .IPAM}}", B)
+    pool = ("--subnet", f"{OTHER}.0/24", "--ip-range", f"{OTHER}.128/25")
+    assert both("network", "create", *pool, B).code == 0
+    assert f'"Subnet":"{OTHER}.0/24"' in both("network", "inspect", "-f", "{{json .IPAM}}", B).out
     both("network", "ls", "--filter", f"name={A}", "--filter", "driver=bridge")
     both("network", "ls", "--filter", f"label={A}", "--format", "{{.Name}} {{.Driver}} {{.Scope}}")
     both("network", "ls", "--filter", "nosuch=1")
-    both("network", "inspect", "-f", f"{shape} {{{{len .Containers}}}}", A)
+    shown = both("network", "inspect", "-f", f"{shape} {{{{len .Containers}}}}", A).out
+    assert shown == f"{A} bridge local false map[{A}:1] map[] 0\n"
     both("network", "inspect", "-f", shape, "bridge", "none", "host", only=_first_words)
     both("network", "inspect", "nosuch")
     both("network", "rm", "bridge")
@@ -351,24 +342,12 @@ def _first_words(text: str) -> list[list[str]]:
 
 def test_containers_of_a_network_find_one_another_by_name(both: Both) -> None:
     both("network", "create", A)
-    served = "mkdir /w && echo served > /w/file && exec httpd -f -p 18181 -h /w"
-    both(
-        "run",
-        "-d",
-        "--name",
-        A,
-        "--network",
-        A,
-        "--network-alias",
-        "web",
-        IMAGE,
-        "sh",
-        "-c",
-        served,
-    )
-    ask = "for i in 1 2 3 4 5; do wget -qO- http://{}:18181/file && break; sleep 0.5; done"
+    served = f"mkdir /w && echo served > /w/file && exec httpd -f -p {SERVED} -h /w"
+    options = ("--network", A, "--network-alias", "web", IMAGE, "sh", "-c", served)
+    both("run", "-d", "--name", A, *options)
     for name in (A, "web"):
-        words = ("run", "--rm", "--network", A, IMAGE, "sh", "-c", ask.format(name))
+        ask = f"until wget -qO- http://{name}:{SERVED}/file; do sleep 0.1; done"
+        words = ("run", "--rm", "--network", A, IMAGE, "timeout", "20", "sh", "-c", ask)
         assert both.ours.run(*words).out == "served\n"
     both("inspect", "-f", "{{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{end}}", A)
     both("network", "inspect", "-f", "{{range .Containers}}{{.Name}} {{end}}", A)

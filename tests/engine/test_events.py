@@ -101,12 +101,17 @@ def test_dockerd_tells_the_same(engine: Any, images: Any) -> None:
             assert wait_for(lambda: told and told[-1]["Action"] == "destroy")
     finally:
         client.close()
-    assert _kills_once(event["Action"] for event in told) == _kills_once(EXPECTED)
+    for (theirs, times), (expected, least) in zip(
+        _runs(event["Action"] for event in told), _runs(EXPECTED), strict=True
+    ):
+        assert theirs == expected
+        # dockerd kills again what has not ended a moment after, as on a busy machine.
+        assert times == least or (theirs == "kill" and times > least)
 
 
-def _kills_once(actions: Iterable[str]) -> list[str]:
-    """dockerd kills again what has not ended a moment after, as on a busy machine."""
-    return [action for action, _ in itertools.groupby(actions)]
+def _runs(actions: Iterable[str]) -> list[tuple[str, int]]:
+    """Each action with how often it comes in a row."""
+    return [(action, len(list(row))) for action, row in itertools.groupby(actions)]
 
 
 def test_filters_choose_events(own: Engine, docker: Any) -> None:

@@ -22,7 +22,7 @@ import images as recipes
 import pytest
 from docker.errors import NotFound
 from embedded import Engine
-from engine.build.building import Build, build
+from engine.build.building import Build, build, remove
 from engine.sides import BUSYBOX
 from layers import Entry, Made, file, folder, image_archive, tar, tar_listing
 from support import require, wait_for
@@ -227,10 +227,10 @@ def expected(engine: Any, sources: list[Entry]) -> Iterator[tuple[Build, dict[st
     recipes.ensure(engine.docker, "python")
     before = {image.id for image in engine.docker.images.list(all=True)}
     made = build(engine.docker, DOCKERFILE, *sources)
-    yield made, _unowned(made)
-    for image in engine.docker.images.list():
-        if image.id not in before:
-            engine.docker.images.remove(image.id, force=True)
+    try:
+        yield made, _unowned(made)
+    finally:
+        remove(engine.docker, made.ids, before)
 
 
 def _unowned(made: Build) -> dict[str, Any]:

@@ -8,19 +8,24 @@ Knows: POST /build, tar. Does not know: which engine is whose.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import re
 import tarfile
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from docker.errors import APIError
+from engine.sides import WARNED
 from layers import Entry, file, tar
 
 OLD = 1_700_000_000  # seconds, of everything in a context
 _NOT_OURS = {"dev", "proc", "sys", ".dockerenv"}
 _BASE = {"etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/mtab", ""}
+STEP = re.compile(r" ---> ([0-9a-f]{12})\n")
 
 
 def context(dockerfile: str, *entries: Entry) -> bytes:
@@ -31,7 +36,8 @@ def context(dockerfile: str, *entries: Entry) -> bytes:
 
 @dataclass
 class Build:
-    """``lines`` are all text, ids masked; ``error`` the last object's, if that is one."""
+    """``lines`` are all text, ids masked; ``error`` the last object's, if that is one; ``ids`` the
+    images that it told of, its steps' and its base's too."""
 
     docker: Any
     status: int
@@ -39,6 +45,7 @@ class Build:
     lines: list[str] = field(default_factory=list)
     error: Any = None
     id: str = ""
+    ids: list[str] = field(default_factory=list)
     seen: object = None
 
     @property
@@ -77,10 +84,6 @@ class Build:
         return list(self.docker.api.inspect_image(self.id)["RootFS"]["Layers"])
 
 
-UNENFORCED = " ---> [Warning] not enforced: --network none"
-"""How our engine tells of a launcher that has no networks; dockerd has no such one."""
-
-
 def build(docker: Any, text: str, /, *entries: Entry, **query: Any) -> Build:
     return send(docker, context(text, *entries), **query)
 
@@ -103,14 +106,30 @@ def send(docker: Any, body: bytes, **query: Any) -> Build:
     objects = [json.loads(line) for line in answer.text.splitlines() if line.strip()]
     made = Build(docker, answer.status_code, objects)
     for told in objects:
-        if not told.get("stream", "").startswith(UNENFORCED):
+        if not WARNED.fullmatch(told.get("stream", "")):
             made.lines.append(_masked(told.get("stream", "")))
         if "aux" in told:
             made.id = told["aux"]["ID"]
+            made.ids.append(made.id)
+        made.ids += STEP.findall(told.get("stream", ""))
         made.error = told.get("errorDetail") or told.get("message") or made.error
         if made.error and isinstance(made.error, dict):
             made.error = {**made.error, "message": _plain(made.error["message"])}
     return made
+
+
+def remove(docker: Any, ids: Iterable[str], before: Collection[str]) -> None:
+    """The images that builds told of, the newest first, but those that were there ``before``:
+    others build on the same dockerd."""
+    kept = {_short(one) for one in before}
+    for one in reversed(dict.fromkeys(_short(one) for one in ids)):
+        if one not in kept:
+            with contextlib.suppress(APIError):  # gone with another one, or somebody's by now
+                docker.images.remove(one, force=True)
+
+
+def _short(image: str) -> str:
+    return image.removeprefix("sha256:")[:12]
 
 
 def _masked(text: str) -> str:

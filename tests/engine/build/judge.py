@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from docker.errors import NotFound
+from engine.sides import WARNED
 from layers import file, tar
 
 BY_NATURE = {"Hostname", "Image"}  # ids
@@ -28,11 +29,13 @@ class Told(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """``text`` is all lines, ids masked, and the error if there is one."""
+    """``text`` is all lines, ids masked, and the error if there is one; ``is_built``: there is
+    none, and an image."""
 
     status: int
     stages: list[Told]
     text: str
+    is_built: bool
 
 
 Query = Mapping[str, str]
@@ -60,7 +63,8 @@ class Judge:
         images = [line["aux"]["ID"] for line in lines if "aux" in line]
         self._made += images
         text = "".join(line.get("stream") or line.get("error") or str(line) for line in lines)
-        return Outcome(answer.status_code, [*map(self._told, images)], _masked(text))
+        is_built = bool(images) and not any("error" in line for line in lines)
+        return Outcome(answer.status_code, [*map(self._told, images)], _masked(text), is_built)
 
     def _told(self, image: str) -> Told:
         inspected = self._docker.api.inspect_image(image)
@@ -76,6 +80,4 @@ class Judge:
 
 
 def _masked(text: str) -> str:
-    # What only a launcher without networks says of a step.
-    text = re.sub(r" ---> \[Warning\] not enforced: --network none .*\n", "", text)
-    return re.sub(r"\b(?:[0-9a-f]{64}|[0-9a-f]{12})\b", "ID", text)
+    return re.sub(r"\b(?:[0-9a-f]{64}|[0-9a-f]{12})\b", "ID", WARNED.sub("", text))
