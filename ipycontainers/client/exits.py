@@ -35,6 +35,9 @@ CODES = ("exitCode", "containerExitCode")
 # A stream that its other end, or another thread of ours, has closed.
 BROKEN = (OSError, ValueError, http.client.HTTPException)
 KILLED = 137  # 128 + SIGKILL: the only code that the kernel's out-of-memory killer leaves
+# containerd may tell dockerd why after the end (its pull request 12714): seconds to wait for that,
+# and between two looks. What it has lost by then is lost.
+AFTER, EVERY = 0.5, 0.05
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,9 @@ class ExitWatch:
         wait: Callable[[], Stream],
         inspect: Callable[[], Json],
     ) -> None:
-        """``events`` is open already. ``wait`` and ``inspect`` are called from a thread
-        of the watch, at most once each; what they raise comes out of ``result``."""
+        """``events`` is open already. ``wait`` and ``inspect`` are called from a thread of the
+        watch: ``wait`` at most once, and what it raises comes out of ``result``; ``inspect`` only
+        after code 137, once, and for ``AFTER`` seconds where the container's memory is limited."""
         self._events = events
         self._open_wait = wait
         self._inspect = inspect
@@ -170,10 +174,16 @@ class ExitWatch:
                 self._done.set()
 
     def _was_oom_killed(self) -> bool:
+        end = time.monotonic() + AFTER
         try:
-            return bool(self._inspect()["State"].get("OOMKilled"))
+            while not (found := self._inspect())["State"].get("OOMKilled"):
+                is_limited = bool(found.get("HostConfig", {}).get("Memory"))
+                if not is_limited or self._closed or time.monotonic() >= end:
+                    return False
+                time.sleep(EVERY)
         except (errors.ContainerError, KeyError):
             return False  # removed already: nobody knows any more
+        return True
 
     def _failed(self, error: Exception) -> None:
         if not isinstance(error, errors.ContainerError):

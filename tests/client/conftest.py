@@ -36,6 +36,7 @@ class Ran:
     raw: bytes
     exit: Exit | None
     warnings: tuple[str, ...] = ()
+    id: str = ""
 
     @property
     def out(self) -> bytes:
@@ -82,7 +83,7 @@ def run_container(
             writer.start()
             raw = b"".join(iter(attachment.read, b""))
             writer.join()
-            return Ran(raw, watch.result(20), created.warnings)
+            return Ran(raw, watch.result(20), created.warnings, created.id)
     finally:
         connection.remove(created.id)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import wait_for
+from support import wait_for, was_oom_told
 
 from ipycontainers import errors, streams
 from ipycontainers.client import Connection, connect
@@ -292,9 +292,15 @@ def test_out_of_memory_is_told_from_another_kill(
 ) -> None:
     memory = {"Memory": 16 << 20, "MemorySwap": 16 << 20}
     eat = ["dd", "if=/dev/zero", "of=/dev/null", "bs=100M", "count=1"]
-    # containerd tells dockerd of it beside the end, and at times too late.
-    tries = (run(engine, images.busybox, eat, host=memory) for _ in range(5))
-    assert any(ran.exit.oom_killed for ran in tries)
+    for _ in range(5):
+        ran = run(engine, images.busybox, eat, host=memory)
+        assert not ran.warnings, ran.warnings
+        assert ran.exit.code == 137
+        if ran.exit.oom_killed:
+            break
+        # On a busy machine containerd loses it at times (its issue 8893): dockerd is never told.
+        assert not was_oom_told(engine.docker, ran.id)
+    assert ran.exit.oom_killed
     name = container("sleep", "100")
     with engine.watch_exit(name) as watch:
         engine.start(name)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import os
 import re
+import secrets
 import shutil
 import subprocess
 
 import pytest
-from support import require, wait_for
+from support import require, wait_for, was_oom_told
 
 
 @pytest.mark.needs("hostname")
@@ -183,15 +184,18 @@ def test_exit_codes_of_signals_are_explained(cell, body, code, words):
 
 
 @pytest.mark.needs("limits")
-def test_out_of_memory_is_told_from_a_kill(cell):
+def test_out_of_memory_is_told_from_a_kill(cell, engine):
     body = "x = []\nfor _ in range(200): x.append(b'x' * 10**6)"
-    for _ in range(5):  # containerd tells dockerd of it beside the end, and at times too late
-        result = cell("python", body, options="-m 24m --memory-swap 24m")
-        assert result.error.evalue.startswith("exit code 137 ")
-        if "out of memory" in result.error.evalue:
+    for _ in range(5):
+        name = f"ipyc-oom-{secrets.token_hex(4)}"
+        result = cell("python", body, options=f"--name {name} -m 24m --memory-swap 24m")
+        assert (result.error.evalue.startswith("exit code 137 "), result.stderr) == (True, "")
+        assert "24m" in result.error.evalue
+        if "perhaps" not in result.error.evalue:
             break
-    assert "out of memory" in result.error.evalue
-    assert "24m" in result.error.evalue
+        # On a busy machine containerd loses it at times (its issue 8893): dockerd is never told.
+        assert not was_oom_told(engine.docker, name)
+    assert ": out of memory: the kernel killed it (its limit was -m 24m)" in result.error.evalue
 
 
 def shown_command(result) -> str:
