@@ -17,6 +17,7 @@ import tarfile
 from typing import TYPE_CHECKING, Any
 
 import images
+from layers import file, tar
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -83,16 +84,10 @@ class Bench:
 
 
 def archive(**files: bytes) -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as tar:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(content), 0o640
-            tar.addfile(entry, io.BytesIO(content))
-    return made.getvalue()
+    return tar(*(file(name, content, mode=0o640) for name, content in files.items()))
 
 
 def members(data: bytes) -> list[tuple[str, str, int, str]]:
     """Of a tar: name, type, mode, link."""
-    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-        return sorted((m.name, m.type.decode(), m.mode & 0o7777, m.linkname) for m in tar)
+    with tarfile.open(fileobj=io.BytesIO(data)) as opened:
+        return sorted((m.name, m.type.decode(), m.mode & 0o7777, m.linkname) for m in opened)

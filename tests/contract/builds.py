@@ -12,11 +12,11 @@ from typing import Any
 
 from contract.bench import PREFIX, Bench, archive
 from contract.calls import Call, raw
+from engine.sides import WARNED
 
 TAG = f"{PREFIX}built:1"
 TAR = {"Content-Type": "application/x-tar"}
-# Besides, what only a launcher without networks says of a step.
-UNTOLD = re.compile(r"\x1b\[\d*m| ---> \[Warning\] .*(--network none|host's network).*\n")
+UNTOLD = re.compile(rf"\x1b\[\d*m|{WARNED.pattern}")
 
 
 def _build(bench: Bench, *lines: str, body: bytes | None = None, **query: Any) -> Any:
@@ -83,7 +83,7 @@ def _pruned(bench: Bench) -> Any:
 
 
 STEPS = ("ARG A=1", "COPY f /f", "RUN echo $A; sleep 0.3; echo e >&2; echo $A > /a", "CMD cat /a")
-CALLS: dict[str, Call] = {
+ANSWERS: dict[str, Call] = {
     "build": lambda b: _build(b, *STEPS, t=TAG),
     "build again": lambda b: _build(b, *STEPS, t=TAG),
     "build without the cache": lambda b: _build(b, *STEPS, nocache="1"),
@@ -96,11 +96,15 @@ CALLS: dict[str, Call] = {
     "build and keep containers": lambda b: _build(b, "RUN echo kept", rm="0"),
     "build from another file": _elsewhere,
     "build from gzip": _compressed,
+    "build for another system": lambda b: _build(b, "RUN true", platform="nosuch/nosuch"),
     "inspect what was built": _inspected,
     "history of what was built": _history,
     "run what was built": _run,
     "remove what was built": _untagged,
     "prune builds": _pruned,
+}
+
+ERRORS: dict[str, Call] = {
     "build what fails": lambda b: _build(b, "RUN echo out; exit 7"),
     "build with no program": lambda b: _build(b, 'RUN ["/nosuch"]'),
     "build with no source": lambda b: _build(b, "COPY nosuch /"),
@@ -112,7 +116,6 @@ CALLS: dict[str, Call] = {
     "build with a wrong name": lambda b: _build(b, "LABEL a=1", t="A B"),
     "build with wrong arguments": lambda b: _build(b, "LABEL a=1", buildargs="{"),
     "build with wrong labels": lambda b: _build(b, "LABEL a=1", labels="["),
-    "build on no network": lambda b: _build(b, "RUN true", networkmode="nosuch"),
-    "build for another system": lambda b: _build(b, "RUN true", platform="nosuch/nosuch"),
+    "build on no network": lambda b: _build(b, "RUN echo none", networkmode="nosuch"),
     "build below the context": lambda b: _build(b, "LABEL a=1", dockerfile="../Dockerfile"),
 }

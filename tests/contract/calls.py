@@ -26,7 +26,7 @@ def raw(bench: Bench, method: str, path: str, body: Any = None, **more: Any) -> 
 
 
 def _create(bench: Bench, **body: Any) -> Any:
-    """A create request that is refused; what is made all the same is removed."""
+    """A create request; what it makes is removed again."""
     given = {"Image": bench.image, "Cmd": ["true"], "Labels": LABELS, **body}
     query = f"?name={PREFIX}wrong"
     answer = bench.api._post_json(bench.api._url(f"/containers/create{query}"), data=given)
@@ -295,12 +295,12 @@ ANSWERS: dict[str, Call] = {
     "events of a volume": _volume_events,
     "rename": lambda b: b.api.rename(b.create("old", ["true"]), f"{PREFIX}new"),
     "update": lambda b: b.api.update_container(b.created, restart_policy={"Name": "no"}),
-    "leave no swarm": lambda b: raw(b, "POST", "/swarm/leave?force=1"),
-    "inspect no swarm": lambda b: raw(b, "GET", "/swarm"),
     "list networks": lambda b: sorted(
         (n for n in b.api.networks(names=["bridge", "host", "none"])), key=lambda n: n["Name"]
     ),
     "inspect a network": lambda b: b.api.inspect_network("none"),
+    "exec twice": _again,
+    "create with no image": lambda b: _create(b, Image=""),
 }
 
 ERRORS: dict[str, Call] = {
@@ -342,7 +342,6 @@ ERRORS: dict[str, Call] = {
     "kill with no signal": lambda b: b.api.kill(b.running, "NOSUCH"),
     "exec in what has ended": lambda b: b.api.exec_create(b.exited, "true"),
     "exec of nothing": lambda b: b.api.exec_create(b.running, []),
-    "exec twice": _again,
     "pause what has ended": lambda b: b.api.pause(b.exited),
     "unpause what runs": lambda b: b.api.unpause(b.running),
     "top of what has ended": lambda b: b.api.top(b.exited),
@@ -370,7 +369,6 @@ ERRORS: dict[str, Call] = {
         b, "PUT", f"/containers/{b.created}/archive?path=/&noOverwriteDirNonDir=1", archive(tmp=b"")
     ),
     "create with no command": lambda b: _create(b, Cmd=[], Image=b.image, Entrypoint=[""]),
-    "create with no image": lambda b: _create(b, Image=""),
     "create in no folder": lambda b: _create(b, WorkingDir="relative"),
     "create with little memory": lambda b: _create(b, HostConfig={"Memory": 1000}),
     "create with many processors": lambda b: _create(b, HostConfig={"NanoCpus": 10**15}),
@@ -404,6 +402,8 @@ ERRORS: dict[str, Call] = {
     ),
     "start as nobody known": lambda b: b.api.start(b.create("no-user", ["id"], user="nosuch")),
     "resize what has ended": lambda b: b.api.resize(b.exited, 10, 10),
+    "leave no swarm": lambda b: raw(b, "POST", "/swarm/leave?force=1"),
+    "inspect no swarm": lambda b: raw(b, "GET", "/swarm"),
     "a path that is none": lambda b: raw(b, "GET", "/nosuch"),
     "a version that is too new": lambda b: _versioned(b, "9.99"),
     "a version that is too old": lambda b: _versioned(b, "1.1"),

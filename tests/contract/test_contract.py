@@ -18,7 +18,7 @@ import embedded
 import pytest
 from conformance import engines
 from contract import builds, calls, networks
-from contract.allowed import ALLOWED
+from contract.allowed import ALLOWED, Allowed
 from contract.bench import Bench
 from contract.compare import differences, plain
 from support import require
@@ -26,7 +26,11 @@ from support import require
 # docker-py leaves what it had the sockets of streams from to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 LAUNCHERS = ("bubblewrap", "ptrace")
-CALLS = {**calls.ANSWERS, **calls.ERRORS, **builds.CALLS, **networks.CALLS}
+PARTS = (calls, builds, networks)
+CALLS = {name: one for part in PARTS for name, one in (part.ANSWERS | part.ERRORS).items()}
+CALLS |= networks.LAST
+# What dockerd answers with an error; everything else it does.
+ERRORS = {name for part in PARTS for name in part.ERRORS}
 Answers = dict[str, Any]
 
 
@@ -78,13 +82,37 @@ class _Asked(dict[str, Answers]):
 def test_it_is_answered_as_dockerd_does(
     launcher: str, name: str, dockerd: Answers, ours: dict[str, Answers]
 ) -> None:
-    found = differences(dockerd[name], ours[launcher][name])
-    assert [line for line in found if not _allowed(launcher, name, line)] == []
+    theirs, mine = dockerd[name], ours[launcher][name]
+    assert _is_error(theirs) == (name in ERRORS), theirs
+    assert not any(isinstance(one, dict) and "raised" in one for one in (theirs, mine)), theirs
+    differ = [(launcher, name, line) for line in differences(theirs, mine)]
+    assert [it for it in differ if not any(_allows(one, *it) for one in ALLOWED)] == []
 
 
-def _allowed(launcher: str, name: str, line: str) -> bool:
+@pytest.mark.launcher
+def test_nothing_is_allowed_that_does_not_differ(
+    dockerd: Answers, ours: dict[str, Answers]
+) -> None:
+    found = [
+        (launcher, name, line)
+        for launcher in LAUNCHERS
+        for name in CALLS
+        for line in differences(dockerd[name], ours[launcher][name])
+    ]
+    stale = [one for one in ALLOWED if not any(_allows(one, *it) for it in found)]
+    assert not stale, "\n".join(map(str, stale))
+
+
+def _allows(one: Allowed, launcher: str, name: str, line: str) -> bool:
     path = line.partition(": ")[0]
-    return any(
-        fnmatchcase(name, one.call) and fnmatchcase(path, one.path) and launcher in one.launchers
-        for one in ALLOWED
-    )
+    matches = fnmatchcase(name, one.call) and fnmatchcase(path, one.path)
+    return matches and launcher in one.launchers
+
+
+def _is_error(answer: Any) -> bool:
+    """Also a build's that fails when it has begun to answer."""
+    if not isinstance(answer, dict):
+        return False
+    status = answer.get("status")
+    is_refused = isinstance(status, int) and status >= 400
+    return is_refused or any("error" in told for told in answer.get("rest", ()))
