@@ -8,10 +8,13 @@ Knows: docker-py. Does not know: how an engine builds.
 
 from __future__ import annotations
 
+import contextlib
 import io
-import tarfile
 import time
 from typing import Any
+
+from docker.errors import NotFound
+from layers import file, tar
 
 from .figure import Side
 
@@ -48,6 +51,12 @@ def side(client: Any, image: str, *, cached: bool) -> Side:
     return run
 
 
+def remove(client: Any) -> None:
+    """What the cached ones have left."""
+    with contextlib.suppress(NotFound):
+        client.api.remove_image(TAG)
+
+
 def _build(client: Any, context: bytes, *, cached: bool) -> str:
     told = client.api.build(
         fileobj=io.BytesIO(context),
@@ -67,10 +76,4 @@ def _context(image: str) -> bytes:
     files = {"Dockerfile": STEPS.format(image=image).encode(), "requirements.txt": b"none==1.0\n"}
     files |= {f"app/{number}.pl": b"x" * EACH for number in range(FILES)}
     files["app/main.pl"] = b'print "hello\\n";\n'
-    written = io.BytesIO()
-    with tarfile.open(fileobj=written, mode="w") as tar:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return written.getvalue()
+    return tar(*(file(name, content) for name, content in files.items()))

@@ -87,6 +87,8 @@ def _builds(
             kept = "all cached" if cached else "cold"
             what = f"10-step Dockerfile on Debian, {kept}, {LAUNCHERS[launcher]}"
             yield _row(what, ours, theirs, BUILD_TARGETS.get((launcher, cached)))
+    if docker:
+        builds.remove(docker)
 
 
 def _entered(

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from docker import errors as docker_errors
 from embedded import Engine
+from layers import file, tar
 from support import wait_for
 
 
@@ -23,13 +24,7 @@ def image() -> str:
 
 
 def archive(**files: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, data in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            tar.addfile(entry, io.BytesIO(data))
-    return buffer.getvalue()
+    return tar(*(file(name, content) for name, content in files.items()))
 
 
 def raw(own: Engine, request: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
@@ -402,8 +397,8 @@ def test_files_go_in_and_come_out_in_every_state(docker: Any, image: str, state:
         container.wait()
     assert container.put_archive("/tmp", archive(a=b"text"))
     pieces, status = container.get_archive("/tmp/a")
-    with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as tar:
-        assert tar.extractfile("a").read() == b"text"
+    with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as got:
+        assert got.extractfile("a").read() == b"text"
     assert (status["name"], status["size"]) == ("a", 4)
     with pytest.raises(docker_errors.NotFound, match="Could not find the file /nowhere"):
         container.put_archive("/nowhere", archive(a=b""))
