@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import _thread
+import os
 import threading
 import time
 from typing import Any
@@ -57,7 +58,8 @@ def test_an_interrupt_ends_all_processes_of_the_cell_and_keeps_the_state(
     for _ in range(3):  # a shell that is kept waiting by a busy machine is taken for a deaf one
         shell("X=1; sleep 1000 & job=$!")
         assert _interrupted(shell, text) < LIMIT
-        if not shell.interpreter.lost:
+        is_loaded = os.getloadavg()[0] >= (os.cpu_count() or 1)
+        if not (is_loaded and "ignored the interrupt" in shell.interpreter.lost):
             break
     # bash goes on after a program that ignored its SIGINT, as it does at a terminal.
     said = shell.out.data.replace(b"no\n", b"") if "trap" in text else shell.out.data
