@@ -19,7 +19,7 @@ from typing import Any
 from ipycontainers.errors import Invalid, Unsupported
 
 from . import limits, logs, wire
-from .container import Network, Spec
+from .container import DEFAULT_PATH, Network, Spec
 from .network import ports
 from .record import MountPoint, Record
 
@@ -191,7 +191,7 @@ def environment(
 ) -> list[str]:
     """As dockerd: PATH, HOSTNAME, with a terminal TERM, and what tells of containers that are
     ``linked``; all yield to the user's own."""
-    own = [f"PATH={wire.PATH}", f"HOSTNAME={config['Hostname'] or container_id[:12]}"]
+    own = [f"PATH={DEFAULT_PATH}", f"HOSTNAME={config['Hostname'] or container_id[:12]}"]
     if config.get("Tty"):
         own.append("TERM=xterm")
     own += linked

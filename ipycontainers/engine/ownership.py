@@ -59,9 +59,19 @@ class Owners:
 
     def __init__(self, places: Iterable[Path], own: Mapping[str, Owner] | None = None) -> None:
         """``places`` are the newest first: layers, or one root."""
+        found = [(place, of(place)) for place in places]
         self._own = own or {}
-        self._layers = [(place, of(place).owners) for place in places]
+        self._layers = [(place, record.owners) for place, record in found]
         self.paths = {path for _, owners in self._layers for path in owners}
+        self.newest = max((record.newest for _, record in found), default=0)
+        """The latest time of any entry, in seconds."""
+
+    def add(self, place: Path, record: Unpacked) -> None:
+        """A layer above the others, among which it may be already."""
+        others = [(other, owners) for other, owners in self._layers if other != place]
+        self._layers = [(place, record.owners), *others]
+        self.paths |= record.owners.keys()
+        self.newest = max(self.newest, record.newest)
 
     @classmethod
     def of_container(cls, bundle: Bundle, image_root: Path) -> Owners:

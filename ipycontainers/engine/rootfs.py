@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -46,15 +47,8 @@ def prepare(
     links in them, and ``HOME`` is set. ``Invalid`` for a user that the image does not know;
     what ``unpack`` raises for the image.
     """
-    root, layers, beneath = None, tuple[Path, ...](), tuple[Path, ...]()
-    if launcher.needs_copy:
-        root = directory / "root"
-        if takes:
-            takes.rename(root)
-        else:
-            copy(unpacked.merged(layout, image, data), root)
-    else:
-        layers = unpacked.layers(layout, image, data, directory)
+    root, layers = _below(layout, image, data, directory, takes, copies=launcher.needs_copy)
+    beneath = tuple[Path, ...]()
     for name in ("upper", "work", "tmp", "shm", "tmpfs", "binds"):
         (directory / name).mkdir()
     (directory / "shm").chmod(0o1777)
@@ -72,13 +66,32 @@ def prepare(
     taken = {tree.real(mount.target) for mount in spec.mounts}
     own = [mount for mount in generated(directory) if tree.real(mount.target) not in taken]
     spec = replace(spec, mounts=(*own, *spec.mounts))
-    for number, mount in enumerate(spec.mounts):
+    _make_sources(directory, spec.mounts)
+    return settle(Bundle(id, directory, spec, layers, root, beneath))
+
+
+def _below(
+    layout: Layout, image: Image, data: Path, directory: Path, takes: Path | None, *, copies: bool
+) -> tuple[Path | None, tuple[Path, ...]]:
+    """The container's root, or the layers that it shares."""
+    if not copies:
+        return None, unpacked.layers(layout, image, data, directory)
+    root = directory / "root"
+    if takes:
+        takes.rename(root)
+    else:
+        copy(unpacked.merged(layout, image, data), root)
+    return root, ()
+
+
+def _make_sources(directory: Path, mounts: Sequence[Mount]) -> None:
+    """What is mounted, by its number."""
+    for number, mount in enumerate(mounts):
         if mount.type == "tmpfs":
             (directory / "tmpfs" / str(number)).mkdir()
             (directory / "tmpfs" / str(number)).chmod(mount.mode)
         else:
             (directory / "binds" / str(number)).symlink_to(mount.source)
-    return settle(Bundle(id, directory, spec, layers, root, beneath))
 
 
 def generated(directory: Path) -> tuple[Mount, ...]:

@@ -62,15 +62,15 @@ def _fits(layers: tuple[Path, ...], directory: Path) -> bool:
 
 
 def keep_layer(
-    layout: Layout, layer: Layer, data: Path, passed: Callable[[int], object] | None = None
+    layout: Layout, part: Layer, data: Path, passed: Callable[[int], object] | None = None
 ) -> None:
     """Unpack a layer for overlayfs, so that the first container need not; its diff id is verified
     in the same pass. ``passed`` hears of each piece; what it raises ends all. As ``unpack.layer``.
     """
     try:
-        _layer(layout, layer, data, passed, verify=True)
+        layer(layout, part, data, passed, verify=True)
     except unpack.LinksBelow:  # which the first container will have unpacked
-        verify_layer(layout, layer)
+        verify_layer(layout, part)
 
 
 def keep_root(
@@ -83,9 +83,29 @@ def keep_root(
     merged(layout, image, data, passed, verify=True)
 
 
-def layer(layout: Layout, part: Layer, data: Path) -> Path:
-    """One layer for overlayfs, unpacked if it is not there. As ``unpack.layer``."""
-    return _layer(layout, part, data)
+def layer(
+    layout: Layout,
+    part: Layer,
+    data: Path,
+    passed: Callable[[int], object] | None = None,
+    *,
+    verify: bool = False,
+) -> Path:
+    """One layer for overlayfs, unpacked if it is not there. ``verify``: its diff id also where it
+    is there already, perhaps from other bytes. As ``unpack.layer``."""
+    made = False
+
+    def make(folder: Path) -> None:
+        nonlocal made
+        with layout.open_layer(part, passed) as stream:
+            ownership.keep(place, unpack.layer(stream, folder, overlay=True))
+        made = True
+
+    place = data / "layers" / _name(str(part.diff_id))
+    _once(place, make)
+    if verify and not made:
+        verify_layer(layout, part, passed)
+    return place
 
 
 def take(data: Path, diff_id: Digest, folder: Path, record: Unpacked) -> Path:
@@ -147,30 +167,6 @@ def _name(digest: str) -> str:
     return digest.partition(":")[2][:_DIGITS]
 
 
-def _layer(
-    layout: Layout,
-    layer: Layer,
-    data: Path,
-    passed: Callable[[int], object] | None = None,
-    *,
-    verify: bool = False,
-) -> Path:
-    """``verify``: also where it is there already, perhaps from other bytes."""
-    made = False
-
-    def make(folder: Path) -> None:
-        nonlocal made
-        with layout.open_layer(layer, passed) as stream:
-            ownership.keep(place, unpack.layer(stream, folder, overlay=True))
-        made = True
-
-    place = data / "layers" / _name(str(layer.diff_id))
-    _once(place, make)
-    if verify and not made:
-        verify_layer(layout, layer, passed)
-    return place
-
-
 def merged(
     layout: Layout,
     image: Image,
@@ -195,7 +191,7 @@ def merged(
 
 def _above(layout: Layout, image: Image, number: int, data: Path, below: list[Path]) -> Path:
     try:
-        return _layer(layout, image.layers[number], data)
+        return layer(layout, image.layers[number], data)
     except unpack.LinksBelow:
         return _linked(layout, image, number, below)
 

@@ -30,7 +30,6 @@ OLDEST_API = "1.24"  # docker-py's own oldest
 STDIN, STDOUT, STDERR = 0, 1, 2
 RAW = "application/vnd.docker.raw-stream"
 ZERO_TIME = "0001-01-01T00:00:00Z"  # Go's zero time: it has not happened
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 GO_FOLDER, GO_LINK, GO_PIPE, GO_SOCKET, GO_DEVICE = 1 << 31, 1 << 27, 1 << 25, 1 << 24, 1 << 26
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):?(\d\d))?")
 GO_SETUID, GO_SETGID, GO_CHAR, GO_STICKY = 1 << 23, 1 << 22, 1 << 21, 1 << 20

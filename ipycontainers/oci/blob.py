@@ -25,9 +25,10 @@ from typing import IO, Protocol, cast
 from ipycontainers.errors import IntegrityError, Invalid, Unsupported
 
 from .descriptor import Digest
-from .room import refuse_more
+from .room import Room, refuse_more
 
 PIECE = 1 << 20
+_GZIP, _BZIP2, _XZ, _ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
 _MEMBER = zlib.MAX_WBITS | 16
 
 
@@ -142,10 +143,26 @@ def bounded(source: Readable, stored: int) -> io.BufferedReader:
     return counted(source, passed)
 
 
+def copied(source: Readable, target: IO[bytes], room: Room) -> tuple[Digest, int]:
+    """All of it written to ``target``: its digest and size. EngineError where there is no room."""
+    digest, size = hashlib.sha256(), 0
+    while piece := source.read(PIECE):
+        digest.update(piece)
+        size += len(piece)
+        room.take(len(piece))
+        target.write(piece)
+    return Digest(digest.hexdigest()), size
+
+
 def drain(source: Readable) -> None:
     """Read to the end, which is where ``verified`` judges."""
     while source.read(PIECE):
         pass
+
+
+def is_compressed(head: bytes) -> bool:
+    """Whether content that begins so is what ``decompressed`` undoes."""
+    return head.startswith((_GZIP, _BZIP2, _XZ, _ZSTD))
 
 
 def decompressed(source: io.BufferedReader) -> io.BufferedReader:
@@ -156,13 +173,13 @@ def decompressed(source: io.BufferedReader) -> io.BufferedReader:
     """
     magic = source.peek(6)[:6]
     opened: object = None
-    if magic.startswith(b"\x1f\x8b"):
+    if magic.startswith(_GZIP):
         opened = _Gunzip(source)
-    elif magic.startswith(b"BZh"):
+    elif magic.startswith(_BZIP2):
         opened = bz2.open(source)  # noqa: SIM115
-    elif magic.startswith(b"\xfd7zXZ\0"):
+    elif magic.startswith(_XZ):
         opened = lzma.open(source)  # noqa: SIM115
-    elif magic.startswith(b"\x28\xb5\x2f\xfd"):
+    elif magic.startswith(_ZSTD):
         opened = _zstd(source)
     return buffered(_Owning(cast("IO[bytes]", opened), source)) if opened else source
 

@@ -14,15 +14,12 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-import tarfile
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
 from .blob import PIECE
-from .pack import END, Packing, capability, header
+from .pack import END, Packing, capability, parents, whiteout
 from .view import Spot, View, is_opaque, is_whiteout
-
-_WHITEOUT = ".wh."
 
 
 class Difference:
@@ -44,7 +41,7 @@ class Difference:
         whole: bool = False,
     ) -> None:
         self._packing, self._copied, self._own, self._whole = packing, copied, own, whole
-        self._above = {p for path in own for p in _parents(path)}
+        self._above = {p for path in own for p in parents(path)}
         self._waiting: list[tuple[Spot, str, os.stat_result]] = []
 
     def pieces(self, here: int, before: View) -> Iterator[bytes]:
@@ -71,11 +68,8 @@ class Difference:
             found = None
         if found is None or is_whiteout(found):
             if old:
-                above, name = posixpath.split(path)
                 yield from self._write_waiting()
-                gone = tarfile.TarInfo(posixpath.join(above, _WHITEOUT + name))
-                gone.mode = 0o600  # as dockerd's
-                yield header(gone)
+                yield whiteout(path)
         elif stat.S_ISDIR(found.st_mode):
             yield from self._inner(spot, found, old, before, path, everything=everything)
         elif self._whole or old is None or self._differs(spot, found, old):
@@ -118,11 +112,6 @@ class Difference:
         if (found.st_size, found.st_mtime_ns) != (was.st_size, was.st_mtime_ns):
             return True
         return not self._copied and not _is_same(spot, old)
-
-
-def _parents(path: str) -> Iterator[str]:
-    while path := posixpath.dirname(path):
-        yield path
 
 
 def _is_same(one: Spot, other: Spot) -> bool:

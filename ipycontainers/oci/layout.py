@@ -22,7 +22,6 @@ Knows: this folder. Does not know: tar, registries, containers.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import io
 import json
 import os
@@ -36,7 +35,7 @@ from pathlib import Path
 from ipycontainers.errors import ContainerError, IntegrityError, Invalid, NotFound
 
 from . import descriptor as kinds
-from .blob import PIECE, Readable, bounded, counted, decompressed, verified
+from .blob import Readable, bounded, copied, counted, decompressed, verified
 from .descriptor import Descriptor, Digest, parse_json
 from .image import Image, Layer
 from .names import sync_folder
@@ -97,7 +96,7 @@ class Layout:
             handle, name = tempfile.mkstemp(dir=self.path / "tmp")
             try:
                 with os.fdopen(handle, "wb") as file:
-                    digest, size = _copy(stream, file, Room(self.path))
+                    digest, size = copied(stream, file, Room(self.path))
                     if expected is not None and digest != expected:
                         raise IntegrityError(f"content that should be {expected} is {digest}")
                     file.flush()
@@ -391,13 +390,3 @@ class Layout:
         finally:
             Path(name).unlink(missing_ok=True)
         sync_folder(path.parent)
-
-
-def _copy(source: Readable, target: io.BufferedWriter, room: Room) -> tuple[Digest, int]:
-    digest, size = hashlib.sha256(), 0
-    while piece := source.read(PIECE):
-        digest.update(piece)
-        size += len(piece)
-        room.take(len(piece))
-        target.write(piece)
-    return Digest(digest.hexdigest()), size

@@ -128,6 +128,20 @@ def header(entry: tarfile.TarInfo) -> bytes:
     return entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
 
 
+def whiteout(path: str) -> bytes:
+    """What says in a layer that nothing is at the path any more."""
+    above, name = posixpath.split(path)
+    entry = tarfile.TarInfo(posixpath.join(above, f".wh.{name}"))
+    entry.mode = 0o600  # as dockerd's
+    return header(entry)
+
+
+def parents(path: str) -> Iterator[str]:
+    """The folders on the way to a path that has no slash in front, the nearest first."""
+    while path := posixpath.dirname(path):
+        yield path
+
+
 def _set(entry: tarfile.TarInfo, key: str, value: bytes) -> None:
     text = value.decode("utf-8", "surrogateescape")
     entry.pax_headers = {**entry.pax_headers, key: text}

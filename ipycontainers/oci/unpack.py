@@ -24,14 +24,15 @@ import errno
 import os
 import stat
 import tarfile
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO
 
 from ipycontainers.errors import Invalid, UnsafeLayer, Unsupported
 
+from .blame import blaming, refuse_climbing
 from .blob import Readable, buffered, decompressed, drain, reading
 from .entries import entries
 from .filling import Below, attributes, copy_up, fill, set_attributes
@@ -46,20 +47,6 @@ _OPAQUE = ".wh..wh..opq"
 MOST_ENTRIES = 2_000_000  # of one layer; a whole Debian has 300,000 files
 LARGEST_RECORD = 64 << 20  # bytes that a layer may say of owners
 _OF_AN_OWNER, _OF_AN_ENTRY = 64, 4096  # bytes, about: in memory, and on the disk
-# What a layer can bring about; other errors (no space, no permission) are the machine's.
-_OF_THE_LAYER = {
-    errno.EEXIST: "is there in another form",
-    errno.EFBIG: "is larger than a file can be",
-    errno.EISDIR: "is a folder",
-    errno.EILSEQ: "has a name that cannot be",
-    errno.EINVAL: "has a name that cannot be",
-    errno.ELOOP: "is behind a loop of links",
-    errno.EMLINK: "has too many names",
-    errno.ENAMETOOLONG: "has too long a name",
-    errno.ENOENT: "links to what is not there",
-    errno.ENOTDIR: "is below what is no folder",
-    errno.EPERM: "links to what cannot have a second name",
-}
 
 
 class LinksBelow(Invalid):
@@ -156,7 +143,7 @@ class _Layer:
         tar = decompressed(buffered(stream))
         with reading(what):
             for entry, content in entries(tar, what):
-                with _blaming(entry.name):
+                with blaming(entry.name):
                     self.add(entry, content)
             drain(tar)
             self.finish()
@@ -166,9 +153,9 @@ class _Layer:
         if self._count > MOST_ENTRIES:
             raise Invalid(f"a layer of more than {MOST_ENTRIES:,} entries")
         self._room.take(_OF_AN_ENTRY)
-        _refuse_climbing(entry.name, entry.name)
+        refuse_climbing(entry.name, entry.name)
         if entry.islnk():
-            _refuse_climbing(entry.linkname, entry.name)
+            refuse_climbing(entry.linkname, entry.name)
         with self._inside.parent(entry.name, make=True) as (folder, name, real):
             self._remember(folder, real.rpartition("/")[0])
             if name.startswith(self._mark):
@@ -378,24 +365,3 @@ def _mode(folder: int, name: str) -> int | None:
         return os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     except FileNotFoundError:
         return None
-
-
-def _refuse_climbing(path: str, name: str) -> None:
-    """A name that leaves the root by itself; what links do is ``Inside``'s to see to."""
-    depth = 0
-    for part in path.split("/"):
-        depth += {"": 0, ".": 0, "..": -1}.get(part, 1)
-        if depth < 0:
-            raise UnsafeLayer(f"{name!r:.300} in a layer leads outside: {path!r:.300}")
-
-
-@contextmanager
-def _blaming(name: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _OF_THE_LAYER:
-            raise
-        raise Invalid(f"{name!r:.300} in a layer {_OF_THE_LAYER[error.errno]}") from error
-    except (OverflowError, UnicodeError) as error:
-        raise Invalid(f"{name!r:.300} in a layer: {error}") from error

@@ -41,6 +41,10 @@ class Disk:
                 while self._takes(filler, size):
                     pass
 
+    def give_back(self, size: int) -> None:
+        """So many bytes of what was filled."""
+        os.truncate(self._filler, self._filler.stat().st_size - size)
+
     def _takes(self, filler: Any, size: int) -> bool:
         try:
             return bool(filler.write(bytes(size)))
@@ -187,3 +191,17 @@ def test_what_is_fetched_leaves_room_on_the_disk(disk: Disk) -> None:
     assert made.error["message"].startswith("ADD failed: no space left on device")
     assert wait_for(lambda: list((disk.data / "tmp").iterdir()) == [])
     assert build(docker, f"FROM {IMAGE}\nRUN echo 2 >/small\n").error is None
+
+
+def test_what_is_cached_needs_no_room_for_files(disk: Disk) -> None:
+    """Though COPY --from reads them, also where launchers copy roots."""
+    docker = disk.engine.client
+    text = (
+        f"FROM {IMAGE} AS one\nRUN echo 1 >/f\nFROM {IMAGE}\nCOPY --from=one /f /g\n"
+        f"COPY --from={IMAGE} /bin/busybox /b\n"
+    )
+    assert [build(docker, text).error for _ in range(2)] == [None, None]
+    disk.fill()
+    disk.give_back(256 << 10)
+    again = build(docker, text)
+    assert (again.error, again.text.count("Using cache")) == (None, 3)

@@ -125,13 +125,10 @@ class Builder:
     def _source(self, name: str) -> Origin:
         """Of COPY --from: a stage's name or number, or an image."""
         made = self._found(name)
-        if made.space is None:
-            made.space = workspace.begun(self._engine, made.image, self._site.folder, made.base)
-        return made.space.origin
-
-    @staticmethod
-    def _of_image(image: Image) -> Built:
-        return Built(image, base=image)
+        if made.space:
+            return made.space.origin
+        made.origin = made.origin or workspace.reading(self._engine, made.image)
+        return made.origin
 
     def _found(self, name: str) -> Built:
         done = self._built[:-1]
@@ -142,7 +139,7 @@ class Builder:
             return done[self._number(int(name), len(done))]
         if name not in self._others:
             try:
-                self._others[name] = self._of_image(self._image(name))
+                self._others[name] = Built(self._image(name))
             except (EngineError, NotFound, Invalid) as error:
                 raise EngineError(f"invalid from flag value {name}: {error.message}") from error
         return self._others[name]

@@ -14,7 +14,6 @@ from __future__ import annotations
 import io
 import os
 import posixpath
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,7 +23,7 @@ from ipycontainers.engine import clearing
 from ipycontainers.engine.tree import Tree
 from ipycontainers.errors import ContainerError, EngineError, Invalid
 from ipycontainers.oci import unpack
-from ipycontainers.oci.blob import Readable, buffered
+from ipycontainers.oci.blob import Readable, buffered, is_compressed
 from ipycontainers.oci.record import Owner, Unpacked
 
 from .checksums import Told
@@ -34,7 +33,6 @@ from .listing import Listing
 
 LARGEST_DOCKERFILE = 4 << 20
 _IGNORE = ".dockerignore"
-_MAGIC = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 
 
 class Context:
@@ -189,11 +187,11 @@ def _is_repository(url: str) -> bool:
 
 def _of_download(source: io.BufferedReader, kind: str, private: Path) -> Context:
     head = source.peek(512)[:512]
-    is_tar = head[257:262] == b"ustar" or head.startswith(_MAGIC)
+    is_tar = head[257:262] == b"ustar" or is_compressed(head)
     if is_tar or (not kind.startswith("text/") and not _is_text(head)):
         return _unpacked(source, private)
     with (private / "Dockerfile").open("xb") as file:
-        shutil.copyfileobj(bounded(source), file)
+        file.write(_small(source))
     return Context(private, unpacked=Unpacked())
 
 
@@ -201,12 +199,12 @@ def _is_text(head: bytes) -> bool:
     return bool(head) and b"\0" not in head
 
 
-def bounded(source: IO[bytes]) -> IO[bytes]:
+def _small(source: IO[bytes]) -> bytes:
     """A Dockerfile of an unknown size. Invalid for a very large one."""
     text = source.read(LARGEST_DOCKERFILE + 1)
     if len(text) > LARGEST_DOCKERFILE:
         raise Invalid(f"a Dockerfile of more than {LARGEST_DOCKERFILE:,} bytes")
-    return io.BytesIO(text)
+    return text
 
 
 def _unpacked(source: Readable, private: Path) -> Context:

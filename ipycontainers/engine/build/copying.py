@@ -63,7 +63,6 @@ class Order:
     word: str
     items: tuple[Item, ...]
     destination: str
-    owned: Owned
 
     @property
     def checksum(self) -> str:
@@ -199,12 +198,12 @@ def _gid(group: str, read: Callable[[str], str]) -> int:
 # --- where to ------------------------------------------------------------------------------------
 
 
-def perform(order: Order, upper: Upper, scratch: Path) -> None:
+def perform(order: Order, owned: Owned, upper: Upper, scratch: Path) -> None:
     """Every item into the layer. ``scratch`` is a folder for archives, which is there."""
     try:
         for item in order.items:
             upper.part()
-            _Item(order, item, upper, scratch).copy()
+            _Item(order, owned, item, upper, scratch).copy()
     except Invalid as error:
         raise Invalid(f"failed to copy files: {error.message}") from error
     upper.finish()
@@ -213,9 +212,9 @@ def perform(order: Order, upper: Upper, scratch: Path) -> None:
 class _Item:
     """One item on its way."""
 
-    def __init__(self, order: Order, item: Item, upper: Upper, scratch: Path) -> None:
-        self._order, self._item, self._upper, self._scratch = order, item, upper, scratch
-        self._owned = order.owned
+    def __init__(self, order: Order, owned: Owned, item: Item, upper: Upper, scratch: Path) -> None:
+        self._order, self._owned, self._item = order, owned, item
+        self._upper, self._scratch = upper, scratch
 
     def copy(self) -> None:
         item, path = self._item, self._upper.real(self._order.destination)

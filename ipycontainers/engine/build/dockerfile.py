@@ -21,17 +21,6 @@ from .instruction import Dockerfile, Instruction, Stage
 from .lines import Line, Source
 from .words import SPACE
 
-__all__ = [
-    "Dockerfile",
-    "Heredoc",
-    "Instruction",
-    "Stage",
-    "decode",
-    "label",
-    "parse",
-    "read",
-    "trigger",
-]
 _ON_BUILD = re.compile(r"[\t\n\f\r ]*ONBUILD[\t\n\f\r ]*", re.IGNORECASE)
 
 _Read = tuple[syntax.Node, Line, tuple[Heredoc, ...]]
@@ -149,5 +138,4 @@ def _stage(instructions: list[Instruction]) -> Stage:
         str(begin.flags.get("platform", "")),
         begin.original,
         tuple(rest),
-        begin.line,
     )

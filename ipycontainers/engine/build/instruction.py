@@ -30,11 +30,6 @@ class Instruction:
     line: int = 0
     expands: bool = True  # False for --label, whose text is taken as it is
 
-    @property
-    def words(self) -> tuple[str, ...] | None:
-        """Those of the JSON form; None for the shell's."""
-        return self.arguments if self.is_json else None
-
 
 @dataclass(frozen=True)
 class Stage:
@@ -46,7 +41,6 @@ class Stage:
     platform: str
     original: str
     instructions: tuple[Instruction, ...] = ()
-    line: int = 0
 
 
 @dataclass(frozen=True)

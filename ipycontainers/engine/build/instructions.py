@@ -20,19 +20,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ipycontainers.engine.container import DEFAULT_PATH
 from ipycontainers.engine.wire import signal_number
 from ipycontainers.errors import Invalid
 
 from . import health_check, heredocs, ports
 from .arguments import Arguments
-from .dockerfile import Instruction, read
+from .dockerfile import read
 from .heredocs import Heredoc
+from .instruction import Instruction
 from .quotes import listed
 from .words import expand, expand_document, expand_words
 
 Config = dict[str, Any]
 DEFAULT_SHELL = ("/bin/sh", "-c")
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Of docker commit --change. dockerd 20.10 has no STOPSIGNAL there, others have.
 CHANGES = frozenset({"CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "ONBUILD"})
 CHANGES |= {"STOPSIGNAL", "USER", "VOLUME", "WORKDIR"}

@@ -11,21 +11,17 @@ Knows: snapshots, whiteouts. Does not know: containers.
 from __future__ import annotations
 
 import os
-import posixpath
-import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
 from ipycontainers.oci.inside import Inside
-from ipycontainers.oci.pack import END, Packing, header
+from ipycontainers.oci.pack import END, Packing, parents, whiteout
 from ipycontainers.oci.record import Unpacked
 from ipycontainers.oci.view import Spot
 
 from .settling import Settling
 from .snapshot import Snapshot, mark
-
-_WHITEOUT = ".wh."
 
 
 class Written:
@@ -39,7 +35,7 @@ class Written:
         now = Snapshot.of(root, own, closed)
         settling.modes = closed
         written, gone = before.changes(now)
-        above = {parent for path in own for parent in _parents(path)}
+        above = {parent for path in own for parent in parents(path)}
         self._written = [path for path in written if path not in above]
         self._written += [
             path for path in above & set(written) if _has_another_mode(path, before, now)
@@ -67,7 +63,7 @@ class Written:
         yield END
 
     def _above(self, paths: Iterable[str]) -> set[str]:
-        return {parent for path in paths for parent in _parents(path)}
+        return {parent for path in paths for parent in parents(path)}
 
     def _give_back(self, inside: Inside, paths: Iterable[str]) -> None:
         """The times of folders in which only the engine has made something."""
@@ -82,16 +78,13 @@ class Written:
         packing, told = Packing(owners, sparse=True), {""}
         both = [(path, False) for path in self._written] + [(path, True) for path in self._gone]
         for path, is_gone in sorted(both, key=lambda one: one[0].split("/")):
-            for above in (*reversed(list(_parents(path))), *(() if is_gone else (path,))):
+            for above in (*reversed(list(parents(path))), *(() if is_gone else (path,))):
                 if above not in told:
                     told.add(above)
                     with inside.parent(above) as (folder, name, _):
                         yield from packing.entry(Spot(folder, name), above, above)
             if is_gone:
-                folder_path, name = posixpath.split(path)
-                entry = tarfile.TarInfo(posixpath.join(folder_path, _WHITEOUT + name))
-                entry.mode = 0o600  # as dockerd's
-                yield header(entry)
+                yield whiteout(path)
 
     def remember(self, record: Unpacked) -> None:
         """``record`` is of the whole root."""
@@ -108,10 +101,5 @@ def _has_another_mode(path: str, before: Snapshot, now: Snapshot) -> bool:
     return path in before.marks and before.marks[path][0] != now.marks[path][0]
 
 
-def _parents(path: str) -> Iterator[str]:
-    while path := posixpath.dirname(path):
-        yield path
-
-
 def _is_below(path: str, gone: set[str]) -> bool:
-    return path in gone or any(parent in gone for parent in _parents(path))
+    return path in gone or any(parent in gone for parent in parents(path))

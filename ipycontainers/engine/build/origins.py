@@ -5,14 +5,13 @@
 
 Links are followed inside the origin and nowhere else.
 
-Knows: trees of files, Go's wildcards. Does not know: where files are copied to.
+Knows: trees of files. Does not know: where files are copied to.
 """
 
 from __future__ import annotations
 
 import os
 import posixpath
-import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from ipycontainers.oci.view import Spot, View
 from . import checksums
 from .checksums import Told
 from .listing import Listing
+from .patterns import Pattern
 
 
 @dataclass(frozen=True)
@@ -66,16 +66,18 @@ class Origin:
         if path == ".." or path.startswith("../") or "\0" in path:
             raise Invalid(f"{word} failed: forbidden path outside the build context: {source} ()")
         path = "" if path == "." else path
-        if not re.search(r"[*?\[\\]", path):
+        if not any(sign in path for sign in "*?[\\"):
             if not self.listing:
                 self.found(path, word)
             elif self.listing.real(path) is None:
                 raise NotFound(self._missing(path, word))
             return [path]
-        fits = re.compile(_pattern(path))
-        if self.listing:
-            return [name for name in self.listing.names() if fits.fullmatch(name)]
-        return [name for name in self._below(self.view, "") if fits.fullmatch(name)]
+        try:
+            pattern = Pattern.parse(path, folders=False)
+        except Invalid:
+            return []  # as dockerd, which does not tell
+        names = self.listing.names() if self.listing else self._below(self.view, "")
+        return [name for name in names if pattern.fits(name)]
 
     def found(self, path: str, word: str = "COPY") -> tuple[str, os.stat_result]:
         """Its real path and what is there, a link never. NotFound."""
@@ -175,27 +177,3 @@ class Origin:
             return checksums.of_entry(head, None)
         with os.fdopen(spot.open(), "rb") as content:
             return checksums.of_entry(head, content)
-
-
-def _pattern(text: str) -> str:
-    """Go's filepath.Match as a regular expression; one that fits nothing for a bad pattern."""
-    out, position = "", 0
-    while position < len(text):
-        found = _TOKEN.match(text, position)
-        if not found:
-            return r"(?!)"
-        position = found.end()
-        token = found[0]
-        if token == "*":
-            out += "[^/]*"
-        elif token == "?":
-            out += "[^/]"
-        elif token[0] == "[":
-            ranges = re.sub(r"([\[&~|])", r"\\\1", found["ranges"])
-            out += f"(?!/)[{found['negated']}{ranges}]"
-        else:
-            out += re.escape(token[-1])
-    return out
-
-
-_TOKEN = re.compile(r"\[(?P<negated>\^?)(?P<ranges>(?:\\.|[^\]\\])+)\]|\\.|[^\[\\]", re.DOTALL)

@@ -16,6 +16,7 @@ from ipycontainers.oci import Image, Reference
 from .cache import Cache
 from .context import Context
 from .instruction import Dockerfile, Stage
+from .origins import Origin
 from .running import Cancelling, Heard
 from .workspace import Workspace
 
@@ -39,12 +40,14 @@ class Plan:
 
 @dataclass
 class Built:
-    """A stage, or an image that COPY takes from; ``space`` has its files, once they are needed."""
+    """A stage, or an image that COPY takes from. ``space`` has its files, once a step needs them;
+    ``origin`` those of what is only read."""
 
     image: Image | None
     name: str = ""
     base: Image | None = None  # that it began with
     space: Workspace | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)

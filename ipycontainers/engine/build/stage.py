@@ -15,7 +15,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from ipycontainers.engine import users, wire
@@ -35,7 +34,6 @@ from .origins import Origin
 from .plan import Built, Site
 from .running import SHORT
 from .settling import EARLIEST
-from .upper import Owned
 
 EPOCH = "SOURCE_DATE_EPOCH"
 
@@ -252,19 +250,19 @@ class Steps:
         plain = expanded(instruction, self.state, self._plan.dockerfile.escape)
         order = self._order(plain)
         chown = str(plain.flags.get("chown") or "")
-        said = f"--chown={chown}" if chown else ""
+        mode = str(plain.flags.get("chmod") or "")
+        said = f"--chmod={mode} " if mode else ""
+        said += f"--chown={chown}" if chown else ""  # without a blank, as dockerd
         comment = f"{order.word} {said}{order.checksum} in {plain.arguments[-1]} "
-        if mode := plain.flags.get("chmod"):
-            comment = comment.replace(f"{order.word} ", f"{order.word} --chmod={mode} ", 1)
         words = nothing(self.state.config, order.word, comment)
         if self._is_cached(words):
             return
         space = self._space()
         upper = space.upper(*self._times(space))
-        owned = copying.owned(chown, str(mode or ""), upper.text)
+        owned = copying.owned(chown, mode, upper.text)
         scratch = self._site.folder / "archives"
         scratch.mkdir(exist_ok=True)
-        copying.perform(replace(order, owned=owned), upper, scratch)
+        copying.perform(order, owned, upper, scratch)
         with self._holding():
             self._keep(space.keep(upper), words, "")
 
@@ -282,7 +280,7 @@ class Steps:
             items.append(copying.of_document(document.name, document.content.encode()))
         copying.check(word, items, path)
         place = copying.destination(path, str(self.state.config.get("WorkingDir") or "/"))
-        return copying.Order(word, tuple(items), place, Owned())
+        return copying.Order(word, tuple(items), place)
 
     def _origin(self, name: str) -> Origin:
         if name:

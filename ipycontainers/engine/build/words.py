@@ -41,9 +41,9 @@ def expand_document(text: str, environment: Mapping[str, str]) -> str:
     return _expanded(text, environment, "\\", has_quotes=False)[0]
 
 
-def unquoted(text: str, escape: str = "\\") -> str:
+def unquoted(text: str) -> str:
     """``text`` without its quotes and escapes; $ is a character as others are."""
-    return _expanded(text, None, escape)[0]
+    return _expanded(text, None, "\\")[0]
 
 
 def split(text: str, escape: str = "\\") -> list[str]:

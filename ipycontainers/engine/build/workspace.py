@@ -75,7 +75,8 @@ class Workspace(Protocol):
 
 def begun(engine: Engine, image: Image | None, folder: Path, base: Image | None) -> Workspace:
     """Of an image, or of none. ``folder`` is private to the build and there; ``base`` is the image
-    that the stage began with, whose root others may need too."""
+    that the stage began with, whose root others may need too. Nobody tidies up while ``keep`` and
+    ``keep_run`` are at work, and until an image has the layer."""
     place = folder / secrets.token_hex(8)
     if engine.launcher.needs_copy:
         return Copied(engine, image, place, base)
@@ -96,7 +97,6 @@ class Layered:
                 found = unpacked.layers(engine.layout, image, engine.data, engine.data)
             self._layers = list(found[1:])  # without the mount points that images may lack
         self._owners = ownership.Owners(reversed(self._layers))
-        self._newest = max([ownership.of(layer).newest for layer in self._layers], default=0)
 
     @property
     def origin(self) -> Origin:
@@ -104,7 +104,7 @@ class Layered:
 
     @property
     def newest(self) -> int:
-        return self._newest
+        return self._owners.newest
 
     def upper(self, moment: int, latest: int | None) -> Upper:
         self._place.mkdir(mode=0o755)
@@ -136,25 +136,16 @@ class Layered:
         self, folder: Path, record: Unpacked, own: frozenset[str], *, take: bool = True
     ) -> Descriptor | None:
         engine = self._engine
-        difference = Difference(
-            Packing(record.owners.get, sparse=True), copied=False, own=own, whole=True
-        )
         before = View(tuple(str(layer) for layer in reversed(self._layers)))
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            layer = assembly.put_layer(engine.layout, difference.pieces(handle, before))
-        finally:
-            os.close(handle)
-        if layer and take:
-            with engine.unpacking.going_on():
-                place = unpacked.take(engine.data, layer.digest, folder, record)
-        elif layer:
-            place = unpacked.layer(engine.layout, Layer(layer, layer.digest), engine.data)
-        else:
+        layer = _stored(engine, folder, record, before, own)
+        if layer is None:
             return None
+        if take:
+            place = unpacked.take(engine.data, layer.digest, folder, record)
+        else:
+            place = unpacked.layer(engine.layout, Layer(layer, layer.digest), engine.data)
         self._layers = [path for path in self._layers if path != place] + [place]
-        self._owners = ownership.Owners(reversed(self._layers))
-        self._newest = max(self._newest, record.newest)
+        self._owners.add(place, record)
         return layer
 
     def close(self) -> None:
@@ -195,14 +186,9 @@ class Copied:
         return Upper(folder, self.origin, moment, latest)
 
     def keep(self, upper: Upper) -> Descriptor | None:
-        packing = Packing(upper.record.owners.get, sparse=True)
-        difference = Difference(packing, copied=False, whole=True)
-        handle = os.open(upper.place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            pieces = difference.pieces(handle, View((str(self._place),)))
-            layer = assembly.put_layer(self._engine.layout, pieces)
+            layer = _stored(self._engine, upper.place, upper.record, View((str(self._place),)))
         finally:
-            os.close(handle)
             clearing.remove(upper.place)
         if layer:
             with self._engine.layout.open_blob(layer.digest) as stream:
@@ -264,6 +250,35 @@ def _copy(engine: Engine, image: Image, place: Path) -> Unpacked:
 
 
 # --- both ----------------------------------------------------------------------------------------
+
+
+def reading(engine: Engine, image: Image | None) -> Origin:
+    """The files of an image, of which nothing is made anew and that are only read."""
+    if image is None or not image.layers:
+        return Origin(())
+    with engine.unpacking.going_on():
+        if engine.launcher.needs_copy:
+            root = unpacked.merged(engine.layout, image, engine.data)
+            return Origin((root,), owner=ownership.of(root).owners.get)
+        layers = unpacked.layers(engine.layout, image, engine.data, engine.data)[1:]
+    return Origin(layers, owner=ownership.Owners(reversed(layers)))
+
+
+def _stored(
+    engine: Engine,
+    folder: Path,
+    record: Unpacked,
+    before: View,
+    own: frozenset[str] = frozenset(),
+) -> Descriptor | None:
+    """All that is in a folder such as overlayfs writes to, as a layer; None for an empty one."""
+    packing = Packing(record.owners.get, sparse=True)
+    difference = Difference(packing, copied=False, own=own, whole=True)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return assembly.put_layer(engine.layout, difference.pieces(handle, before))
+    finally:
+        os.close(handle)
 
 
 def _own(record: Record, is_there: Callable[[str], bool]) -> frozenset[str]:

@@ -29,7 +29,7 @@ from .backlog import Backlog, Kept, Lines
 
 if TYPE_CHECKING:
     from ipycontainers.engine.build.context import Context
-    from ipycontainers.engine.build.dockerfile import Dockerfile, Stage
+    from ipycontainers.engine.build.instruction import Dockerfile, Stage
     from ipycontainers.engine.build.plan import Plan
     from ipycontainers.engine.build.running import Cancelling
     from ipycontainers.engine.registry.transfers import Step

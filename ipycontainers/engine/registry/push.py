@@ -26,7 +26,7 @@ from urllib.parse import quote, urljoin
 
 from ipycontainers.errors import EngineError, Invalid, NotFound
 from ipycontainers.oci import Descriptor, Digest, Image, Layer, Layout, Reference
-from ipycontainers.oci.blob import PIECE
+from ipycontainers.oci.blob import PIECE, is_compressed
 
 from .asking import Asker
 from .client import DOCKER_MANIFEST, Client, Manifest, reached
@@ -38,7 +38,6 @@ from .transport import Broken, Unreachable
 _OCI = "application/vnd.oci.image.layer.v1.tar"
 _DOCKER = "application/vnd.docker.image.rootfs.diff.tar"
 GZIP_LAYERS = {_DOCKER: f"{_DOCKER}.gzip", _OCI: f"{_OCI}+gzip"}
-MAGIC = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zX")
 GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # no name, no time, no system
 LEVEL = 6
 TRIES = 3
@@ -176,7 +175,7 @@ class Push:
 
     def _is_plain(self, layer: Layer) -> bool:
         with self._layout.open_blob(layer.descriptor.digest) as stream:
-            return not stream.peek(6)[:6].startswith(MAGIC)
+            return not is_compressed(stream.peek(6)[:6])
 
     def _pieces(self, layer: Layer, reports: _Reports) -> Iterator[bytes]:
         reports.restart()
