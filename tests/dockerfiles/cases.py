@@ -46,6 +46,7 @@ LOGS = ("var/log/*", "var/cache/ldconfig/*", "var/lib/dpkg/*", "var/lib/apt/*", 
 CASES = (
     Case("add-archives"),
     Case("add-url"),
+    Case("apk", owned=("var/*", "usr/*", "etc/shadow")),
     Case("apt", base="debian", changing=LOGS, owned=("var/lib/hello", "usr/*/hello*")),
     Case("apt-service", base="debian", changing=LOGS, owned=("home/*", "var/*", "usr/*/hello*")),
     Case("arguments"),  # R26

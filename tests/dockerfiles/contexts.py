@@ -124,6 +124,57 @@ fi
 """
 
 
+PRE_INSTALL = """\
+#!/bin/sh
+addgroup -S -g 105 hello
+adduser -S -D -u 105 -h /var/lib/hello -G hello hello
+addgroup nobody hello
+"""
+HELLO_POST_INSTALL = """\
+#!/bin/sh
+set -e
+echo installed > /var/lib/hello/state
+mknod -m 660 /var/lib/hello/pipe p
+mknod -m 666 /var/lib/hello/null c 1 3
+chown -R hello:hello /var/lib/hello
+chown -h hello:hello /usr/bin/hi
+chgrp hello /usr/bin/hello-admin
+chmod 4750 /usr/bin/hello-admin
+rm -f /var/lib/hello/pipe /var/lib/hello/null  # only root of the machine has made the latter
+"""
+TRIGGER = """\
+#!/bin/sh
+for folder; do
+    ls "$folder" > /var/cache/hello.index
+done
+chown 105:105 /var/cache/hello.index
+"""
+
+
+def _apks(target: Path) -> None:
+    """Two packages as apk has them; the second has scripts that make a user, and others' files."""
+    (packages := target / "packages").mkdir()
+    common = (
+        *(folder(f"{name}/") for name in ("usr", "usr/share", "usr/share/hello", "var")),
+        *(folder("var/cache/"), folder("var/lib/")),
+        *(file("usr/share/hello/words", b"hello\n"), file(".trigger", TRIGGER.encode())),
+    )
+    own = (
+        *(file(".pre-install", PRE_INSTALL.encode(), mode=0o755),),
+        *(file(".post-install", HELLO_POST_INSTALL.encode(), mode=0o755),),
+        *(folder("usr/bin/", mode=0o775, uid=105), folder("usr/share/hello/", uid=105, gid=105)),
+        file("usr/bin/hello", b"#!/bin/sh\ncat /usr/share/hello/words\n", mode=0o755, gid=105),
+        file("usr/bin/hello-admin", b"#!/bin/sh\nid -u\n", mode=0o4755, uid=105, gid=105),
+        *(hard_link("usr/bin/hello-again", "usr/bin/hello"), link("usr/bin/hi", "hello", uid=105)),
+        file("usr/share/hello/more", b"more\n", mode=0o640, uid=105, gid=105),
+        *(folder("var/lib/hello/", mode=0o2750, uid=105, gid=105),),
+        file("var/lib/hello/secret", b"secret\n", mode=0o400, uid=105, gid=105),
+    )
+    for name, entries in {"hello-common": common, "hello": own}.items():
+        content = gzip.compress(_aged(list(entries)), mtime=0)
+        (packages / f"{name}.apk").write_bytes(content)
+
+
 def _packages(target: Path) -> None:
     """A folder that apt reads, with two packages of which one needs the other."""
     (packages := target / "packages").mkdir()
@@ -299,6 +350,7 @@ def site(target: Path) -> None:
 
 MORE: dict[str, Callable[[Path], None]] = {
     "add-archives": _archives,
+    "apk": _apks,
     "apt": _packages,
     "apt-service": _packages,
     "copy-folders": _hollow,
