@@ -29,6 +29,7 @@ from typing import Any
 
 import embedded
 import images as recipes
+import limits
 import needs
 import podman as podman_engine
 import pytest
@@ -40,7 +41,8 @@ CHOSEN = os.environ.get("IPYCONTAINERS_TEST_ENGINE", "")
 LAUNCHER = os.environ.get("IPYCONTAINERS_TEST_LAUNCHER", "")
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(limits)
     # A shell lets what it starts in the background ignore them, and programs hand that on.
     for number in (signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) == signal.SIG_IGN:
