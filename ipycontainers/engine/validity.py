@@ -19,7 +19,7 @@ from ipycontainers.errors import Invalid
 
 from . import wire
 from .limits import NANO, RESOURCES
-from .network import ports
+from .network import addresses, ports
 from .syscalls import CAPABILITIES
 
 SMALLEST_MEMORY = 6 << 20
@@ -138,12 +138,7 @@ def _of_plugins(host: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_address(text: str) -> bool:
-    from ipaddress import ip_address
-
-    try:
-        return text == "host-gateway" or bool(ip_address(text))
-    except ValueError:
-        return False
+    return text == "host-gateway" or addresses.usual(text) is not None
 
 
 def _of_limits(host: Mapping[str, Any]) -> Iterator[str]:

@@ -208,6 +208,16 @@ def test_a_port_of_another_user_is_said_to_be_anothers(own: Engine, docker: Any)
         assert "in use by another user's process (root)" in not_started(container)
 
 
+def test_so_is_one_of_ipv6(own: Engine, docker: Any) -> None:
+    """With PRoot the program itself is to listen there."""
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as held:
+        number = held.getsockname()[1]
+        ports = {f"{number}/tcp": ("::1", number)}
+        message = not_started(docker.containers.create(IMAGE, "sleep 60", ports=ports))
+    assert f"[::1]:{number}: bind: address already in use by " in message
+    assert "nobody" not in message
+
+
 def test_ports_outlive_the_engine(mine: Engine) -> None:
     container, port = echo(mine.client)
     (address,) = bindings(container, port)

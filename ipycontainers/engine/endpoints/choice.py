@@ -19,7 +19,7 @@ from ipycontainers.engine.record import Record
 from ipycontainers.engine.server import Answer, Reply, Request
 from ipycontainers.errors import ContainerError, Invalid
 
-from .containers import filters_of
+from .containers import filters_of, meant
 from .sizes import sized
 
 STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
@@ -182,19 +182,10 @@ async def listed(engine: Engine, request: Request) -> Answer:
 async def prune(engine: Engine, request: Request) -> Answer:
     """All that do not run, and what room they took."""
     wanted = filters_of(request, ("label", "label!", "until"))
-    latest = [wire.moment_text(text, time.time()) for text in wanted.get("until", ())]
-
-    def is_to_go(record: Record) -> bool:
-        unwanted = wanted.get("label!", ())
-        return (
-            wire.has_labels(record.labels, wanted.get("label", ()))
-            and not any(wire.has_labels(record.labels, [label]) for label in unwanted)
-            and all(record.created < moment for moment in latest)
-        )
-
+    is_to_go = meant(wanted)
     gone, freed = [], 0
     for record in engine.containers():
-        if record.is_up or not is_to_go(record):
+        if record.is_up or not is_to_go(record.labels, record.created):
             continue
         size = await asyncio.to_thread(sized, engine, record)
         if await asyncio.to_thread(engine.prune, record):

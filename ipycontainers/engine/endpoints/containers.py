@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ipycontainers.engine import shapes, wire
 from ipycontainers.engine.engine import Engine
@@ -45,6 +45,22 @@ def filters_of(
         if name not in known:
             raise Invalid(f"Invalid filter '{name}'")
     return wanted
+
+
+def meant(wanted: Mapping[str, Sequence[str]]) -> Callable[[Mapping[str, str] | None, float], bool]:
+    """By a prune with the filters "label", "label!" and "until": whether what has these labels, and
+    was made at that time, is to go. Raises Invalid."""
+    latest = [wire.moment_text(text, time.time()) for text in wanted.get("until", ())]
+
+    def is_to_go(labels: Mapping[str, str] | None, created: float) -> bool:
+        has = dict(labels or {})
+        return (
+            wire.has_labels(has, wanted.get("label", ()))
+            and not any(wire.has_labels(has, [text]) for text in wanted.get("label!", ()))
+            and all(created < moment for moment in latest)
+        )
+
+    return is_to_go
 
 
 async def create(engine: Engine, request: Request) -> Answer:

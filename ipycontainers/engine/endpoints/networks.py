@@ -6,7 +6,6 @@ Knows: dockerd's queries, filters and statuses. Does not know: how a container i
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 from ipycontainers.engine import network_shapes, wire
@@ -18,7 +17,7 @@ from ipycontainers.engine.network.networks import NO_SWARM
 from ipycontainers.engine.server import Answer, Reply, Request
 from ipycontainers.errors import Forbidden, Invalid, NotFound
 
-from .containers import filters_of, json_of
+from .containers import filters_of, json_of, meant
 from .volumes import fits
 
 OF_PRUNE = ("label", "label!", "until")
@@ -167,10 +166,10 @@ async def prune(engine: Engine, request: Request) -> Answer:
     wanted = filters_of(request, OF_PRUNE)
     if len(wanted.get("until", ())) > 1:
         raise Invalid("more than one until filter specified")
-    latest = [wire.moment_text(text, time.time()) for text in wanted.get("until", ())]
+    is_to_go = meant(wanted)
     gone = []
     for network in await asyncio.to_thread(engine.networks.all):
-        if network.is_predefined or not _is_to_go(network, wanted, latest):
+        if network.is_predefined or not is_to_go(network.labels, network.created):
             continue
         try:
             await asyncio.to_thread(engine.connections.remove, network)
@@ -179,15 +178,6 @@ async def prune(engine: Engine, request: Request) -> Answer:
         gone.append(network.name)
     engine.events.publish("network", "prune", "", {"reclaimed": "0"})
     return Reply(200, {"NetworksDeleted": gone or None})
-
-
-def _is_to_go(
-    network: Network, wanted: Mapping[str, Sequence[str]], latest: Sequence[float]
-) -> bool:
-    labels = network.labels or {}
-    spared = any(wire.has_labels(labels, [text]) for text in wanted.get("label!", ()))
-    fits = wire.has_labels(labels, wanted.get("label", ())) and not spared
-    return fits and all(network.created < moment for moment in latest)
 
 
 async def swarm_leave(engine: Engine, request: Request) -> Answer:

@@ -17,7 +17,7 @@ from ipycontainers.engine.server import Answer, Reply, Request
 from ipycontainers.engine.volumes import DRIVER, Volume
 from ipycontainers.errors import Conflict, Invalid, NotFound
 
-from .containers import filters_of, json_of
+from .containers import filters_of, json_of, meant
 
 UNREADABLE = "error reading volume filters"
 FILTERS = ("dangling", "driver", "label", "name")
@@ -110,9 +110,10 @@ async def remove(engine: Engine, request: Request, name: str) -> Answer:
 async def prune(engine: Engine, request: Request) -> Answer:
     """All that no container has: API 1.41 knows no difference of named and anonymous ones."""
     wanted = filters_of(request, OF_PRUNE, UNREADABLE)
+    is_to_go = meant(wanted)
     gone, size = [], 0
     for volume in await asyncio.to_thread(engine.volumes.all):
-        if not _is_to_go(volume, wanted) or _users(engine, volume.name):
+        if not is_to_go(volume.labels, volume.created) or _users(engine, volume.name):
             continue
         bytes_of_it = await asyncio.to_thread(engine.volumes.size, volume)
         with suppress(Conflict):  # a container has it meanwhile
@@ -121,9 +122,3 @@ async def prune(engine: Engine, request: Request) -> Answer:
             size += bytes_of_it
     engine.events.publish("volume", "prune", "", {"reclaimed": str(size)})
     return Reply(200, {"VolumesDeleted": gone, "SpaceReclaimed": size})
-
-
-def _is_to_go(volume: Volume, wanted: dict[str, list[str]]) -> bool:
-    labels = volume.labels or {}
-    spared = any(wire.has_labels(labels, [text]) for text in wanted.get("label!", ()))
-    return wire.has_labels(labels, wanted.get("label", ())) and not spared

@@ -89,6 +89,18 @@ def _is(family: int, words: str) -> bool:
     return True
 
 
+def usual(words: str) -> str | None:
+    """An address of either kind as it is usually written; None for what is none.
+
+    >>> usual("0:0::1"), usual("192.0.2.1"), usual("192.0.2")
+    ('::1', '192.0.2.1', None)
+    """
+    for family, is_one in ((_socket.AF_INET, is_address), (_socket.AF_INET6, is_long_address)):
+        if is_one(words):
+            return _socket.inet_ntop(family, _socket.inet_pton(family, words))
+    return None
+
+
 def number(words: str) -> int:
     """
     >>> hex(number("172.18.0.2"))

@@ -20,6 +20,11 @@ class Wanted(NamedTuple):
     avoided: int = 0
 
     @property
+    def everywhere(self) -> str:
+        """All addresses of the kind that ``host_ip`` is."""
+        return "::" if ":" in self.host_ip else "0.0.0.0"
+
+    @property
     def is_held(self) -> bool:
         """Whether something listens for the container. Else its program does so itself, and the
         port must only be free before."""

@@ -168,10 +168,7 @@ class Connections:
                     f"container {record.id} is not connected to {the}network {network.name}"
                 )
             if network.name == HOST and record.is_running:
-                raise Invalid(
-                    "container cannot be disconnected from host network or connected to host "
-                    "network"
-                )
+                raise Invalid(sharing.NOT_WITH_HOST)
             others = [it for it in record.endpoints if it.name != network.name]
             with self._lock:
                 record.change(endpoints=tuple(others))

@@ -38,7 +38,6 @@ from .listening import NotBound, open_all, port_of
 from .place import Place
 from .relay import Pipes, Relay
 
-EVERYWHERE = ("0.0.0.0", "::")
 _DESCRIPTORS_EACH = 6  # of a connection: two sockets, two pipes
 _SPARE = 256  # descriptors for all else; peers of UDP are not counted and find out
 _AT_ONCE = 64  # connections that are taken before others have their turn
@@ -68,7 +67,7 @@ class Forwarder:
         return [
             (one.container_port, one.host_ip, port_of(server))
             if server
-            else (one.container_port, EVERYWHERE[":" in one.host_ip], one.first)
+            else (one.container_port, one.everywhere, one.first)
             for one, server in zip(self._wanted, self._servers, strict=True)
         ]
 

@@ -14,6 +14,8 @@ from typing import Any
 from ipycontainers.engine.record import Record
 from ipycontainers.errors import EngineError, Invalid, NotFound
 
+from . import ports
+from .binding import split
 from .names import Line
 from .network import BRIDGE
 
@@ -114,7 +116,7 @@ class Links:
 def _variables(owner: str, alias: str, address: str, config: Mapping[str, Any]) -> Iterator[str]:
     """Which dockerd sets in ``owner`` for what it calls ``alias``; ``config`` is the other's."""
     word = alias.upper().replace("-", "_")
-    yield from _of_ports(word, address, config.get("ExposedPorts") or ())
+    yield from _of_ports(word, address, ports.exposed(config))
     yield f"{word}_NAME=/{owner}/{alias}"
     for text in config.get("Env") or ():
         name, equals, value = str(text).partition("=")
@@ -122,10 +124,9 @@ def _variables(owner: str, alias: str, address: str, config: Mapping[str, Any]) 
             yield f"{word}_ENV_{name}={value}"
 
 
-def _of_ports(word: str, address: str, ports: Iterable[str]) -> Iterator[str]:
-    for number, text in enumerate(sorted(ports, key=_in_order)):
-        port, _, protocol = text.partition("/")
-        protocol = protocol or "tcp"
+def _of_ports(word: str, address: str, exposed: Iterable[str]) -> Iterator[str]:
+    for number, text in enumerate(exposed):
+        port, protocol = split(text)
         whole = f"{protocol}://{address}:{port}"
         if number == 0:
             yield f"{word}_PORT={whole}"
@@ -134,8 +135,3 @@ def _of_ports(word: str, address: str, ports: Iterable[str]) -> Iterator[str]:
         yield f"{key}_ADDR={address}"
         yield f"{key}_PORT={port}"
         yield f"{key}_PROTO={protocol}"
-
-
-def _in_order(port: str) -> tuple[int, str]:
-    number, _, protocol = port.partition("/")
-    return (int(number) if number.isdecimal() else 0, protocol)

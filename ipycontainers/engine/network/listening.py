@@ -55,7 +55,7 @@ def _open(one: Wanted) -> _socket.socket:
     """The first that is free."""
     protocol = split(one.container_port)[1]
     if not one.is_held:
-        return _bind("::" if ":" in one.host_ip else "0.0.0.0", protocol, one.first)
+        return _bind(one.everywhere, protocol, one.first)
     if not one.last:
         return _any(one, protocol)
     refused = OSError(errno.EADDRINUSE, "in use")

@@ -21,10 +21,10 @@ from typing import Any
 
 from ipycontainers.errors import Unsupported
 
+from . import addresses
 from .binding import Binding, Wanted, split
 
 LOCAL = "127.0.0.1"
-EVERYWHERE = "0.0.0.0"
 FORWARDED = ("tcp", "udp")
 DISCARDED = "Published ports are discarded when using host network mode"
 Plain = Mapping[str, Any]
@@ -125,7 +125,7 @@ def overlaps(one: str, other: str) -> bool:
     """
     if ":" in one or ":" in other:
         return one == other or "::" in (one, other)
-    return one == other or EVERYWHERE in (one, other)
+    return one == other or "0.0.0.0" in (one, other)
 
 
 def address_text(host_ip: str, host_port: int) -> str:
@@ -187,12 +187,7 @@ def _range(text: str) -> tuple[int, int] | None:
 
 
 def _address(text: str) -> str | None:
-    from ipaddress import ip_address
-
-    try:
-        return str(ip_address(text.removeprefix("[").removesuffix("]")))
-    except ValueError:
-        return None
+    return addresses.usual(text.removeprefix("[").removesuffix("]"))
 
 
 def _check_protocol(port: str, bindings: list[dict[str, str]]) -> None:

@@ -68,7 +68,7 @@ class Publisher:
             return f"Bind for {where} failed: all ports of the range are allocated"
         if other := self._container(record, one, protocol):
             return f"Bind for {where} failed: port is already allocated by {other}"
-        host_ip = one.host_ip if one.is_held else ports.EVERYWHERE
+        host_ip = one.host_ip if one.is_held else one.everywhere
         holder = holders.of(protocol, host_ip, one.first)
         by = holder.words if holder else "nobody any more, try again"
         if holder and (owner := self._container_of(holder.pid)):

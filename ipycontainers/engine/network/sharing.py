@@ -17,7 +17,7 @@ from . import hosts
 from .asking import OF_CONTAINER
 from .network import HOST, NONE, Network
 
-_NOT_WITH_HOST = "container cannot be disconnected from host network or connected to host network"
+NOT_WITH_HOST = "container cannot be disconnected from host network or connected to host network"
 _NOT_WITH_NONE = (
     "container cannot be connected to multiple networks with one of the networks in private (none) "
     "mode"
@@ -80,7 +80,7 @@ def check_joining(record: Record, network: Network) -> None:
     """Whether it may come into one more network. Raises Invalid, Unsupported."""
     here = {endpoint.name for endpoint in record.endpoints}
     if HOST in (*here, network.name) and {network.name} != here:
-        raise Invalid(_NOT_WITH_HOST)
+        raise Invalid(NOT_WITH_HOST)
     if NONE in (*here, network.name) and here and {network.name} != here:
         raise Invalid(_NOT_WITH_NONE)
     if str(record.host_config["NetworkMode"]).startswith(OF_CONTAINER):
