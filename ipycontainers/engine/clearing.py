@@ -1,11 +1,13 @@
-"""Folders are removed, whatever modes containers and images gave to what is in them.
+"""Folders are removed, whatever modes containers and images gave to what is in them, however deep.
 
 Knows: files. Does not know: what they were for.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import shutil
 import time
 from contextlib import suppress
@@ -36,9 +38,12 @@ def remove(directory: Path) -> None:
 def _remove_tree(directory: Path) -> None:
     try:
         shutil.rmtree(directory)
-    except PermissionError:
-        _open_up_all(directory)
-        shutil.rmtree(directory)
+    except (PermissionError, RecursionError):
+        _remove_flat(directory)
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+        _remove_flat(directory)
 
 
 def _open_up(place: Path) -> None:
@@ -48,11 +53,25 @@ def _open_up(place: Path) -> None:
         place.chmod(0o700)
 
 
-def _open_up_all(directory: Path) -> None:
-    # Images have folders that none may enter or change.
-    for folder, names, _ in os.walk(directory):
-        for name in names:
-            path = Path(folder, name)
-            with suppress(FileNotFoundError):
-                if not path.is_symlink():
-                    path.chmod(0o700)
+def _remove_flat(directory: Path) -> None:
+    """A folder goes when what is in it was moved up beside it: so none is too deep, as containers
+    make them, for calls, descriptors or a path. Images have some that none may enter or change."""
+    waiting = [directory]
+    while waiting:
+        folder = waiting.pop()
+        folder.chmod(0o700)
+        with os.scandir(folder) as listed:
+            entries = list(listed)
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                Path(entry.path).unlink()
+            elif folder == directory:
+                waiting.append(Path(entry.path))
+            else:
+                Path(entry.path).chmod(0o700)  # else it cannot be moved
+                moved = directory / secrets.token_hex(8)
+                Path(entry.path).rename(moved)
+                waiting.append(moved)
+        if folder != directory:
+            folder.rmdir()
+    directory.rmdir()

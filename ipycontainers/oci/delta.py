@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
 from .blob import PIECE
+from .inside import check_depth
 from .pack import END, Packing, capability, parents, whiteout
 from .view import Spot, View, is_opaque, is_whiteout
 
@@ -45,7 +46,8 @@ class Difference:
         self._waiting: list[tuple[Spot, str, os.stat_result]] = []
 
     def pieces(self, here: int, before: View) -> Iterator[bytes]:
-        """The tar, with its end. ``here`` is the container's folder."""
+        """The tar, with its end. ``here`` is the container's folder. UnsafeLayer for folders that
+        are deeper than a layer may have them."""
         yield from self._folder(here, before, "", everything=self._copied)
         yield END
 
@@ -86,6 +88,7 @@ class Difference:
         *,
         everything: bool,
     ) -> Iterator[bytes]:
+        check_depth(path)
         self._waiting.append((spot, path, found))
         is_new = (old is None or self._whole) and path not in self._above
         if is_new or (old is not None and old.stat().st_mode != found.st_mode):

@@ -30,6 +30,17 @@ MOST_LINKS = 40  # links in one path, as Linux has it
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+def check_depth(path: str) -> None:
+    """UnsafeLayer for a folder that is too deep for anything in it to be reached. ``path`` has
+    neither links in it nor a slash in front."""
+    if path.count("/") >= DEEPEST:
+        raise _too_deep(path)
+
+
+def _too_deep(path: str) -> UnsafeLayer:
+    return UnsafeLayer(f"folders deeper than {DEEPEST}: {path[:80]}…")
+
+
 class Inside:
     """A folder that is looked at as the root of everything; to be closed."""
 
@@ -138,7 +149,7 @@ class _Walk:
     def _step(self, part: str) -> str | None:
         """Open ``part`` below; if it is a link, where it points."""
         if len(self._opened) >= DEEPEST:
-            raise UnsafeLayer(f"folders deeper than {DEEPEST}: {'/'.join(self.names)[:80]}…")
+            raise _too_deep("/".join(self.names))
         try:
             handle = os.open(part, _FOLDER, dir_fd=self.folder)
         except FileNotFoundError:

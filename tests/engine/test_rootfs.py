@@ -106,3 +106,24 @@ def test_removal_opens_what_is_closed_and_follows_nothing(tmp_path: Path) -> Non
     clearing.remove(folder)
     assert not folder.exists()
     assert outside.stat().st_mode & 0o777 == 0o500
+
+
+def test_folders_are_removed_however_deep_and_closed(tmp_path: Path) -> None:
+    top, outside = tmp_path / "top", tmp_path / "outside"
+    outside.mkdir()
+    (outside / "f").touch()
+    top.mkdir()
+    at = os.open(top, os.O_RDONLY)
+    for _ in range(2500):  # more than calls, descriptors and a path have room for
+        os.close(os.open("f", os.O_CREAT, 0o600, dir_fd=at))
+        os.symlink(outside, "l", dir_fd=at)
+        os.mkdir("folder", dir_fd=at)
+        below = os.open("folder", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.fchmod(at, 0)
+    os.close(at)
+    (top / "folder").chmod(0o500)
+    clearing.remove(top)
+    assert not top.exists()
+    assert (outside / "f").exists()

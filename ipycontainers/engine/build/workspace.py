@@ -30,7 +30,7 @@ from ipycontainers.engine.tree import Tree
 from ipycontainers.oci import Image, Layer, assembly, unpack
 from ipycontainers.oci.delta import Difference
 from ipycontainers.oci.descriptor import Descriptor
-from ipycontainers.oci.inside import Inside
+from ipycontainers.oci.inside import Inside, check_depth
 from ipycontainers.oci.pack import Packing
 from ipycontainers.oci.record import Unpacked
 from ipycontainers.oci.view import View
@@ -307,6 +307,7 @@ def _settle_all(top: Path, settling: Settling, own: frozenset[str]) -> None:
     """Everything in a folder but what is ``own``."""
     for above, folders, names, handle in os.fwalk(top):
         inner = os.path.relpath(above, top)
+        check_depth(inner)
         prefix = "" if inner == "." else f"{inner}/"
         folders[:] = [name for name in folders if prefix + name not in own]
         for name in (*folders, *names):

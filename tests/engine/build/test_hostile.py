@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from embedded import USER, Engine
 from engine.build.building import build
+from engine.build.test_effects import half_made
 from layers import file, folder, link
+from support import wait_for
 
 FROM = "FROM ipycontainers-test/busybox\n"
 
@@ -100,3 +102,14 @@ def test_a_step_may_put_anything_in_the_place_of_apt(
     made = build(docker, text, *known)
     assert made.error is None
     assert "etc/apt/apt.conf.d/keep" not in made.files()
+
+
+def test_folders_deeper_than_a_layer_has_them_end_the_build(docker: Any, own: Engine) -> None:
+    deep = "i=0; while [ $i -lt 300 ]; do mkdir a; cd a; i=$((i+1)); done"
+    for made in (
+        build(docker, f"{FROM}RUN {deep}\n"),
+        build(docker, f"{FROM}COPY . /d/\n", folder("/".join("a" * 300))),
+    ):
+        assert "folders deeper than 256" in str(made.error)
+    assert wait_for(lambda: half_made(own) == [])
+    assert list((own.data / "containers").iterdir()) == []
