@@ -77,7 +77,7 @@ class Engine:
                 env=environ,
                 cwd="/",
             )
-        assert wait_for(self._answers, seconds=20), self.log
+        assert wait_for(self._answers, seconds=60), self.log
 
     def _answers(self) -> bool:
         assert self.process
@@ -97,7 +97,7 @@ class Engine:
         """A new docker.DockerClient, closed at the end."""
         import docker
 
-        made = docker.DockerClient(base_url=f"unix://{self.socket}", version="1.41", timeout=30)
+        made = docker.DockerClient(base_url=f"unix://{self.socket}", version="1.41", timeout=60)
         self._clients.append(made)
         return made
 
@@ -117,7 +117,7 @@ class Engine:
         assert self.process
         self.hang_up()
         self.process.send_signal(number)
-        return self.process.wait(timeout=10)
+        return self.process.wait(timeout=60)
 
     def close(self) -> None:
         """Removes every container, and ends the engine."""

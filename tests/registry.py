@@ -71,7 +71,7 @@ class Registry:
             raise
 
     def _wait(self) -> None:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end and self._server.poll() is None:
             try:
                 self._ask("GET", f"http://127.0.0.1:{self.port}/v2/")
@@ -202,4 +202,4 @@ class SlowPath:
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(30)

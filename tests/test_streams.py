@@ -91,7 +91,7 @@ def test_a_pipe_is_read_while_it_is_written():
     with pipe.reader as file:
         assert file.readline() == "one\n"
         assert len(file.read()) == 4 * 49_999
-    writer.join(5)
+    writer.join(30)
     assert not writer.is_alive()
 
 
@@ -104,7 +104,7 @@ def test_a_pipe_makes_the_writer_wait_until_it_is_given_up():
     writer.join(0.2)
     assert writer.is_alive()
     pipe.give_up()
-    writer.join(5)
+    writer.join(30)
     assert not writer.is_alive()
     with pipe.reader as file:
         assert file.read() == "x" * 100_000

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import wait_for, was_oom_told
+from support import patience, wait_for, was_oom_told
 
 from ipycontainers import errors, streams
 from ipycontainers.client import Connection, connect
@@ -281,7 +281,7 @@ def test_the_exit_code_comes_at_once(engine: Connection, container: Callable[...
         assert attachment.read() == b""
         start = time.monotonic()
         ended = watch.result(5)
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < 1 * patience()
     assert ended is not None
     assert ended.code == 5
 
@@ -334,7 +334,7 @@ def test_closing_a_watch_does_not_wait_for_the_container(
     start = time.monotonic()
     watch.close()
     watch.close()
-    assert time.monotonic() - start < 0.5
+    assert time.monotonic() - start < 0.5 * patience()
     assert wait_for(lambda: threading.active_count() == before)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import patience
 
 from ipycontainers import errors
 from ipycontainers.client import Candidate, Tls, connect, open_candidate
@@ -49,7 +50,7 @@ def test_silence_and_closing_work_through_tls(tls_engine: str, tls: Tls, images:
             watch = connection.watch_exit(created.id)
             start = time.monotonic()
             watch.close()
-            assert time.monotonic() - start < 0.5
+            assert time.monotonic() - start < 0.5 * patience()
         finally:
             connection.remove(created.id)
     assert not [t for t in threading.enumerate() if t.name == "ipycontainers-exit"]

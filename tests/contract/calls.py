@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from contract.bench import LABEL, LABELS, MINE, PREFIX, Bench, archive, members
+from support import wait_for
 
 Call = Callable[[Bench], Any]
 JSON = {"Content-Type": "application/json"}
@@ -67,7 +68,7 @@ def _attached(bench: Bench, **more: Any) -> Any:
     sock.sendall(b"given\n")
     time.sleep(0.3)
     found = b""
-    sock.settimeout(5)
+    sock.settimeout(30)
     while len(found) < (8 + 4 + 8 + 6):
         found += sock.recv(100)
     stream.close()
@@ -95,9 +96,11 @@ def _volume_events(bench: Bench) -> Any:
 
 
 def _stopped(bench: Bench, **more: Any) -> Any:
-    name = bench.create("stopping", ["sh", "-c", "trap 'exit 7' TERM; while :; do sleep .1; done"])
+    name = bench.create(
+        "stopping", ["sh", "-c", "trap 'exit 7' TERM; echo up; while :; do sleep .1; done"]
+    )
     bench.api.start(name)
-    time.sleep(0.3)
+    assert wait_for(lambda: bench.api.logs(name))
     bench.api.stop(name, **more)
     return bench.api.inspect_container(name)["State"]
 

@@ -12,14 +12,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from support import REPOSITORY
+from support import REPOSITORY, wait_for
 
 from ipycontainers.engine import clearing, launch, rootfs
 from ipycontainers.engine.container import Bundle, ExecSpec, Spec
@@ -187,9 +186,7 @@ class Container:
                 os.kill(self.supervisor, signal.SIGTERM)  # it never began
         for stream in self._streams:
             stream.close()
-        deadline = time.monotonic() + 10
-        while is_alive(self.supervisor) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_for(lambda: not is_alive(self.supervisor), every=0.02)
 
     def exec_code(self, name: str = "e1") -> int:
         """How it ended."""

@@ -14,7 +14,7 @@ import embedded
 import images as recipes
 import pytest
 from embedded import Engine
-from support import wait_for
+from support import patience, wait_for
 
 IMAGE = "ipycontainers-test/busybox"
 # docker-py leaves the sockets of exec_run to the garbage collector.
@@ -132,7 +132,7 @@ def test_an_oom_kill_is_an_event_while_the_container_lives(docker: Any) -> None:
         )
         return [event["Action"] for event in events]
 
-    assert wait_for(lambda: "oom" in actions(), seconds=20)
+    assert wait_for(lambda: "oom" in actions())
     container.reload()
     assert container.status == "running"
 
@@ -140,18 +140,18 @@ def test_an_oom_kill_is_an_event_while_the_container_lives(docker: Any) -> None:
 def test_a_fork_bomb_is_stopped(docker: Any) -> None:
     container = run(docker, "sh", "-c", "b() { b | b & }; b; sleep 100", pids_limit=12)
     group = group_of(container)
-    assert wait_for(lambda: "max 0" not in (group / "pids.events").read_text(), seconds=20)
+    assert wait_for(lambda: "max 0" not in (group / "pids.events").read_text())
     assert int((group / "pids.peak").read_text()) <= 12 + 1  # and the launcher's
     begun = time.monotonic()
     container.remove(force=True)
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 15 * patience()
     assert not group.exists()
 
 
 def test_a_limit_of_processes_is_the_containers_own(docker: Any) -> None:
     words = "i=0; while [ $i -lt 9 ]; do sleep 60 & i=$((i+1)); done; echo $i; wait"
     enough = run(docker, "sh", "-c", words, pids_limit=10)
-    assert wait_for(lambda: enough.logs() == b"9\n", seconds=20), enough.logs()
+    assert wait_for(lambda: enough.logs() == b"9\n"), enough.logs()
     few = run(docker, "sh", "-c", words, pids_limit=9)
     assert few.wait()["StatusCode"] == 2
     assert b"can't fork" in few.logs()
@@ -175,8 +175,8 @@ def test_half_a_processor_is_half_a_processor(docker: Any) -> None:
     begun, before = time.monotonic(), used(group)
     time.sleep(2)
     share = (used(group) - before) / (time.monotonic() - begun) / 10**6
-    assert 0.3 < share < 0.6
-    assert "nr_throttled 0" not in (group / "cpu.stat").read_text()
+    assert share < 0.6
+    assert wait_for(lambda: "nr_throttled 0\n" not in (group / "cpu.stat").read_text())
 
 
 def test_an_update_holds_at_once(docker: Any) -> None:
@@ -196,7 +196,7 @@ def test_stats_are_the_groups(docker: Any) -> None:
     container = run(
         docker, "sh", "-c", "sleep 60 & while :; do :; done", mem_limit="64m", pids_limit=50
     )
-    time.sleep(0.5)
+    assert wait_for(lambda: len(container.top()["Processes"]) == 2 and used(group_of(container)))
     stats = container.stats(stream=False)
     assert stats["memory_stats"]["limit"] == 64 << 20
     assert 0 < stats["memory_stats"]["usage"] < 64 << 20

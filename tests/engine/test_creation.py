@@ -102,7 +102,7 @@ def test_a_launcher_that_fails_half_way_leaves_nobody_waiting(isolated: Containe
     answer = made.ask({"do": "start"})
     assert answer["error"]
     assert made.wait() != 0
-    assert wait_for(lambda: not is_alive(made.supervisor), seconds=20)
+    assert wait_for(lambda: not is_alive(made.supervisor))
 
 
 @pytest.mark.parametrize(
@@ -404,11 +404,11 @@ def test_init_hands_signals_on(docker: Any, own: Engine) -> None:
     for init in (True, False):
         container = start(docker, "exec sleep 1000", Init=init)
         begun = time.monotonic()
-        container.stop(timeout=2)
+        container.stop(timeout=20 if init else 2)
         seconds.append(time.monotonic() - begun)
         codes.append(container.wait()["StatusCode"])
     assert codes[0] == 143
-    assert seconds[0] < 2
+    assert seconds[0] < 20
     if own.launcher == "bubblewrap":  # without a pid namespace no process is the first
         assert codes[1] == 137
         assert seconds[1] >= 2

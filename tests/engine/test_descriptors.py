@@ -113,7 +113,7 @@ def test_a_start_that_finds_none_is_over_with_its_ports(containers: Containers) 
     told = made.ask({"do": "start", "publish": ports})
     assert (told["error"], told["code"]) == ("too many open files", 125)
     assert json.loads((made.directory / "exit.json").read_text())["error"] == told["error"]
-    assert wait_for(lambda: not is_alive(made.supervisor), seconds=10)
+    assert wait_for(lambda: not is_alive(made.supervisor))
     with socket.create_server(("127.0.0.1", port)):
         pass
 
@@ -124,7 +124,7 @@ def test_a_program_that_cannot_begin_leaves_nothing_open(containers: Containers)
     before = len(open_by(made))
     for _ in range(3):
         assert "error" in made.exec("absent").answer
-    assert wait_for(lambda: len(open_by(made)) <= before, seconds=10), open_by(made)
+    assert wait_for(lambda: len(open_by(made)) <= before), open_by(made)
 
 
 def open_by(made: Container) -> list[str]:

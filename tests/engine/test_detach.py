@@ -46,7 +46,7 @@ def test_a_client_leaves_by_its_own_keys_and_the_program_lives_on(
     params = {"stdin": 1, "stdout": 1, "stream": 1, **asked}
     stream = docker.api.attach_socket(made.id, params)
     sock: socket.socket = stream._sock
-    sock.settimeout(10)
+    sock.settimeout(30)
     sock.sendall(b"a\x18b\n" if not asked else b"a\x10\x11b\n")  # the keys of the other
     assert wait_for(lambda: b"b" in sock.recv(100))
     sock.sendall(b"\x18" if asked else b"\x10\x11")
@@ -62,7 +62,7 @@ def test_an_exec_has_keys_of_its_own(docker: Any) -> None:
     command = docker.api.exec_create(made.id, "cat", stdin=True, tty=True, detach_keys="ctrl-x,y")
     stream = docker.api.exec_start(command, tty=True, socket=True)
     sock: socket.socket = stream._sock
-    sock.settimeout(10)
+    sock.settimeout(30)
     sock.sendall(b"\x18")
     sock.sendall(b"y")
     while sock.recv(100):

@@ -29,7 +29,7 @@ def heard(docker: Any, **filters: Any) -> Iterator[list[dict[str, Any]]]:
         yield told
     finally:
         stream.close()
-        listening.join(10)
+        listening.join(30)
 
 
 def live(docker: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from docker import errors as docker_errors
 from embedded import Engine
-from support import wait_for
+from support import patience, wait_for
 
 IMAGE = "ipycontainers-test/busybox"
 # docker-py leaves the sockets of exec_run to the garbage collector.
@@ -55,7 +55,7 @@ def test_a_container_is_healthy_after_one_success_and_ill_after_failures(
     container.stop(timeout=0)
     assert health(container)["Status"] == "unhealthy"
     stream.close()
-    listening.join(10)
+    listening.join(30)
     actions = [event["Action"] for event in told]
     statuses = [action for action in actions if action.startswith("health_status")]
     assert statuses == ["health_status: unhealthy", "health_status: healthy"]
@@ -68,9 +68,10 @@ def test_a_container_is_healthy_after_one_success_and_ill_after_failures(
 def test_healthy_within_five_seconds(own: Engine, docker: Any) -> None:  # podman#19326, #5680
     start = time.monotonic()
     container = run(own, ["CMD", "true"], check={"interval": 1000 * MILLI})
-    assert health(container) == {"Status": "starting", "FailingStreak": 0, "Log": []}
+    first = health(container)
+    assert first["Log"] or first == {"Status": "starting", "FailingStreak": 0, "Log": []}
     assert wait_for(lambda: health(container)["Status"] == "healthy")
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 5 * patience()
 
 
 @pytest.mark.parametrize(
@@ -121,11 +122,20 @@ def test_a_check_that_cannot_be_is_refused(own: Engine, docker: Any) -> None:
 
 
 def test_a_paused_container_is_not_asked(own: Engine, docker: Any) -> None:
-    container = run(own, ["CMD", "true"], check={"timeout": 300 * MILLI, "retries": 1})
+    container = run(own, ["CMD", "true"], check={"timeout": 5000 * MILLI, "retries": 1})
     assert wait_for(lambda: health(container)["Status"] == "healthy")
     container.pause()
+    since = time.time()
+
+    def asked() -> list[Any]:
+        filters = {"container": container.id, "event": "exec_start"}
+        return list(docker.events(since=since, until=time.time(), filters=filters))
+
     time.sleep(0.5)
+    assert asked() == []
     assert health(container)["Status"] == "healthy"
+    container.unpause()
+    assert wait_for(asked)
     assert health(container)["Log"][-1]["ExitCode"] == 0
 
 

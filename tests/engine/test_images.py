@@ -59,7 +59,7 @@ def test_a_client_that_leaves_ends_the_archive_that_is_being_made() -> None:
     def pieces() -> Iterator[bytes]:
         try:
             begun.set()
-            assert go_on.wait(10)
+            assert go_on.wait(30)
             yield b"x"
         finally:
             ended.set()

@@ -28,7 +28,7 @@ def own() -> Iterator[embedded.Engine]:
 def refused(command: list[str]) -> str:
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)}
     ran = subprocess.run(
-        command, capture_output=True, text=True, env=environ, cwd="/", timeout=20, check=False
+        command, capture_output=True, text=True, env=environ, cwd="/", timeout=60, check=False
     )
     assert ran.returncode == 1
     return ran.stderr
@@ -89,12 +89,13 @@ def test_it_leaves_when_it_is_idle_and_not_before() -> None:
     with embedded.running("bubblewrap", "--idle", "1") as own:
         docker = own.client
         recipes.ensure(docker, "busybox")
-        container = docker.containers.run(IMAGE, ["sleep", "2"], detach=True)
+        until = ["sh", "-c", "while [ ! -e /tmp/over ]; do sleep 0.1; done"]
+        container = docker.containers.run(IMAGE, until, detach=True)
         time.sleep(1.5)
         assert own.process.poll() is None
-        container.wait()
+        container.exec_run("touch /tmp/over")
         docker.close()
-        assert own.process.wait(timeout=10) == 0
+        assert own.process.wait(timeout=30) == 0
         assert not own.socket.exists()
 
 

@@ -199,7 +199,7 @@ def test_its_network_outlives_the_engine_and_is_given_up_by_the_next(
     assert keeper_of(own) == keeper
     other = own.client.containers.run(IMAGE, "sleep 60", detach=True)
     assert asks(other, address(server)) == "hello"
-    assert wait_for(lambda: held(own) == {server.id, other.id}, seconds=10)
+    assert wait_for(lambda: held(own) == {server.id, other.id})
     assert own.client.containers.get(ends.id).status == "exited"
 
 
@@ -209,7 +209,7 @@ def test_a_keeper_that_is_killed_is_replaced_and_the_loss_told(
     lost = own.client.containers.run(IMAGE, "sleep 60", detach=True, name="lost")
     old = keeper_of(own)
     os.kill(old, signal.SIGKILL)
-    assert wait_for(lambda: b"eth0" not in lost.exec_run("ip link").output, seconds=10)
+    assert wait_for(lambda: b"eth0" not in lost.exec_run("ip link").output)
     assert "has lost its network" in str(own.client.info()["Warnings"])
     with listening(outside(), b"here\n") as port:
         assert run(own, f"nc {outside()} {port}") == "here\n"
@@ -224,8 +224,8 @@ def test_what_leads_out_is_replaced_when_it_is_killed(own: embedded.Engine, netw
     with listening(outside(), b"here\n") as port:
         assert asks(stays, outside(), port) == "here"
         subprocess.run(["kill", "-9", _way(keeper_of(own))], check=True)
-        assert wait_for(lambda: cannot(stays, outside(), port), seconds=10)
-        assert wait_for(lambda: run(own, f"nc {outside()} {port}; true") == "here\n", seconds=10)
+        assert wait_for(lambda: cannot(stays, outside(), port))
+        assert wait_for(lambda: run(own, f"nc {outside()} {port}; true") == "here\n")
         assert asks(stays, outside(), port) == "here"
 
 
@@ -239,8 +239,8 @@ def test_a_second_way_out_is_not_taken_for_the_first(own: embedded.Engine, netwo
         assert asks(stays, outside(), port) == "here"
         subprocess.run(["kill", "-9", _way(keeper)], check=True)
         lost = "what led out of networks has ended"
-        assert wait_for(lambda: _state(own)["no_way"] == lost, seconds=10)
-        assert wait_for(lambda: run(own, f"nc {outside()} {port}; true") == "here\n", seconds=10)
+        assert wait_for(lambda: _state(own)["no_way"] == lost)
+        assert wait_for(lambda: run(own, f"nc {outside()} {port}; true") == "here\n")
 
 
 def test_a_keeper_may_have_as_much_open_as_its_user() -> None:
@@ -314,7 +314,7 @@ def test_who_only_asks_leaves_no_keeper_behind() -> None:
         status = dict(asked.client.info()["DriverStatus"])
         assert "network" in status["Isolates"].split()
         assert status["No own network"] == ""
-        assert wait_for(lambda: not keepers_of(asked), seconds=10)
+        assert wait_for(lambda: not keepers_of(asked))
         assert dict(asked.client.info()["DriverStatus"]) == status
         assert not keepers_of(asked)
         with listening(outside(), b"here\n") as port:
@@ -387,8 +387,8 @@ def test_nothing_of_many_is_left_in_the_keeper(own: embedded.Engine, networks: A
         interfaces = Path(f"/proc/{keeper}/net/dev").read_text().count(":")
         return len(list(Path(f"/proc/{keeper}/fd").iterdir())), interfaces
 
-    assert wait_for(lambda: held(own) == set(), seconds=20)
-    assert wait_for(lambda: there()[1] <= 3, seconds=20)  # lo, tap0, the bridge
+    assert wait_for(lambda: held(own) == set())
+    assert wait_for(lambda: there()[1] <= 3)  # lo, tap0, the bridge
     before = there()
     made = [own.client.containers.create(IMAGE, "sleep 60") for _ in range(12)]
     with ThreadPoolExecutor(len(made)) as pool:
@@ -396,7 +396,7 @@ def test_nothing_of_many_is_left_in_the_keeper(own: embedded.Engine, networks: A
     assert len({address(it) for it in made}) == len(made)
     for it in made:
         it.remove(force=True)
-    assert wait_for(lambda: (held(own), there()) == (set(), before), seconds=30)
+    assert wait_for(lambda: (held(own), there()) == (set(), before))
 
 
 def test_proot_says_nothing_where_nothing_was_asked_and_else_what_it_lacks() -> None:

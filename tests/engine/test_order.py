@@ -52,7 +52,7 @@ def in_time(act: Callable[[], object]) -> bool:
     """Whether it ends, in another thread, while this one holds what it holds."""
     thread = threading.Thread(target=act, daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(30)
     return not thread.is_alive()
 
 
@@ -75,7 +75,7 @@ def test_nothing_starts_again_before_all_is_adopted(
     monkeypatch.setattr(made.joining, "adopt", adopt)
     monkeypatch.setattr(made.running, "_start_again", lambda record: seen.append(record.name))
     made.adopt()
-    assert wait_for(lambda: seen == ["adopted", "due"], seconds=10), seen
+    assert wait_for(lambda: seen == ["adopted", "due"]), seen
 
 
 class Meanwhile:
@@ -239,6 +239,6 @@ def test_a_line_to_the_keeper_is_closed_where_another_follows(short: Path) -> No
     keeper = Keeper(short, cast(Any, None))
     keeper.adopt([])
     keeper.adopt([])
-    assert wait_for(lambda: server.left == 1, seconds=10)
+    assert wait_for(lambda: server.left == 1)
     keeper.close()
-    assert wait_for(lambda: server.left == 2, seconds=10)
+    assert wait_for(lambda: server.left == 2)

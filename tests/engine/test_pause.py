@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,19 @@ def spent(container: Any) -> int:
     return total
 
 
+def still(container: Any) -> tuple[int, bytes]:
+    """What it has spent and said last, when neither changes for a while: what it had written is
+    still on its way into the log."""
+    seen: list[tuple[int, bytes]] = [(-1, b"")]
+
+    def stays() -> bool:
+        seen.append((spent(container), container.logs(tail=1)))
+        return seen[-1] == seen[-2]
+
+    assert wait_for(stays, every=0.3), seen
+    return seen[-1]
+
+
 def refused(call: Any) -> tuple[int, str]:
     with pytest.raises(docker_errors.APIError) as caught:
         call()
@@ -51,9 +63,7 @@ def test_nothing_runs_while_it_is_paused(own: Engine, docker: Any) -> None:
         container.pause()
         container.reload()
         assert (container.status, container.attrs["State"]["Paused"]) == ("paused", True)
-        before = spent(container), container.logs(tail=1)
-        time.sleep(0.3)
-        assert (spent(container), container.logs(tail=1)) == before
+        before = still(container)
         container.unpause()
         container.reload()
         assert container.status == "running"
@@ -113,11 +123,9 @@ def test_it_is_still_paused_for_the_next_engine(mine: Engine) -> None:
     mine.start()
     found = mine.client.containers.get("kept")
     assert found.status == "paused"
-    before = found.logs(tail=1)
-    time.sleep(0.2)
-    assert found.logs(tail=1) == before
+    before = still(found)
     found.unpause()
-    assert wait_for(lambda: found.logs(tail=1) != before)
+    assert wait_for(lambda: found.logs(tail=1) != before[1])
     # An engine that was killed between the deed and its record:
     state = mine.data / "containers" / found.id / "state.json"
     running = state.read_bytes()

@@ -53,7 +53,7 @@ def bindings(container: Any, port: int, protocol: str = "tcp") -> list[tuple[str
 def said(address: tuple[str, int], text: bytes = b"hello\n") -> bytes:
     """What comes back for ``text`` and the end of it."""
     with socket.create_connection(address, 10) as sock:
-        sock.settimeout(10)
+        sock.settimeout(30)
         sock.sendall(text)
         sock.shutdown(socket.SHUT_WR)
         heard = b""
@@ -247,8 +247,8 @@ def test_a_killed_container_has_no_port(own: Engine, docker: Any, whose: str) ->
     assert wait_for(lambda: answers(address))
     pid = container.attrs["State"]["Pid"]
     os.kill(supervisor(pid) if whose == "supervisor" else pid, signal.SIGKILL)
-    assert wait_for(lambda: is_refused(address), seconds=10)
-    assert wait_for(lambda: container.reload() or container.status == "exited", seconds=10)
+    assert wait_for(lambda: is_refused(address))
+    assert wait_for(lambda: container.reload() or container.status == "exited")
 
 
 def test_a_killed_forwarder_is_replaced(own: Engine, docker: Any) -> None:
@@ -300,7 +300,7 @@ def test_a_paused_container_still_accepts(own: Engine, docker: Any) -> None:
         with pytest.raises(TimeoutError):
             sock.recv(6)
         container.unpause()
-        sock.settimeout(10)
+        sock.settimeout(30)
         assert sock.recv(6) == b"later\n"
 
 
@@ -418,7 +418,7 @@ def test_udp_is_forwarded_for_each_peer(own: Engine, docker: Any) -> None:
         kinds = (socket.AF_INET, socket.SOCK_DGRAM)
         peers = [open_.enter_context(socket.socket(*kinds)) for _ in range(3)]
         for number, peer in enumerate(peers):
-            peer.settimeout(10)
+            peer.settimeout(30)
             peer.connect(address)
             peer.send(b"%d" % number)
         assert [peer.recv(99) for peer in peers] == [b"00", b"11", b"22"]

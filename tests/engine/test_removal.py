@@ -24,7 +24,7 @@ def test_one_that_is_being_made_is_whole_before_it_goes(own: Engine) -> None:
         with ThreadPoolExecutor(1) as pool:
             name = f"early-{number}"
             making = pool.submit(docker.api.create_container, IMAGE, ["true"], name=name)
-            assert wait_for(lambda name=name: _removed(docker, name), seconds=20, every=0)
+            assert wait_for(lambda name=name: _removed(docker, name), every=0)
             assert making.result()["Id"]
     assert docker.api.containers(all=True) == []
 
@@ -44,7 +44,7 @@ def test_who_asks_while_others_remove_hears_of_no_missing_file(own: Engine) -> N
     with ThreadPoolExecutor(len(beginning) + len(ending)) as pool:
         asked = [pool.submit(_again, docker, act, until) for act in (*beginning, *ending)]
         assert all(future.result() for future in asked)  # times that each was done
-    assert wait_for(lambda: docker.containers(all=True) == [], seconds=20)
+    assert wait_for(lambda: docker.containers(all=True) == [])
 
 
 def _again(docker: Any, act: Callable[[Any], None], until: float) -> int:

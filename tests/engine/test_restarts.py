@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from docker import errors as docker_errors
 from embedded import Engine
-from support import wait_for
+from support import awaited, wait_for
 
 IMAGE = "ipycontainers-test/busybox"
 # docker-py leaves the sockets of exec_run to the garbage collector.
@@ -38,7 +38,7 @@ def test_on_failure_gives_up_after_so_many(own: Engine, docker: Any) -> None:
 
 def test_each_pause_between_is_twice_the_last(own: Engine, docker: Any) -> None:
     container = run(own, "date +%s; exit 1", "always")
-    assert wait_for(lambda: state(container)[1] >= 4, seconds=30)
+    assert wait_for(lambda: state(container)[1] >= 4)
     container.reload()
     raw = docker.api.logs(container.id, timestamps=True).split(b"\n")
     first, last = (float(line[17:].partition(b"Z")[0]) for line in (raw[0], raw[3]))
@@ -65,8 +65,12 @@ def test_what_was_stopped_by_hand_stays_so(own: Engine, docker: Any, policy: str
 
 
 def test_a_wait_hears_of_each_end_and_logs_go_on(own: Engine, docker: Any) -> None:
-    container = run(own, "echo hi; sleep 0.5; exit 4", "on-failure", 1)
-    assert container.wait(condition="next-exit")["StatusCode"] == 4
+    script = ["sh", "-c", "echo hi; exit 4"]
+    again = {"Name": "on-failure", "MaximumRetryCount": 1}
+    container = docker.containers.create(IMAGE, script, restart_policy=again)
+    code = awaited(docker, container.id, "next-exit")
+    container.start()
+    assert code() == 4
     assert wait_for(lambda: state(container) == ("exited", 1))
     assert container.logs() == b"hi\nhi\n"
 
@@ -85,7 +89,7 @@ def test_the_next_engine_starts_who_is_to_run(mine: Engine) -> None:
     run(mine, "sleep 60", "no", name="never").kill()
     again = run(mine, "sleep 0.2; exit 1", "always", name="again")
     mine.client.containers.create(IMAGE, name="made", restart_policy={"Name": "always"})
-    assert wait_for(lambda: state(again)[1] >= 2, seconds=30)
+    assert wait_for(lambda: state(again)[1] >= 2)
     mine.kill9()
     mine.start()
     docker = mine.client
@@ -96,7 +100,7 @@ def test_the_next_engine_starts_who_is_to_run(mine: Engine) -> None:
     assert status("always") == "running"
     assert wait_for(lambda: status("by-hand") == "running")
     again = docker.containers.get("again")
-    assert wait_for(lambda: state(again)[1] >= 3, seconds=30)
+    assert wait_for(lambda: state(again)[1] >= 3)
     assert [status(name) for name in ("stopped", "never", "made")] == [
         "exited",
         "exited",

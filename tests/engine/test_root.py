@@ -284,7 +284,7 @@ def test_what_packages_of_small_systems_do_works(docker: Any) -> None:
 def test_only_root_is_acted(docker: Any) -> None:
     script = "touch /tmp/$$; chown 9 /tmp/$$ 2>/dev/null; echo $?; sleep 60"
     container = docker.containers.run(BUSYBOX, ["sh", "-c", script], user="5:5", detach=True)
-    assert wait_for(lambda: container.logs() == b"1\n", seconds=30), container.logs()
+    assert wait_for(lambda: container.logs() == b"1\n"), container.logs()
     for user, is_root in (("", False), ("0", True), ("6:6", False)):
         code, said = container.exec_run(["sh", "-c", "touch /tmp/$$; chown 9 /tmp/$$"], user=user)
         assert (code == 0) == is_root, (user, said)
@@ -322,7 +322,7 @@ def test_what_apt_is_told_leaves_no_trace(clean: Any, own: Engine) -> None:
     script = "cd /etc/apt; cat apt.conf.d/0*; touch mine; stat -c %a apt.conf.d; sleep 60"
     container = clean.containers.run(image, ["sh", "-c", script], detach=True)
     said = "APT::Sandbox::User" if own.launcher == "bubblewrap" else "No such file"
-    assert wait_for(lambda: b"711" in container.logs(), seconds=30)
+    assert wait_for(lambda: b"711" in container.logs())
     assert said in container.logs().decode()
     _leaves_no_trace(container)
     container.exec_run(["rm", "-f", apt.FILE])

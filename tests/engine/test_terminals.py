@@ -13,7 +13,7 @@ import pytest
 from docker import DockerClient
 from docker import errors as docker_errors
 from embedded import Engine
-from support import wait_for
+from support import patience, wait_for
 
 IMAGE = "ipycontainers-test/busybox"
 # docker-py leaves the sockets of exec_run to the garbage collector.
@@ -27,14 +27,14 @@ def run(engine: Engine, *command: str, **more: Any) -> Any:
 
 def read_until(sock: Any, text: bytes) -> bytes:
     got = b""
-    sock.settimeout(20)
+    sock.settimeout(30)
     while text not in got and (data := sock.recv(4096)):
         got += data
     return got
 
 
 def rest(sock: Any) -> bytes:
-    sock.settimeout(20)
+    sock.settimeout(30)
     return b"".join(iter(lambda: sock.recv(4096), b""))
 
 
@@ -150,10 +150,10 @@ def test_what_has_ended_does_not_stay_behind(own: Engine, docker: Any) -> None:
 
 def test_a_silent_command_outlasts_the_clients_patience(own: Engine, docker: Any) -> None:
     # R10
-    hasty = DockerClient(base_url=f"unix://{own.socket}", version="1.41", timeout=1)
+    hasty = DockerClient(base_url=f"unix://{own.socket}", version="1.41", timeout=2)
     try:
         container = run(own, "sleep", "60")
-        patient = ["sh", "-c", "sleep 1.3; echo done"]
+        patient = ["sh", "-c", "sleep 2.3; echo done"]
         assert hasty.containers.get(container.id).exec_run(patient) == (0, b"done\n")
         quiet = hasty.containers.create(IMAGE, patient)
         sock = quiet.attach_socket(params={"stdout": 1, "stream": 1})._sock
@@ -190,7 +190,7 @@ def test_a_wait_is_heard_at_once_and_told_at_the_end(
 ) -> None:
     container = run(own, "sleep", "60", auto_remove=True)
     with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(20)
+        sock.settimeout(30)
         sock.connect(str(own.socket))
         path = f"/v1.41/containers/{container.id}/wait?condition={condition}"
         sock.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
@@ -216,7 +216,7 @@ def test_the_image_says_how_a_container_is_stopped(own: Engine, docker: Any) -> 
     assert wait_for(stubborn.logs)
     start = time.monotonic()
     stubborn.stop(timeout=1)
-    assert 0.9 < time.monotonic() - start < 8
+    assert 0.9 < time.monotonic() - start < 8 * patience()
     assert stubborn.wait()["StatusCode"] == 137
     answer = docker.api._post(docker.api._url("/containers/{0}/stop", stubborn.id))
     assert answer.status_code == 304
@@ -243,7 +243,7 @@ def test_with_init_signals_arrive_and_orphans_are_reaped(own: Engine, docker: An
     container = run(own, "sleep", "60", init=True)
     start = time.monotonic()
     container.stop(timeout=20)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 10 * patience()
     assert container.wait()["StatusCode"] == 143
     script = "for i in 1 2 3 4 5; do (true & exec true); done; sleep 0.3; echo made; sleep 60"
     container = run(own, "sh", "-c", script, init=True)

@@ -32,4 +32,4 @@ def test_who_unpacks_waits_for_who_tidies_up() -> None:
         thread.start()
         assert not begun.wait(0.1)
     assert wait_for(begun.is_set)
-    thread.join(10)
+    thread.join(30)

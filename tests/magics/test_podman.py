@@ -17,7 +17,7 @@ import images as recipes
 import pytest
 from kernels import Kernel
 from podman import USER, become, handing_over
-from support import REPOSITORY, require, wait_for
+from support import REPOSITORY, patience, require, wait_for
 
 from ipycontainers.client import Connection, connect
 
@@ -143,7 +143,7 @@ def test_an_interrupt_ends_a_stubborn_program(shared_kernel, images, engine):
     start = time.monotonic()
     shared_kernel.interrupt()
     result = sent.result(timeout=20)
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 3 * patience()
     assert result.error.ename == "KeyboardInterrupt"
     wait_for(lambda: not is_there(engine, "stubborn"), seconds=3)
     assert not is_there(engine, "stubborn")
@@ -220,7 +220,7 @@ def test_a_shell_session_and_its_values(shared_kernel, images):
     start = time.monotonic()
     shared_kernel.interrupt()
     assert cell.result(timeout=20).error.ename == "KeyboardInterrupt"
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 4 * patience()
     assert shared_kernel.run("%%container -s sh\necho $m").stdout == "6\n"
     assert shared_kernel.run("print(m)").stdout == "6\n"
     shared_kernel.run("%container stop sh")

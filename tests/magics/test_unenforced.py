@@ -58,7 +58,7 @@ def test_a_protection_that_cannot_be_had_is_an_error(
     assert result.error.ename == "Unsupported"
     assert result.error.evalue.startswith(f"not enforced here: {told}")
     assert result.stdout == ""
-    assert wait_for(lambda: own.client.api.containers(all=True) == [], seconds=10)
+    assert wait_for(lambda: own.client.api.containers(all=True) == [])
     result = kernel.run(f"%%container --unenforced {options} {IMAGE}\necho ran")
     assert result.stdout == "ran\n"
     assert result.stderr.startswith("warning: not enforced: ")

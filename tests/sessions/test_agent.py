@@ -10,7 +10,7 @@ from pathlib import Path
 
 import agents
 import pytest
-from support import wait_for
+from support import patience, wait_for
 
 from ipycontainers.errors import Invalid
 from ipycontainers.exchange import Packed
@@ -464,7 +464,7 @@ def _interrupted(session: agents.Session, code: str, after: float = 0.5) -> tupl
 
 def test_an_interrupt_ends_the_cell_and_keeps_its_variables(session: agents.Session) -> None:
     seconds, out = _interrupted(session, "kept = 5\nprint('in')\nimport time\ntime.sleep(60)")
-    assert seconds < 3
+    assert seconds < 3 * patience()
     assert out == "in\n"
     assert session.interpreter.lost == ""
     assert session.run("kept").result == "5"
@@ -475,7 +475,7 @@ def test_an_interrupt_ends_programs_and_what_they_have_started(session: agents.S
         "import subprocess\nsubprocess.call(['sh', '-c', 'trap \"\" INT; sleep 6161 & sleep 6162'])"
     )
     seconds, _ = _interrupted(session, code)
-    assert seconds < 3
+    assert seconds < 3 * patience()
     left = session.run("import os\nprint(os.popen('ps -o pid,ppid,args 2>&1').read())").out
     assert "sleep 616" not in left
 
@@ -491,7 +491,7 @@ def test_an_interrupt_spares_programs_of_earlier_cells(session: agents.Session) 
 def test_an_interpreter_that_ignores_the_interrupt_is_replaced(session: agents.Session) -> None:
     code = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(60)"
     seconds, _ = _interrupted(session, code)
-    assert seconds < 3
+    assert seconds < 3 * patience()
     assert session.interpreter.lost.startswith("the interpreter ignored the interrupt")
     assert session.run("2").result == "2"
 
@@ -521,7 +521,7 @@ def test_a_deadline_ends_the_cell(session: agents.Session) -> None:
     start = time.monotonic()
     with pytest.raises(CellTimedOut):
         session.run("kept = 6\nimport time\ntime.sleep(60)", deadline=start + 0.5)
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 4 * patience()
     assert session.run("kept").result == "6"
 
 

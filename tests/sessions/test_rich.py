@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import pytest
+from support import patience
 
 from ipycontainers.sessions import markup
 from ipycontainers.sessions.rich import harmless
@@ -168,7 +169,7 @@ def test_html_that_would_take_hours_is_left_out(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(markup, "PATIENCE", 2.0)
     start = time.monotonic()
     assert "text/html" not in shown({"text/html": "<div>" * 800_000, "text/plain": "p"})
-    assert time.monotonic() - start < 60
+    assert time.monotonic() - start < 60 * patience()
     rows = "<tr><td>1</td></tr>" * 20_000
     monkeypatch.setattr(markup, "PATIENCE", 120.0)
     assert cleaned(f"<table>{rows}</table><script>x</script>").count("<td>1</td>") == 20_000

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import wait_for
+from support import patience, wait_for
 
 from ipycontainers import errors
 from ipycontainers.client import Connection
@@ -173,7 +173,7 @@ def test_an_unfinished_text_is_a_syntax_error_at_once(shell: Shell, text: str) -
     assert cell.code == 2
     assert cell.out == ""
     assert cell.err
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 5 * patience()
     assert shell("echo ok").out == "ok\n"
 
 
@@ -188,7 +188,7 @@ def test_exit_ends_the_cell_with_its_code_and_the_shell_begins_anew(shell: Shell
     shell("echo kept >/tmp/file")
     begun = time.monotonic()
     cell = shell("X=1; echo out; echo err >&2; exit 3; echo no")
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 5 * patience()
     assert (cell.out, cell.err, cell.code) == ("out\n", "err\n", 3)
     assert "exit code 3" in cell.ended.lost
     cell = shell('echo "[$X]"; cat /tmp/file')
@@ -342,4 +342,4 @@ def test_three_sessions_close_quickly(sessions: Sessions) -> None:
     begun = time.monotonic()
     for shell in shells:
         shell.interpreter.close()
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 3 * patience()

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from support import wait_for
+from support import patience, wait_for
 
 from ipycontainers import errors
 
@@ -57,7 +57,7 @@ def test_an_interrupt_ends_all_processes_of_the_cell_and_keeps_the_state(
 ) -> None:
     for _ in range(3):  # a shell that is kept waiting by a busy machine is taken for a deaf one
         shell("X=1; sleep 1000 & job=$!")
-        assert _interrupted(shell, text) < LIMIT
+        assert _interrupted(shell, text) < LIMIT * patience()
         is_loaded = os.getloadavg()[0] >= (os.cpu_count() or 1)
         if not (is_loaded and "ignored the interrupt" in shell.interpreter.lost):
             break
@@ -71,7 +71,10 @@ def test_an_interrupt_ends_all_processes_of_the_cell_and_keeps_the_state(
 
 def test_a_shell_that_ignores_the_interrupt_is_replaced_and_says_so(shell: Shell) -> None:
     shell("X=1")
-    assert _interrupted(shell, "trap '' INT; echo begin; while :; do sleep 101; done") < LIMIT
+    assert (
+        _interrupted(shell, "trap '' INT; echo begin; while :; do sleep 101; done")
+        < LIMIT * patience()
+    )
     assert "ignored the interrupt" in shell.interpreter.lost
     cell = shell('echo "[$X]"')
     assert (cell.out, cell.err, cell.ended.lost) == ("[]\n", "", "")
@@ -82,14 +85,14 @@ def test_a_shell_that_ignores_interrupts_lives_when_the_cell_ends_without_its_pr
     shell: Shell,
 ) -> None:
     shell("X=1; trap '' INT")
-    assert _interrupted(shell, "echo begin; sleep 101") < LIMIT
+    assert _interrupted(shell, "echo begin; sleep 101") < LIMIT * patience()
     assert shell.interpreter.lost == ""
     assert shell('echo "$X"').out == "1\n"
 
 
 def test_a_trap_of_the_cell_is_run(shell: Shell) -> None:
     shell("trap 'echo caught' INT")
-    assert _interrupted(shell, "echo begin; sleep 101") < LIMIT
+    assert _interrupted(shell, "echo begin; sleep 101") < LIMIT * patience()
     assert shell.out.data == b"begin\ncaught\n"
     shell("trap - INT")
     assert shell("echo on").out == "on\n"
@@ -97,7 +100,7 @@ def test_a_trap_of_the_cell_is_run(shell: Shell) -> None:
 
 def test_a_program_has_a_second_to_tidy_up(shell: Shell) -> None:
     text = "sh -c 'trap \"sleep 0.3; echo tidy; exit\" INT; sleep 101 & echo begin; wait'"
-    assert _interrupted(shell, text) < LIMIT
+    assert _interrupted(shell, text) < LIMIT * patience()
     assert shell.out.data == b"begin\ntidy\n"
 
 
@@ -110,5 +113,5 @@ def test_a_deadline_ends_a_cell_as_an_interrupt_does(shell: Shell) -> None:
 
 
 def test_interrupts_of_a_shell_that_floods(shell: Shell) -> None:
-    assert _interrupted(shell, "yes begin") < LIMIT
+    assert _interrupted(shell, "yes begin") < LIMIT * patience()
     assert shell("echo on").out == "on\n"

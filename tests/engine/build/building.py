@@ -139,4 +139,4 @@ def _masked(text: str) -> str:
 def _plain(message: str) -> str:
     """Without what names dockerd's parts and folders."""
     message = re.sub(r"failed to create shim task: |runc create failed: |: unknown$", "", message)
-    return re.sub(r"/var/lib/docker/overlay2/[0-9a-f]{64}/merged", "", message)
+    return re.sub(r"/[\w./-]+/overlay2/[0-9a-f]{64}/merged", "", message)

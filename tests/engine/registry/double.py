@@ -66,7 +66,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             back = threading.Thread(target=_pass, args=(far, self.connection), daemon=True)
             back.start()
             _pass(self.connection, far)
-            back.join(10)
+            back.join(30)
         self.cut()
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = answer  # noqa: N815  # http.server's names

@@ -249,7 +249,7 @@ def test_pulls_share_what_is_under_way_and_three_layers_go_at_once(
     names = [f"{double.address}/test/{name}" for name in ("one", "two", "one")]
     with ThreadPoolExecutor() as pool:
         pulls = [pool.submit(lines, docker.api, name) for name in names]
-        assert wait_for(lambda: gate.waiting == 3, seconds=20)
+        assert wait_for(lambda: gate.waiting == 3)
         gate.is_open.set()
         told = [pull.result(60) for pull in pulls]
     assert [answer[-1].get("error") for _, answer in told] == [None] * 3
@@ -269,7 +269,7 @@ def test_who_leaves_cancels_only_what_nobody_else_waits_for(docker: Any, double:
     next(leaving.lines)
     with ThreadPoolExecutor() as pool:
         staying = pool.submit(lines, docker.api, name)
-        assert wait_for(lambda: len(double.asked("/manifests/")) == 2, seconds=20)
+        assert wait_for(lambda: len(double.asked("/manifests/")) == 2)
         leaving.close()
         gate.is_open.set()
         assert staying.result(60)[1][-1]["status"].startswith("Status: ")
@@ -311,7 +311,7 @@ def half_way(engine: Engine, double: Double) -> Iterator[tuple[str, Made, Any]]:
         if line.get("status") == "Pull complete":
             break
     partial = engine.data / "oci/partial" / large[7:]
-    assert wait_for(lambda: partial.exists() and partial.stat().st_size >= 1_900_000, seconds=20)
+    assert wait_for(lambda: partial.exists() and partial.stat().st_size >= 1_900_000)
     try:
         yield name, made, stream
     finally:
@@ -340,7 +340,7 @@ def test_a_pull_that_was_cancelled_goes_on_where_it_was(mortal: Engine, double: 
     with half_way(mortal, double) as (name, made, stream):
         stream.close()
         partial = mortal.data / "oci/partial" / sha256(made.blobs[1])[7:]
-        assert wait_for(lambda: nobody_writes(partial), seconds=20)
+        assert wait_for(lambda: nobody_writes(partial))
         goes_on(mortal, double, name, made)
 
 

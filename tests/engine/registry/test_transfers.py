@@ -34,10 +34,10 @@ def test_who_comes_later_hears_how_far_it_is_and_joins() -> None:
     assert transfers.join("key", work, "id", second.append) is transfer
     assert second == first == [Step("Downloading", "id", 1, 2)]
     work.go.set()
-    assert transfer.wait(10)
+    assert transfer.wait(30)
     assert (work.begun, second[-1].status, first == second) == (1, "Pull complete", True)
     again = transfers.join("key", work, "id", second.append)  # it is no memory
-    assert again.wait(10)
+    assert again.wait(30)
     assert work.begun == 2
 
 
@@ -49,11 +49,11 @@ def test_it_ends_when_the_last_has_left() -> None:
     assert not transfer.wait(0.1)
     transfers.leave(transfer, second)
     with pytest.raises(Cancelled):
-        transfer.wait(10)
+        transfer.wait(30)
     other = transfers.join("key", work, "id", [].append)
     assert other is not transfer
     work.go.set()
-    assert other.wait(10)
+    assert other.wait(30)
 
 
 def test_what_goes_wrong_is_told_to_all() -> None:
@@ -64,7 +64,7 @@ def test_what_goes_wrong_is_told_to_all() -> None:
 
     for _ in range(2):
         with pytest.raises(OSError, match="no"):
-            transfers.join("key", fail, "id", [].append).wait(10)
+            transfers.join("key", fail, "id", [].append).wait(30)
 
 
 def test_others_wait_their_turn() -> None:
@@ -75,7 +75,7 @@ def test_others_wait_their_turn() -> None:
     assert [step.id for step in heard if step.status == "Waiting"] == ["3", "4"]
     transfers.leave(made[-1], heard.append)
     work.go.set()
-    assert all(one.wait(10) for one in made[:-1])
+    assert all(one.wait(30) for one in made[:-1])
 
 
 def test_all_end_with_the_engine() -> None:
@@ -84,4 +84,4 @@ def test_all_end_with_the_engine() -> None:
     transfers.close()
     for one in made:
         with pytest.raises(Cancelled):
-            one.wait(10)
+            one.wait(30)
