@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,6 +37,7 @@ DEFAULT_SHELL = ("/bin/sh", "-c")
 # Of docker commit --change. dockerd 20.10 has no STOPSIGNAL there, others have.
 CHANGES = frozenset({"CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "ONBUILD"})
 CHANGES |= {"STOPSIGNAL", "USER", "VOLUME", "WORKDIR"}
+LARGEST = 4 << 20  # characters of one instruction with values in it, or of all ARG before FROM
 _ONE_ARGUMENT = {"ADD", "COPY", "WORKDIR"}  # whose text in a history is one word with its #(nop)
 
 
@@ -92,16 +93,20 @@ def expanded(instruction: Instruction, state: State, escape: str = "\\") -> Inst
     if "chown" in flags:
         flags["chown"] = expand(str(flags["chown"]), environment, escape)
     paths = _without_documents(instruction)
-    words = tuple(_replaced(instruction.word, word, environment, escape) for word in paths)
-    documents = tuple(_document(heredoc, environment) for heredoc in instruction.heredocs)
+    words = tuple(
+        _bounded(_replaced(instruction.word, word, environment, escape) for word in paths)
+    )
+    texts = _bounded(_document(heredoc, environment) for heredoc in instruction.heredocs)
+    documents = tuple(map(_with_text, instruction.heredocs, texts))
     return replace(instruction, arguments=words, flags=flags, heredocs=documents)
 
 
 def before_from(arguments: Arguments, instruction: Instruction, escape: str = "\\") -> Arguments:
-    """With an ARG that stands before the first FROM. Invalid."""
+    """With an ARG that stands before the first FROM. Invalid, also for too much of all of them."""
     for word in expanded(instruction, State({}, arguments), escape).arguments:
         name, equals, value = word.partition("=")
         arguments = arguments.before_from(name, value if equals else None)
+    _check_size(sum(len(value or "") for value in arguments.meta.values()))
     return arguments
 
 
@@ -165,9 +170,11 @@ def apply(config: Mapping[str, Any], changes: Iterable[str]) -> Config:
     if not lines:
         return dict(config)
     escape, instructions = read("\n".join(lines), CHANGES)
-    state = State(config)
+    state, size = State(config), 0
     for instruction in instructions:
-        state = changed(state, instruction, escape).state
+        change = changed(state, instruction, escape)
+        state, size = change.state, size + len(change.comment)
+        _check_size(size)
     return dict(state.config)
 
 
@@ -189,9 +196,26 @@ def _without_documents(instruction: Instruction) -> tuple[str, ...]:
     return tuple(word for word in instruction.arguments if not heredocs.of_word(word))
 
 
-def _document(heredoc: Heredoc, environment: Mapping[str, str]) -> Heredoc:
-    text = expand_document(heredoc.text, environment) if heredoc.expand else heredoc.text
+def _document(heredoc: Heredoc, environment: Mapping[str, str]) -> str:
+    return expand_document(heredoc.text, environment) if heredoc.expand else heredoc.text
+
+
+def _with_text(heredoc: Heredoc, text: str) -> Heredoc:
     return Heredoc(heredoc.name, text, expand=False)
+
+
+def _bounded(words: Iterable[str]) -> Iterator[str]:
+    """As they are. Invalid before there are too many: each may name others that grow so."""
+    size = 0
+    for word in words:
+        size += len(word)
+        _check_size(size)
+        yield word
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST:
+        raise Invalid(f"variables make more than {LARGEST:,} characters of this")
 
 
 def _pairs(instruction: Instruction) -> list[tuple[str, str]]:
@@ -257,11 +281,8 @@ def _shell(state: State, instruction: Instruction) -> Change:
 
 def _expose(state: State, instruction: Instruction, escape: str) -> Change:
     environment = state.environment
-    words = [
-        word
-        for argument in sorted(instruction.arguments)
-        for word in expand_words(argument, environment, escape)
-    ]
+    read = (expand_words(it, environment, escape) for it in sorted(instruction.arguments))
+    words = list(_bounded(word for some in read for word in some))
     exposed = dict(state.config.get("ExposedPorts") or {})
     exposed |= {port: {} for word in words for port in ports.exposed(word)}
     after = _with(state, ExposedPorts=exposed) if exposed else state

@@ -22,6 +22,7 @@ SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )  # Go's unicode.IsSpace; str.isspace has four more
 _SPECIAL = "@*#?-$!0"  # the shell's own parameters, which are no variable here
+LARGEST = 1 << 20  # characters of values in one text; no variable of a program has as many
 _DEEPEST = 100  # of ${a:-${b:-…}}: each level is a call here
 
 
@@ -89,7 +90,7 @@ class _Gathered:
     def add(self, text: str, *, splits: bool) -> None:
         self.text.append(text)
         if not splits:
-            self._word.append(text)
+            self._word += [text] if text else []  # each blank looks at all of them
             return
         for character in text:
             if character not in SPACE:
@@ -113,7 +114,7 @@ class _Reader:
         self._environment = environment
         self._escape = escape
         self._position = 0
-        self._depth = 0
+        self._depth = self._size = 0
         self._special = {"$": self._dollar} if environment is not None else {}
         if has_quotes:
             self._special |= {"'": self._single, '"': self._double}
@@ -233,4 +234,8 @@ class _Reader:
         return self._text[start : self._position]
 
     def _value(self, name: str) -> str | None:
-        return (self._environment or {}).get(name)
+        value = (self._environment or {}).get(name)
+        self._size += len(value or "")
+        if self._size > LARGEST:
+            raise Invalid(f"variables of more than {LARGEST:,} characters")
+        return value

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ipycontainers.engine.build import instructions
+from ipycontainers.engine.build.arguments import Arguments
 from ipycontainers.engine.build.dockerfile import (
     decode,
     label,
@@ -219,6 +220,52 @@ def test_long_lines_take_little_time(line: str) -> None:
             else:
                 instructions.changed(state, instructions.expanded(instruction, state))
     assert time.process_time() - began < 5
+
+
+TENFOLD = ["a=0123456789", *["a=" + 10 * "$a"] * 4]
+MANY = [f"b{number}=$a" for number in range(60)]
+DOCUMENTS = "".join(f"$a\nA{number}\n" for number in range(60))
+
+
+def done(word: str, *last: str) -> None:
+    """The last lines, after those that make a hundred thousand characters of ten."""
+    lines = ["FROM scratch", *(f"{word} {it}" for it in TENFOLD), *last]
+    state = instructions.State()
+    for instruction in parse("\n".join([*lines, ""])).stages[0].instructions:
+        if instruction.word == "COPY":
+            instructions.expanded(instruction, state)
+        else:
+            state = instructions.changed(state, instruction).state
+    assert len(state.environment["a"]) == 100_000
+
+
+def done_before_from(lines: list[str]) -> None:
+    arguments = Arguments()
+    for instruction in parse("\n".join([*lines, "FROM scratch"])).arguments:
+        arguments = instructions.before_from(arguments, instruction)
+
+
+@pytest.mark.parametrize(
+    ("word", "last"),
+    [
+        ("ENV", "ENV a=" + 20 * "$a"),
+        ("ARG", "LABEL a=" + 20 * "${a:-}"),
+        ("ENV", f"ENV {' '.join(MANY)}"),
+        ("ENV", "EXPOSE " + 60 * "$a "),
+        ("ENV", f"COPY {' '.join(f'<<A{number}' for number in range(60))} /d/\n{DOCUMENTS}"),
+    ],
+)
+def test_variables_do_not_grow_for_ever(word: str, last: str) -> None:
+    done(word)
+    with pytest.raises(Invalid, match=r"variables (of|make) more than [14],\d{3},\d{3} characters"):
+        done(word, last)
+
+
+def test_variables_of_many_lines_do_not_grow_for_ever() -> None:
+    with pytest.raises(Invalid, match="variables make more than"):
+        instructions.apply({}, [f"ENV {word}" for word in (*TENFOLD, *MANY)])
+    with pytest.raises(Invalid, match="variables make more than"):
+        done_before_from([f"ARG {word}" for word in (*TENFOLD, *MANY)])
 
 
 _PIECES = st.sampled_from(
