@@ -28,8 +28,10 @@ from ipycontainers.oci.record import Owner, Unpacked
 
 from .checksums import Told
 from .dockerfile import decode
+from .fetching import fetched
 from .ignore import Ignore
 from .listing import Listing
+from .running import Cancelling
 
 LARGEST_DOCKERFILE = 4 << 20
 _IGNORE = ".dockerignore"
@@ -159,11 +161,8 @@ def uploaded(source: IO[bytes], folder: Path, name: str = "Dockerfile") -> Itera
 
 
 @contextmanager
-def remote(url: str, folder: Path) -> Iterator[Context]:
+def remote(url: str, folder: Path, cancelling: Cancelling) -> Iterator[Context]:
     """Of what is at a URL: an archive, or a text, which is the Dockerfile."""
-    from ipycontainers.engine.registry.download import opened
-    from ipycontainers.engine.registry.settings import Settings
-
     if url.startswith(("git@", "git://")) or _is_repository(url):
         raise Invalid(
             f"a build from a git repository is refused: {url[:200]}. "
@@ -171,7 +170,7 @@ def remote(url: str, folder: Path) -> Iterator[Context]:
         )
     with _private(folder) as private:
         try:
-            with opened(url, Settings.load()) as answer:
+            with fetched(url, cancelling) as answer:
                 kind = answer.headers.get("Content-Type") or ""
                 made = _of_download(buffered(answer), kind, private)
         except ContainerError as error:

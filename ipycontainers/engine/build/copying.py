@@ -36,7 +36,9 @@ from ipycontainers.oci.room import Room
 from ipycontainers.oci.view import Spot, View
 
 from . import checksums
+from .fetching import fetched
 from .origins import Origin
+from .running import Cancelling
 from .upper import Owned, Upper, join
 
 _URL = ("http://", "https://")
@@ -107,7 +109,7 @@ def is_url(source: str) -> bool:
     return source.lower().startswith(_URL)
 
 
-def of_url(url: str, path: str, folder: Path) -> Item:
+def of_url(url: str, path: str, folder: Path, cancelling: Cancelling) -> Item:
     """What is at a URL, fetched to ``folder``; ``path`` is the destination. EngineError."""
     try:
         name = posixpath.basename(unquote(urlsplit(url).path))
@@ -117,7 +119,7 @@ def of_url(url: str, path: str, folder: Path) -> Item:
         raise Invalid(f"ADD failed: cannot determine filename from url: {url}")
     name = name or posixpath.basename(path)
     try:
-        place, told = _fetched(url, folder)
+        place, told = _fetched(url, folder, cancelling)
     except ContainerError as error:
         raise EngineError(f"ADD failed: {error.message}") from error
     with place.open("rb") as content:
@@ -126,16 +128,13 @@ def of_url(url: str, path: str, folder: Path) -> Item:
     return Item(Origin((folder,)), name, checksum, place, told)
 
 
-def _fetched(url: str, folder: Path) -> tuple[Path, float]:
+def _fetched(url: str, folder: Path, cancelling: Cancelling) -> tuple[Path, float]:
     """The file, and when it was changed as the server says, or 0."""
     from email.utils import parsedate_to_datetime
 
-    from ipycontainers.engine.registry.download import opened
-    from ipycontainers.engine.registry.settings import Settings
-
     folder.mkdir(exist_ok=True)
     place, changed = folder / secrets.token_hex(8), 0.0
-    with opened(url, Settings.load()) as answer, place.open("xb") as file:
+    with fetched(url, cancelling) as answer, place.open("xb") as file:
         with suppress(ValueError, TypeError):
             changed = parsedate_to_datetime(answer.headers.get("Last-Modified") or "").timestamp()
         room = Room(folder)

@@ -273,7 +273,7 @@ class Steps:
         own = self._site.folder / "own"
         for source in sources:
             if word == "ADD" and copying.is_url(source):
-                items.append(copying.of_url(source, path, own))
+                items.append(copying.of_url(source, path, own, self._site.cancelling))
             else:
                 items += copying.of_paths(origin, source, word)
         for document in instruction.heredocs:

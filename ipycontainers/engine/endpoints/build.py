@@ -143,7 +143,7 @@ class _Build:
         from ipycontainers.engine.build import context
 
         if remote := self._request.query.get("remote"):
-            return context.remote(remote, self._folder / "context")
+            return context.remote(remote, self._folder / "context", self.cancelling)
         assert self._request.file
         return context.uploaded(self._request.file, self._folder / "context", name)
 

@@ -219,6 +219,35 @@ def test_a_client_that_hangs_up_ends_its_build(mine: Engine) -> None:
     check_nothing_left(mine)
 
 
+@pytest.mark.parametrize("adds", [True, False])
+def test_a_download_that_never_ends_does_when_the_client_hangs_up(own: Engine, adds: bool) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.set()
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while not over.wait(0.05):
+                    self.wfile.write(bytes(512))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with serving(Handler) as address:
+        try:
+            with contextlib.closing(Unix(own)) as connection:
+                query = "" if adds else urllib.parse.urlencode({"remote": f"http://{address}/"})
+                text = f"FROM scratch\nADD http://{address}/ /f\n"
+                connection.request("POST", f"/v1.41/build?{query}", context(text))
+                assert asked.wait(60)
+                assert half_made(own)
+            assert wait_for(lambda: half_made(own) == [])
+        finally:
+            over.set()
+
+
 def test_a_build_does_not_outlive_its_engine(mine: Engine) -> None:
     for end in (mine.kill9, mine.terminate):
         with begun(mine):
