@@ -30,6 +30,7 @@ BUILD_TARGETS = {("bubblewrap", False): 0.8, ("bubblewrap", True): 0.5, ("ptrace
 BRIDGE = "bridge"
 NO_IMAGE = "its image cannot be made here, see tests/images.py"
 STARTS = 50
+IDLE_AFTER = 5.0  # seconds; both have had time to give back what they do not need any more
 LOGGED = 100_000_000  # bytes, in lines of 80
 # How many containers run on each side while their memory is read. With more of them the shim's
 # program, a Go binary of 10 MB, is divided among more.
@@ -332,6 +333,7 @@ def _memory(
             raise engine
         assert engine.process
         pid = engine.process.pid
+        time.sleep(IDLE_AFTER)
         yield Figure(idle, of_engine(pid), of_dockerd(), 0.4, "MB")
         for count, target in EACH_TARGETS.items():
             with (

@@ -21,7 +21,7 @@ from pathlib import Path
 from ipycontainers.errors import Conflict
 from ipycontainers.oci import Layout
 
-from . import cgroup, directory, launch
+from . import cgroup, directory, launch, syscalls
 from .api import HEADERS, Api
 from .endpoints.streams import watch
 from .engine import Engine
@@ -33,6 +33,7 @@ from .supervise import Nursery
 
 logger = logging.getLogger(__name__)
 
+LULL = 2.0  # seconds without the end of a request
 LOOKS = 10  # at whether it is idle, in each span of idleness
 
 
@@ -78,6 +79,8 @@ class _Service:
         self._kills = Kills(self._lost_one)
         api = Api(engine)
         self._server = Server(api.answer, HEADERS, api.takes_archive, engine.data / "tmp")
+        self._server.on_end = self._await_lull
+        self._lull: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         loop, over = asyncio.get_running_loop(), asyncio.Event()
@@ -107,6 +110,18 @@ class _Service:
             self._engine.groups.close()
             self._engine.joining.close()
         logger.info("left")
+
+    def _await_lull(self) -> None:
+        if not self._lull:
+            self._lull = asyncio.get_running_loop().call_later(LULL, self._rest)
+
+    def _rest(self) -> None:
+        """Not between two requests, which would have to fetch all that again."""
+        self._lull = None
+        if time.monotonic() - self._server.used < LULL:
+            self._await_lull()
+        else:
+            syscalls.give_back_memory()
 
     def _watch(self, record: Record) -> None:
         task = asyncio.get_running_loop().create_task(self._attend(record))

@@ -107,7 +107,8 @@ Answerer = Callable[[Request], Awaitable[Answer]]
 
 
 class Server(HTTPServerConnectionDelegate):
-    """Listens from ``listen`` to ``close``. ``busy`` is the number of open requests."""
+    """Listens from ``listen`` to ``close``. ``busy`` are the open requests; ``on_end`` is called
+    with the end of each."""
 
     def __init__(
         self,
@@ -123,6 +124,7 @@ class Server(HTTPServerConnectionDelegate):
         self.archives = archives
         self.busy: set[object] = set()
         self.used = time.monotonic()
+        self.on_end: Callable[[], object] = lambda: None
         self.folder = folder
         self._http: HTTPServer | None = None
         self._path: Path | None = None
@@ -231,6 +233,7 @@ class _Exchange(HTTPMessageDelegate):
     def _end(self) -> None:
         self._server.busy.discard(self)
         self._server.used = time.monotonic()
+        self._server.on_end()
         if self._file:
             self._file.close()
 
