@@ -35,7 +35,7 @@ class Listing:
         self.told = Told()
         self.kept: dict[str, bytes] = {}
         self._sums: dict[str, str] = {"": ""}
-        self._folders = {""}
+        self._below: dict[str, list[str]] = {"": []}  # of each folder, else a COPY looks at all
         self._links: dict[str, str] = {}
 
     @classmethod
@@ -73,8 +73,9 @@ class Listing:
             self._sums[path] = checksums.of_bytes(head, self.kept[path])
         else:
             self._sums[path] = checksums.of_entry(head, content)
+        self._below[posixpath.dirname(path)].append(path)
         if entry.isdir():
-            self._folders.add(path)
+            self._below[path] = []
         elif entry.issym():
             self._links[path] = entry.linkname
         return True
@@ -82,11 +83,12 @@ class Listing:
     def _add_above(self, path: str) -> bool:
         """Folders that have no entry of their own (yet): they count by their names."""
         above = posixpath.dirname(path)
-        if above in self._folders:
+        if above in self._below:
             return True
         if above in self._sums or not self._add_above(above):
             return False
-        self._folders.add(above)
+        self._below[posixpath.dirname(above)].append(above)
+        self._below[above] = []
         self._sums[above] = above
         return True
 
@@ -94,6 +96,7 @@ class Listing:
         """As if what it leads to had never been there."""
         if real := self.real(path):
             self._sums.pop(real, None)
+            self._below[posixpath.dirname(real)].remove(real)
 
     def real(self, path: str) -> str | None:
         """Where it leads, as ``Tree.real``; None where nothing is."""
@@ -108,7 +111,7 @@ class Listing:
                 continue
             at = "/".join([*done, part])
             if (target := self._links.get(at)) is None:
-                if at in self._sums and at not in self._folders and any(waiting):
+                if at in self._sums and at not in self._below and any(waiting):
                     return None
                 done.append(part)
                 continue
@@ -128,11 +131,19 @@ class Listing:
         real = self.real(path)
         if real is None:
             return None
-        if real not in self._folders:
+        if real not in self._below:
             return f"file:{self._sums[real]}"
-        prefix = f"{real}/" if real else ""
-        below = (self._sum(one) for one in self._sums if one and one.startswith(prefix))
+        below = map(self._sum, self._inside(real))
         return checksums.of_folder([*([self._sums[real]] if path else []), *below])
+
+    def _inside(self, folder: str) -> Iterator[str]:
+        """All below it."""
+        waiting = [folder]
+        while waiting:
+            for path in self._below[waiting.pop()]:
+                yield path
+                if path in self._below:
+                    waiting.append(path)
 
     def _sum(self, path: str) -> str:
         """A link counts as what it leads to, one that leads to nothing as its name."""
