@@ -20,6 +20,7 @@ from contextlib import ExitStack, suppress
 from .blob import PIECE
 from .inside import check_depth
 from .pack import END, Packing, capability, parents, whiteout
+from .unpack import check_count
 from .view import Spot, View, is_opaque, is_whiteout
 
 
@@ -44,10 +45,11 @@ class Difference:
         self._packing, self._copied, self._own, self._whole = packing, copied, own, whole
         self._above = {p for path in own for p in parents(path)}
         self._waiting: list[tuple[Spot, str, os.stat_result]] = []
+        self._count = 0
 
     def pieces(self, here: int, before: View) -> Iterator[bytes]:
         """The tar, with its end. ``here`` is the container's folder. UnsafeLayer for folders that
-        are deeper than a layer may have them."""
+        are deeper, Invalid for more entries than a layer may have them."""
         yield from self._folder(here, before, "", everything=self._copied)
         yield END
 
@@ -76,7 +78,7 @@ class Difference:
             yield from self._inner(spot, found, old, before, path, everything=everything)
         elif self._whole or old is None or self._differs(spot, found, old):
             yield from self._write_waiting()
-            yield from self._packing.entry(spot, path, path)
+            yield from self._entry(spot, path)
 
     def _inner(
         self,
@@ -102,7 +104,12 @@ class Difference:
     def _write_waiting(self) -> Iterator[bytes]:
         waiting, self._waiting = self._waiting, []
         for spot, path, found in waiting:
-            yield from self._packing.entry(spot, path, path, found)
+            yield from self._entry(spot, path, found)
+
+    def _entry(self, spot: Spot, path: str, found: os.stat_result | None = None) -> Iterator[bytes]:
+        self._count += 1
+        check_count(self._count)
+        yield from self._packing.entry(spot, path, path, found)
 
     def _differs(self, spot: Spot, found: os.stat_result, old: Spot) -> bool:
         was = old.stat()

@@ -150,8 +150,7 @@ class _Layer:
 
     def add(self, entry: tarfile.TarInfo, content: IO[bytes] | None) -> None:
         self._count += 1
-        if self._count > MOST_ENTRIES:
-            raise Invalid(f"a layer of more than {MOST_ENTRIES:,} entries")
+        check_count(self._count)
         self._room.take(_OF_AN_ENTRY)
         refuse_climbing(entry.name, entry.name)
         if entry.islnk():
@@ -354,6 +353,12 @@ class _Layer:
             self._record.owners[real] = Owner(entry.uid, entry.gid, mode, kept)
         else:
             self._record.owners.pop(real, None)
+
+
+def check_count(count: int) -> None:
+    """Invalid for more entries than a layer may have."""
+    if count > MOST_ENTRIES:
+        raise Invalid(f"a layer of more than {MOST_ENTRIES:,} entries")
 
 
 def _readable(entry: tarfile.TarInfo) -> int:

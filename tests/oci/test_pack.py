@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from layers import file, folder, hard_link, link, tar, tar_listing
 
+from ipycontainers.errors import Invalid, UnsafeLayer
 from ipycontainers.oci import unpack
 from ipycontainers.oci.delta import Difference
 from ipycontainers.oci.pack import END, Packing
@@ -291,3 +292,22 @@ def test_tar_itself_reads_what_is_packed(folders: Path) -> None:
     }
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         assert [entry.uid for entry in archive] == [0, 0]
+
+
+def test_no_layer_is_made_that_nobody_unpacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upper, below = tmp_path / "upper", tmp_path / "below"
+    below.mkdir()
+    upper.joinpath(*256 * ["d"]).mkdir(parents=True)
+    monkeypatch.setattr(unpack, "MOST_ENTRIES", 256)
+    (tmp_path / "root").mkdir()
+    unpack.layer(
+        io.BytesIO(difference(upper, below, copied=False)), tmp_path / "root", overlay=True
+    )
+    (upper / "f").touch()
+    with pytest.raises(Invalid, match="a layer of more than 256 entries"):
+        difference(upper, below, copied=False)
+    upper.joinpath(*257 * ["d"]).mkdir()
+    with pytest.raises(UnsafeLayer, match="folders deeper than 256"):
+        difference(upper, below, copied=False)

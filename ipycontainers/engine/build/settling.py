@@ -27,6 +27,7 @@ from pathlib import Path
 
 from ipycontainers.oci.inside import Inside
 from ipycontainers.oci.record import Owner, Unpacked, readable
+from ipycontainers.oci.unpack import check_count
 from ipycontainers.oci.view import is_whiteout
 
 COARSE = 0.02  # seconds that the kernel's clock for files may be late
@@ -42,12 +43,16 @@ class Settling:
         self.record = Unpacked()
         self._began, self._moment, self._owner = began - COARSE, max(moment, EARLIEST), owner
         self.modes: Mapping[str, int] = {}  # of what was opened up already
+        self._count = 0
         self._moved: dict[str, int] = {}  # sources of Python: the time that they had
         self._compiled: list[str] = []
         self._linked: dict[tuple[int, int], int] = {}  # files with several names: their modes
 
     def entry(self, folder: int, name: str, path: str) -> None:
-        """What is at ``name`` in ``folder``, a descriptor; ``path`` has no slash in front."""
+        """What is at ``name`` in ``folder``, a descriptor; ``path`` has no slash in front. Invalid
+        for more than a layer may have."""
+        self._count += 1
+        check_count(self._count)
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
         if is_whiteout(found):
             return

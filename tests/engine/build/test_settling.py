@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from ipycontainers.engine.build.settling import EARLIEST, Settling
+from ipycontainers.errors import Invalid
+from ipycontainers.oci import unpack
 from ipycontainers.oci.pack import nobody
 from ipycontainers.oci.record import Owner
 
@@ -99,3 +101,15 @@ def test_compiled_files_of_others_are_left_alone(tmp_path: Path) -> None:
     os.utime(source, (BEGAN, BEGAN))
     settle(tmp_path)
     assert compiled.read_bytes() == before
+
+
+def test_a_step_writes_no_more_than_a_layer_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpack, "MOST_ENTRIES", 10)
+    for number in range(10):
+        (tmp_path / str(number)).touch()
+    settle(tmp_path)
+    (tmp_path / "more").touch()
+    with pytest.raises(Invalid, match="a layer of more than 10 entries"):
+        settle(tmp_path)
