@@ -91,11 +91,7 @@ class Layered:
 
     def __init__(self, engine: Engine, image: Image | None, place: Path) -> None:
         self._engine, self._place = engine, place
-        self._layers: list[Path] = []
-        if image and image.layers:
-            with engine.unpacking.going_on():
-                found = unpacked.layers(engine.layout, image, engine.data, engine.data)
-            self._layers = list(found[1:])  # without the mount points that images may lack
+        self._layers = _layers(engine, image) if image and image.layers else []
         self._owners = ownership.Owners(reversed(self._layers))
 
     @property
@@ -256,12 +252,18 @@ def reading(engine: Engine, image: Image | None) -> Origin:
     """The files of an image, of which nothing is made anew and that are only read."""
     if image is None or not image.layers:
         return Origin(())
-    with engine.unpacking.going_on():
-        if engine.launcher.needs_copy:
+    if engine.launcher.needs_copy:
+        with engine.unpacking.going_on():
             root = unpacked.merged(engine.layout, image, engine.data)
-            return Origin((root,), owner=ownership.of(root).owners.get)
-        layers = unpacked.layers(engine.layout, image, engine.data, engine.data)[1:]
+        return Origin((root,), owner=ownership.of(root).owners.get)
+    layers = _layers(engine, image)
     return Origin(layers, owner=ownership.Owners(reversed(layers)))
+
+
+def _layers(engine: Engine, image: Image) -> list[Path]:
+    """The oldest first, without the mount points that images may lack."""
+    with engine.unpacking.going_on():
+        return list(unpacked.layers(engine.layout, image, engine.data, engine.data)[1:])
 
 
 def _stored(
