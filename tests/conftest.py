@@ -29,6 +29,7 @@ from typing import Any
 
 import embedded
 import images as recipes
+import leftovers
 import limits
 import needs
 import podman as podman_engine
@@ -42,7 +43,8 @@ LAUNCHER = os.environ.get("IPYCONTAINERS_TEST_LAUNCHER", "")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(limits)
+    for plugin in (limits, leftovers):
+        config.pluginmanager.register(plugin)
     # A shell lets what it starts in the background ignore them, and programs hand that on.
     for number in (signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) == signal.SIG_IGN:
@@ -98,7 +100,8 @@ def engine(address: str | None) -> Iterator[Any]:
         connection = connect(address, start=False)
     except EngineUnavailable as error:
         require(False, "docker", f"{error.message} ({error.hint})")
-    yield connection
+    with leftovers.told(connection.docker):
+        yield connection
     connection.close()
 
 

@@ -81,7 +81,9 @@ def ensure(docker: Any, name: str) -> str:
         with tempfile.TemporaryFile() as archive:
             _write_archive(archive, full, recipe)
             archive.seek(0)
-            docker.api.load_image(archive)
+            said = list(docker.api.load_image(archive))  # which ends when it is loaded
+        if any("error" in told for told in said):
+            raise CannotMake(f"{full}: {said}")
     return full.removesuffix(":latest")
 
 

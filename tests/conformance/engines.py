@@ -113,7 +113,7 @@ def _answers(address: str) -> bool:
 def _load(address: str) -> None:
     with contextlib.closing(_client(address)) as client:
         for name, file in WANTED.items():
-            client.api.load_image(io.BytesIO(archive(name, file)))
+            list(client.api.load_image(io.BytesIO(archive(name, file))))  # until it is loaded
 
 
 def archive(name: str, file: str) -> bytes:

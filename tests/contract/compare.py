@@ -57,5 +57,5 @@ def differences(theirs: Any, ours: Any, path: str = "") -> Iterator[str]:
     elif isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
         for number, (one, other) in enumerate(zip(theirs, ours, strict=True)):
             yield from differences(one, other, f"{path}.{number}" if path else str(number))
-    elif theirs != ours:
+    elif type(theirs) is not type(ours) or theirs != ours:  # true is not 1
         yield f"{path or 'the answer'}: dockerd {theirs!r}, ours {ours!r}"

@@ -8,7 +8,6 @@ Knows: docker-py, the docker command. Does not know: contexts, what is compared.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import subprocess
@@ -21,6 +20,7 @@ import images
 from dockerfiles import contexts
 from dockerfiles.built import Bases, described
 from dockerfiles.cases import Case
+from engine.build.building import STEP, remove
 from engine.docker_command import DEBIAN
 
 PREFIX = "ipyc-dockerfiles/"
@@ -35,13 +35,17 @@ class Workbench:
     def __init__(self, docker: Any, address: str) -> None:
         self._docker, self._address = docker, address
         self._bases = Bases()
+        self._before = {image.id for image in docker.images.list(all=True)}
+        self._told: list[str] = []
         for name in NEEDED:
             self._ensure(name)
 
     def _ensure(self, name: str) -> None:
         """Raises images.CannotMake."""
         full = images.ensure(self._docker, name)
-        self._bases.learn(self._docker.api.inspect_image(full)["RootFS"]["Layers"][0])
+        found = self._docker.api.inspect_image(full)
+        self._before.add(found["Id"])
+        self._bases.learn(found["RootFS"]["Layers"][0])
 
     def built(self, case: Case, context: Path, more: Mapping[str, Any]) -> Any:
         """``context`` has the Dockerfile. Raises docker.errors.BuildError and AssertionError with
@@ -60,9 +64,8 @@ class Workbench:
         self._build("docker-py", context, f"{PREFIX}{folder}", {})
 
     def clear(self) -> None:
-        for image in self._docker.images.list(f"{PREFIX}*"):
-            with contextlib.suppress(Exception):
-                self._docker.images.remove(image.id, force=True)
+        """What was built is gone, its stages and steps too."""
+        remove(self._docker, self._told, self._before)
 
     def _build(self, client: str, context: Path, tag: str, options: Mapping[str, Any]) -> None:
         if client == "docker":
@@ -70,11 +73,16 @@ class Workbench:
             self._command(context, tag)
         elif client == "tar":
             sent = io.BytesIO(contexts.archive(context))
-            self._docker.images.build(
-                fileobj=sent, custom_context=True, tag=tag, **QUIET, **options
-            )
+            self._sent(fileobj=sent, custom_context=True, tag=tag, **options)
         else:
-            self._docker.images.build(path=str(context), tag=tag, **QUIET, **options)
+            self._sent(path=str(context), tag=tag, **options)
+
+    def _sent(self, **options: Any) -> None:
+        _, lines = self._docker.images.build(**QUIET, **options)
+        self._hear("".join(line.get("stream", "") for line in lines))
+
+    def _hear(self, said: str) -> None:
+        self._told += STEP.findall(said)
 
     def _command(self, context: Path, tag: str) -> None:
         environ = {
@@ -88,3 +96,4 @@ class Workbench:
             env=environ, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert made.returncode == 0, made.stdout + made.stderr
+        self._hear(made.stdout)

@@ -15,8 +15,9 @@ import embedded
 import images as recipes
 import pytest
 from docker import DockerClient
-from docker.errors import DockerException
+from docker.errors import DockerException, NotFound
 from embedded import Engine
+from engine.build import building
 from engine.build.building import remove
 from engine.containers import Containers
 from engine.docker_command import DEBIAN, Terminal
@@ -113,7 +114,24 @@ def dockerd() -> Iterator[Terminal]:
         before = {image.id for image in client.images.list(all=True)}
         terminal = Terminal(DOCKERD)
         yield terminal
+        for container in terminal.ran:
+            with contextlib.suppress(NotFound):
+                client.api.remove_container(container, v=True, force=True)
         remove(client, terminal.told, before)
+
+
+@pytest.fixture(autouse=True)
+def _no_image_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test builds on dockerd is gone after it; our own engines go as a whole."""
+    if "engine" not in request.fixturenames:
+        yield
+        return
+    client = request.getfixturevalue("engine").docker
+    recipes.ensure(client, "busybox")
+    before = {image.id for image in client.images.list(all=True)}
+    building.MADE.clear()
+    yield
+    remove(client, (told for it in building.MADE if it.docker is client for told in it.ids), before)
 
 
 @contextlib.contextmanager

@@ -29,6 +29,7 @@ from engine.sides import NO_NETWORKS, WARNED
 # Debian's, whose words are compared: another may stand before it in the PATH.
 DEBIAN = "/usr/bin/docker"
 LIMIT = 60
+_RAN = re.compile(r"^ ---> Running in ([0-9a-f]{12})$", re.MULTILINE)
 _BUILT = re.compile(r"^(?: ---> |sha256:)([0-9a-f]{12})(?:[0-9a-f]{52})?$", re.MULTILINE)
 OF_A_MOMENT = (
     (re.compile(r"sha256:[0-9a-f]{64}"), "DIGEST"),
@@ -64,13 +65,16 @@ class Terminal:
     address: str
     program: str = DEBIAN
     told: list[str] = field(default_factory=list)  # ids of images that builds have told of
+    ran: list[str] = field(default_factory=list)  # of their containers; a failed step's stays
 
     def run(self, *words: str, stdin: bytes = b"", cwd: str | None = None) -> Outcome:
         made = subprocess.run(
             [self.program, *words], input=stdin, capture_output=True, timeout=LIMIT, check=False,
             env=self._environ(), cwd=cwd,
         )  # fmt: skip
-        self.told.extend(_BUILT.findall((made.stdout + made.stderr).decode(errors="replace")))
+        said = (made.stdout + made.stderr).decode(errors="replace")
+        self.told.extend(_BUILT.findall(said))
+        self.ran.extend(_RAN.findall(said))
         return Outcome(made.returncode, *map(plain, (made.stdout, made.stderr)))
 
     def typed(self, *words: str, keys: bytes) -> Outcome:

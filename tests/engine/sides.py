@@ -47,4 +47,10 @@ def same(sides: tuple[Side, Side], method: str, path: str, body: Any = None, **q
     """The answer of both, which must be one."""
     theirs, ours = (side.ask(method, path, body, **query) for side in sides)
     assert ours == theirs, (method, path)
+    assert exact(ours) == exact(theirs), (method, path)
     return ours
+
+
+def exact(answer: Any) -> str:
+    """As JSON, in which true is not 1."""
+    return json.dumps(answer, sort_keys=True)

@@ -220,7 +220,7 @@ def test_a_clock_that_is_set_back_keeps_nobody_waiting(mine: Engine) -> None:
         later.write_text("-3600")
         later.replace(shift)
         docker.containers.create(IMAGE, ["true"]).remove()  # an event, which who waits looks at
-        stopping.result(timeout=20)
+        stopping.result(timeout=60)
     assert made.wait()["StatusCode"] == 137
     assert docker.info()["SystemTime"] < time.strftime("%Y-%m-%dT%H:%M", time.gmtime())
     made.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 from typing import Any
@@ -112,9 +113,9 @@ def test_stats_go_on_until_the_client_leaves(own: Engine, docker: Any) -> None:
     assert second["preread"] == first["read"]
     container.kill()
     container.wait()
-    assert next(stream)["pids_stats"] == {}
+    assert any(it["pids_stats"] == {} for it in itertools.islice(stream, 5))
     container.remove()
-    assert list(stream) == []
+    assert all(it["pids_stats"] == {} for it in stream)  # and that is over
 
 
 def test_update_changes_the_policy_and_says_what_it_cannot(own: Engine, docker: Any) -> None:

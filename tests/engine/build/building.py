@@ -84,6 +84,9 @@ class Build:
         return list(self.docker.api.inspect_image(self.id)["RootFS"]["Layers"])
 
 
+MADE: list[Build] = []  # in this test so far, on any engine
+
+
 def build(docker: Any, text: str, /, *entries: Entry, **query: Any) -> Build:
     return send(docker, context(text, *entries), **query)
 
@@ -105,6 +108,7 @@ def send(docker: Any, body: bytes, **query: Any) -> Build:
     )
     objects = [json.loads(line) for line in answer.text.splitlines() if line.strip()]
     made = Build(docker, answer.status_code, objects)
+    MADE.append(made)
     for told in objects:
         if not WARNED.fullmatch(told.get("stream", "")):
             made.lines.append(_masked(told.get("stream", "")))
@@ -119,9 +123,13 @@ def send(docker: Any, body: bytes, **query: Any) -> Build:
 
 
 def remove(docker: Any, ids: Iterable[str], before: Collection[str]) -> None:
-    """The images that builds told of, the newest first, but those that were there ``before``:
-    others build on the same dockerd."""
+    """The images that builds told of, the newest first, but those that were there ``before``, as
+    others build on the same dockerd, and those of all tests."""
+    ids = list(ids)
+    if not ids:
+        return
     kept = {_short(one) for one in before}
+    kept |= {_short(image.id) for image in docker.images.list("ipycontainers-test/*")}
     for one in reversed(dict.fromkeys(_short(one) for one in ids)):
         if one not in kept:
             with contextlib.suppress(APIError):  # gone with another one, or somebody's by now

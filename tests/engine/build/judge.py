@@ -5,14 +5,13 @@ Knows: docker-py. Does not know: which engine it asks.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from docker.errors import NotFound
+from engine.build.building import STEP, remove
 from engine.sides import WARNED
 from layers import file, tar
 
@@ -47,6 +46,7 @@ class Judge:
     def __init__(self, docker: Any) -> None:
         self._docker = docker
         self._made: list[str] = []
+        self._before = {image.id for image in docker.images.list(all=True)}
 
     def of_each(self, texts: list[str], queries: list[Query] | None = None) -> list[Outcome]:
         """The same of many, several at a time."""
@@ -57,11 +57,12 @@ class Judge:
         """What a build says, none of whose steps is from a cache."""
         context = tar(file("Dockerfile", text.encode()))
         api = self._docker.api
-        asked = {"nocache": "1", **query}
+        asked = {"nocache": "1", "forcerm": "1", **query}
         answer = api.post(api._url("/build"), params=asked, data=context, timeout=100)
         lines = [json.loads(line) for line in answer.content.split(b"\n") if line.strip()]
         images = [line["aux"]["ID"] for line in lines if "aux" in line]
         self._made += images
+        self._made += STEP.findall("".join(line.get("stream", "") for line in lines))
         text = "".join(line.get("stream") or line.get("error") or str(line) for line in lines)
         is_built = bool(images) and not any("error" in line for line in lines)
         return Outcome(answer.status_code, [*map(self._told, images)], _masked(text), is_built)
@@ -73,10 +74,8 @@ class Judge:
         return Told(config, inspected["ContainerConfig"]["Cmd"], inspected["Author"], steps)
 
     def forget(self) -> None:
-        """Remove what was made, the latest first; an image may be that of two stages."""
-        for image in dict.fromkeys(reversed(self._made)):
-            with contextlib.suppress(NotFound):
-                self._docker.images.remove(image, force=True)
+        """Remove what was made."""
+        remove(self._docker, self._made, self._before)
 
 
 def _masked(text: str) -> str:
