@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 KEPT = "ipycontainers-test/"  # images for the next run
+SHOWN = 40
 LEFT: list[str] = []
 
 
@@ -40,5 +41,6 @@ def found(docker: Any) -> set[str]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if LEFT:
         terminalreporter.section("left on the engine, by these tests or by others")
-        for line in LEFT:
+        for line in LEFT[:SHOWN]:
             terminalreporter.line(line)
+        terminalreporter.line(f"{len(LEFT)} in all")
