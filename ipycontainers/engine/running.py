@@ -151,7 +151,7 @@ class Running:
             if end.started:
                 record.learn("running", **_begun(0, end.started, group))
             else:
-                record.change(exit_code=end.code, error=_words(end.code, end.error))
+                record.note(exit_code=end.code, error=_words(end.code, end.error))
 
     # --- start -----------------------------------------------------------------------------
 

@@ -48,6 +48,10 @@ def container(made: Engine, name: str, **more: Any) -> Record:
     return record
 
 
+def full(*_: object, **__: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
 def in_time(act: Callable[[], object]) -> bool:
     """Whether it ends, in another thread, while this one holds what it holds."""
     thread = threading.Thread(target=act, daemon=True)
@@ -76,6 +80,22 @@ def test_nothing_starts_again_before_all_is_adopted(
     monkeypatch.setattr(made.running, "_start_again", lambda record: seen.append(record.name))
     made.adopt()
     assert wait_for(lambda: seen == ["adopted", "due"]), seen
+
+
+def test_an_engine_begins_on_a_full_disk(made: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it finds is so, though it cannot write it down."""
+    lease = Lease(made.networks.find("bridge").id, "end", "172.17.0.9/16", mac="02:42:ac:11:00:09")
+    ends = (Endpoint("bridge"),)
+    runs = container(made, "runs", status="running", started=1.0, endpoints=ends)
+    (runs.directory / "leases.json").write_text(json.dumps({"bridge": lease.to_dict()}))
+    refused = container(made, "refused")
+    end = {"code": 127, "error": "absent", "started": 0, "finished": 2.0}
+    (refused.directory / "exit.json").write_text(json.dumps(end))
+    for what in ("network.connections.folder.write", "record.write"):
+        monkeypatch.setattr(f"ipycontainers.engine.{what}", full)
+    assert [record.name for record in made.adopt()] == ["runs"]
+    assert made.find("runs").leases == {"bridge": lease}
+    assert made.find("refused").exit_code == 127
 
 
 class Meanwhile:
@@ -147,9 +167,6 @@ def test_nobody_comes_into_a_network_that_has_gone(lan: Lan) -> None:
 
 
 def test_what_cannot_be_kept_has_no_cable_either(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(**_: object) -> None:
-        raise OSError(28, "No space left on device")
-
     monkeypatch.setattr(lan.one, "change", full)
     with pytest.raises(OSError, match="No space left"):
         lan.connect(lan.one)
@@ -158,9 +175,6 @@ def test_what_cannot_be_kept_has_no_cable_either(lan: Lan, monkeypatch: pytest.M
 
 
 def test_what_leaves_on_a_full_disk_has_left(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
     lan.connect(lan.one)
     monkeypatch.setattr(lan.connections, "_keep", full)
     lan.connections.disconnect(lan.one, lan.network)

@@ -109,7 +109,7 @@ class Connections:
         with self._lock:
             had = _read(record) if record.is_running else {}
             known = {endpoint.name for endpoint in record.endpoints}
-            self._keep(record, {name: it for name, it in had.items() if name in known})
+            self._give_back(record, {name: it for name, it in had.items() if name in known})
         for name, lease in had.items():
             if name not in known and lease.is_own:
                 self._cut(record, lease)

@@ -29,7 +29,7 @@ from typing import Any
 
 from ipycontainers.engine import syscalls
 from ipycontainers.engine.supervise import entering
-from ipycontainers.engine.supervise.failure import StartError
+from ipycontainers.engine.supervise.failure import StartError, of_exception
 from ipycontainers.engine.supervise.loop import READ, Loop
 
 from .binding import Wanted, split
@@ -186,7 +186,7 @@ def _live(asked: Mapping[str, Any], say: int, parent: int) -> None:
     except StartError as error:
         _say(say, {"error": str(error)})
     except BaseException as error:  # noqa: BLE001 - there is nobody else to hear it
-        _say(say, {"error": f"{type(error).__name__}: {error}"})
+        _say(say, {"error": of_exception(error)})
     finally:
         os._exit(0)
 

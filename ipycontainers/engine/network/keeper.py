@@ -253,16 +253,24 @@ class Service:
 
     def _lose_way(self) -> None:
         self._loop.forget(self._way)
-        self._router.close_way()
         self._no_way = _LOST
+        with suppress(OSError):  # networks go on without it
+            self._router.close_way()
 
 
 def _is_supervised(name: str) -> bool:
-    client = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    """Also where that cannot be told, as without a descriptor left: who runs keeps its network."""
+    try:
+        client = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    except OSError:
+        return True
+    client.setblocking(False)
     try:
         client.connect(f"../containers/{name}/{SOCKET}")
-    except OSError:
+    except (FileNotFoundError, ConnectionRefusedError):
         return False
+    except OSError:
+        return True
     finally:
         client.close()
     return True

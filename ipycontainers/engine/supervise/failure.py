@@ -34,7 +34,7 @@ def of_errno(name: str, number: int) -> StartError:
     return StartError(f'exec: "{name}": {os.strerror(number).lower()}', code)
 
 
-def of_exception(error: Exception) -> str:
+def of_exception(error: BaseException) -> str:
     """Of the machine, as of a full disk, or of this program."""
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno).lower()

@@ -26,6 +26,7 @@ from ipycontainers.engine.command import Command
 from ipycontainers.errors import LaunchError
 
 from .control import ORDERS, SOCKET
+from .failure import of_exception
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -185,7 +186,7 @@ def _keep(directory: str, answers: _socket.socket) -> None:
             keeper.lead_out(place, int(pid))
         keeper.begin(place, answers)
     except Exception as err:  # noqa: BLE001 - whatever it is, the engine must hear it
-        answers.send(json.dumps({"error": f"{type(err).__name__}: {err}"}).encode())
+        answers.send(json.dumps({"error": of_exception(err)}).encode())
     finally:
         os._exit(1)
 
@@ -197,7 +198,7 @@ def _supervise(kind: type, directory: str, answers: _socket.socket) -> int:
         os.chdir(directory)
         supervisor = kind()
     except Exception as err:  # noqa: BLE001 - whatever it is, the engine must hear it
-        answers.send(json.dumps({"error": f"{type(err).__name__}: {err}"}).encode())
+        answers.send(json.dumps({"error": of_exception(err)}).encode())
         return 1
     answers.send(json.dumps({"pid": os.getpid()}).encode())
     answers.close()
