@@ -223,7 +223,7 @@ def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def _after(left: Callable[[], list[str]], seconds: float = 10) -> list[str]:
     """What is left after at most that long."""
-    wait_for(lambda: not left(), seconds=seconds)
+    assert wait_for(lambda: not left(), seconds=seconds)
     return left()
 
 

@@ -261,7 +261,7 @@ class Session(Sandbox):
 
     def __init__(self, container: Any, token: str) -> None:
         super().__init__(container)
-        wait_for(self._find_port, seconds=60)
+        assert wait_for(self._find_port, seconds=60)
         self._address = f"http://127.0.0.1:{self._find_port()}"
         self._token = token
         self.url = f"{self._address}/lab/tree/{{}}?token={token}&reset"

@@ -88,3 +88,9 @@ def test_binder_can_run_its_scripts(name: str) -> None:
     script = REPOSITORY / "binder" / name
     assert os.access(script, os.X_OK)
     assert script.read_text().startswith("#!/bin/bash\n")
+
+
+def test_no_test_waits_for_what_it_does_not_assert() -> None:
+    dropped = re.compile(r"^\s*wait_for\(", re.MULTILINE)
+    files = (REPOSITORY / "tests").rglob("*.py")
+    assert [file.name for file in files if dropped.search(file.read_text("utf-8"))] == []

@@ -50,7 +50,7 @@ def test_a_notebook_runs_as_it_is_stored(
     assert notebook.shown() == [[] for _ in expected]
     notebook.run_all()
     notebook.wait_until_idle(400)
-    wait_for(lambda: notebook.shown() == expected)  # it is drawn a moment later
+    assert wait_for(lambda: notebook.shown() == expected)  # it is drawn a moment later
     assert notebook.shown() == expected
     assert box.peak() < sandbox.MEMORY
 

@@ -35,7 +35,7 @@ def test_a_notebook_runs_as_it_is_stored(
     assert notebook.shown() == [[] for _ in expected]
     notebook.run_all()
     notebook.wait_until_idle()
-    wait_for(lambda: notebook.shown() == expected)  # it is drawn a moment later
+    assert wait_for(lambda: notebook.shown() == expected)  # it is drawn a moment later
     assert notebook.shown() == expected
 
 
@@ -118,7 +118,7 @@ def slow_image(engine: Any, images: Any, tmp_path: Path) -> Iterator[str]:
         if name.startswith(path.address):
             # A cell's container may still be on its way out.
             of_it = {"all": True, "filters": {"ancestor": name}}
-            wait_for(lambda of_it=of_it: not engine.docker.api.containers(**of_it))
+            assert wait_for(lambda of_it=of_it: not engine.docker.api.containers(**of_it))
             engine.docker.images.remove(name)
 
 

@@ -356,7 +356,7 @@ def test_a_container_removed_unseen_is_not_found(
     name = container("true")
     with engine.watch_exit(name) as watch:
         watch._events.close()
-        wait_for(lambda: not watch._threads[0].is_alive())
+        assert wait_for(lambda: not watch._threads[0].is_alive())
         engine.remove(name)
         watch._done.clear()
         watch._exit = None

@@ -186,7 +186,7 @@ class Container:
                 os.kill(self.supervisor, signal.SIGTERM)  # it never began
         for stream in self._streams:
             stream.close()
-        wait_for(lambda: not is_alive(self.supervisor), every=0.02)
+        assert wait_for(lambda: not is_alive(self.supervisor), every=0.02)
 
     def exec_code(self, name: str = "e1") -> int:
         """How it ended."""

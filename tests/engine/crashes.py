@@ -83,7 +83,7 @@ def points(out: str) -> list[int]:
     return chosen
 
 
-def told_too_early(out: str, data: Path) -> list[str]:
+def told_too_early(out: str, data: Path, judged: str = "2") -> list[str]:
     """What was answered, or given its name, before it was sure to be on the disk.
 
     A file has to be synced before it is renamed, and the folder of what was made, renamed
@@ -106,15 +106,16 @@ def told_too_early(out: str, data: Path) -> list[str]:
             names[paths[-1]] = call
         elif kept and (call == "mkdir" or (call == "unlink" and kept[0].endswith("/state.json"))):
             names[kept[0]] = call
-        elif call == "sendto" and '"HTTP/1.1 2' in line:
+        elif call == "sendto" and f'"HTTP/1.1 {judged}' in line:
             wrong += [f"told and not on the disk: {by} of {path}" for path, by in names.items()]
             names = {}
     return wrong
 
 
 ALL = "*"
-# Sizes are counted anew where they are missing; what had addresses ends with the machine.
-UNTOLD = "/[.]|^/oci/pending/|^/sizes.json|/leases.json$|^/tmp/"
+# Sizes are counted anew where they are missing, and the files of names before each start; what
+# had addresses ends with the machine.
+UNTOLD = "/[.]|^/oci/pending/|^/sizes.json|/leases.json$|^/tmp/|/etc/(hostname|hosts|resolv.conf)$"
 
 
 def _call(line: str) -> tuple[str, list[str]]:

@@ -20,9 +20,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 @contextlib.contextmanager
 def heard(docker: Any, **filters: Any) -> Iterator[list[dict[str, Any]]]:
-    """What is told in the block."""
+    """What is told in the block; dockerd answers a moment before it listens."""
     told: list[dict[str, Any]] = []
-    stream = docker.events(decode=True, filters=filters)
+    stream = docker.events(decode=True, filters=filters, since=f"{time.time():.6f}")
     listening = threading.Thread(target=lambda: told.extend(stream))
     listening.start()
     try:
@@ -32,8 +32,9 @@ def heard(docker: Any, **filters: Any) -> Iterator[list[dict[str, Any]]]:
         listening.join(30)
 
 
-def live(docker: Any) -> None:
-    """Most of what can happen to a container."""
+def live(docker: Any, told: list[dict[str, Any]]) -> None:
+    """Most of what can happen to a container; what is told a moment after its request was
+    answered is waited for, so that there is one order."""
     container = docker.containers.create(
         IMAGE, ["sh"], name="lively", tty=True, stdin_open=True, labels={"lab": "1"}
     )
@@ -45,6 +46,7 @@ def live(docker: Any) -> None:
     container.top()
     container.rename("livelier")
     container.exec_run(["echo", "hi"])
+    assert wait_for(lambda: any(event["Action"] == "exec_die" for event in told))
     container.put_archive("/tmp", b"\0" * 1024)
     list(container.get_archive("/etc/hostname")[0])
     container.update(restart_policy={"Name": "no"})
@@ -52,6 +54,7 @@ def live(docker: Any) -> None:
     sock._sock.sendall(b"\x02y")
     assert sock._sock.recv(1) == b""
     sock.close()
+    assert wait_for(lambda: any(event["Action"] == "detach" for event in told))
     container.kill("WINCH")
     container.stop(timeout=0)
     container.remove()
@@ -68,7 +71,7 @@ EXPECTED = [
 
 def test_everything_is_told_by_dockers_names(own: Engine, docker: Any) -> None:
     with heard(docker, type="container") as told:
-        live(docker)
+        live(docker, told)
         assert wait_for(lambda: told and told[-1]["Action"] == "destroy")
     assert [event["Action"] for event in told] == EXPECTED
     by_action = {event["Action"]: event for event in told}
@@ -97,7 +100,7 @@ def test_dockerd_tells_the_same(engine: Any, images: Any) -> None:
     try:
         with heard(client, type="container", label="lab=1") as told:
             assert images.busybox == IMAGE
-            live(client)
+            live(client, told)
             assert wait_for(lambda: told and told[-1]["Action"] == "destroy")
     finally:
         client.close()

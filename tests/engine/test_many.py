@@ -175,9 +175,9 @@ def settle(engine: Engine, before: Left | None = None) -> Left:
     """What is left when clients are gone and supervisors have had time to leave."""
     engine.hang_up()
     keepers = (engine.data / "network" / "control.sock").exists()  # stays, for who comes next
-    wait_for(lambda: left(engine).processes <= 2 + keepers, seconds=30)
+    assert wait_for(lambda: left(engine).processes <= 2 + keepers, seconds=30)
     if before:
-        wait_for(lambda: left(engine) == before, seconds=30, every=0.5)
+        assert wait_for(lambda: left(engine) == before, seconds=30, every=0.5)
     return left(engine)
 
 

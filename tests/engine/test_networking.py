@@ -125,7 +125,7 @@ def asks(container: Any, where: str, port: int = 99) -> str:
         return str(ran.output.decode().strip()) if ran.exit_code == 0 else ""
 
     heard_at_last: list[str] = []
-    wait_for(lambda: bool(heard_at_last.append(heard()) or heard_at_last[-1]))
+    assert wait_for(lambda: bool(heard_at_last.append(heard()) or heard_at_last[-1]))
     return heard_at_last[-1]
 
 

@@ -76,7 +76,7 @@ def test_a_program_that_the_image_lacks_is_127(cell, engine):  # R01
     assert "%%container ipycontainers-test/alpine sh" in str(result.error)
     assert result.stdout == ""
     assert "OCI" not in str(result.error)
-    wait_for(lambda: not engine.list_containers(labels={"test": "lacks"}), seconds=5)
+    assert wait_for(lambda: not engine.list_containers(labels={"test": "lacks"}), seconds=5)
     assert not engine.list_containers(labels={"test": "lacks"})
 
 

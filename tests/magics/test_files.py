@@ -61,7 +61,7 @@ def test_a_named_volume_keeps_files_between_cells(cell, engine):
         cell("busybox", "echo kept > /data/f", options=f"-v {name}:/data")
         assert cell("busybox", "cat /data/f", options=f"-v {name}:/data").stdout == "kept\n"
     finally:
-        wait_for(lambda: removed(engine, name), seconds=5)
+        assert wait_for(lambda: removed(engine, name), seconds=5)
 
 
 def test_a_volume_named_like_a_folder_is_warned_of(cell, engine, notebook_folder):
@@ -73,13 +73,13 @@ def test_a_volume_named_like_a_folder_is_warned_of(cell, engine, notebook_folder
         assert result.stderr.startswith("warning: ")
         assert f"./{name}" in result.stderr
     finally:
-        wait_for(lambda: removed(engine, name), seconds=5)
+        assert wait_for(lambda: removed(engine, name), seconds=5)
 
 
 def test_anonymous_volumes_go_with_the_container(cell, engine):
     before = {volume.name for volume in engine.docker.volumes.list()}
     cell("busybox", "echo x > /data/f", options="-v /data")
-    wait_for(lambda: {v.name for v in engine.docker.volumes.list()} <= before, seconds=5)
+    assert wait_for(lambda: {v.name for v in engine.docker.volumes.list()} <= before, seconds=5)
     assert {volume.name for volume in engine.docker.volumes.list()} <= before
 
 

@@ -110,7 +110,7 @@ def test_an_interrupt_while_the_container_is_made_leaves_nothing(shared_kernel, 
         assert time.monotonic() - start < LIMIT * patience()
         assert result.status == "error"
         assert result.error.ename == "KeyboardInterrupt"
-    wait_for(lambda: not engine.list_containers(labels={"test": "early"}), seconds=5)
+    assert wait_for(lambda: not engine.list_containers(labels={"test": "early"}), seconds=5)
     assert not engine.list_containers(labels={"test": "early"})
 
 
@@ -148,7 +148,7 @@ def test_a_second_interrupt_at_any_moment_leaves_nothing(shared_kernel, images, 
     reply = cell.result(timeout=10).reply
     assert (reply["status"], reply["ename"]) == ("error", "KeyboardInterrupt")
     shared_kernel.run("1")
-    wait_for(lambda: not engine.list_containers(labels={"test": "twice"}), seconds=3)
+    assert wait_for(lambda: not engine.list_containers(labels={"test": "twice"}), seconds=3)
     assert not engine.list_containers(labels={"test": "twice"})
     assert shared_kernel.run("print('alive')").stdout == "alive\n"
 

@@ -20,7 +20,7 @@ print(threading.active_count(), len(os.listdir('/proc/self/fd')))
 def test_the_container_is_gone_soon_after_the_reply(shared_kernel, images, engine):
     shared_kernel.run(f"%%container -l test=soon {images.busybox}\ntrue")
     start = time.monotonic()
-    wait_for(lambda: not engine.list_containers(labels={"test": "soon"}), seconds=5)
+    assert wait_for(lambda: not engine.list_containers(labels={"test": "soon"}), seconds=5)
     assert time.monotonic() - start < 3 * patience()
 
 
@@ -44,7 +44,9 @@ def test_a_detached_container_runs_on_and_its_id_is_shown(shared_kernel, images,
     assert len(container) == 64
     try:
         assert engine.inspect(container)["State"]["Running"]
-        wait_for(lambda: engine.docker.containers.get(container).logs() == b"hi\n", seconds=5)
+        assert wait_for(
+            lambda: engine.docker.containers.get(container).logs() == b"hi\n", seconds=5
+        )
         assert engine.docker.containers.get(container).logs() == b"hi\n"
     finally:
         engine.remove(container)
@@ -149,7 +151,7 @@ def test_two_hundred_cells_leave_no_thread_descriptor_or_container(kernel, image
     for number in range(200):
         result = kernel.run(f"%%container -l test=many {images.busybox}\necho {number}")
         assert result.stdout == f"{number}\n", result.error
-    wait_for(lambda: not engine.list_containers(labels={"test": "many"}), seconds=5)
+    assert wait_for(lambda: not engine.list_containers(labels={"test": "many"}), seconds=5)
     assert not engine.list_containers(labels={"test": "many"})
     time.sleep(1)
     after = [int(word) for word in kernel.run(LEAKS).stdout.split()]
@@ -187,7 +189,7 @@ def test_kill_9_in_the_middle_of_a_cell_leaves_nothing(kernels, images, engine):
     cell = kernel.submit(f"%%container -l test=killed {images.busybox}\necho begin; sleep 300")
     cell.wait_for("begin")
     kernel.kill9()
-    wait_for(lambda: not engine.list_containers(labels={"test": "killed"}), seconds=10)
+    assert wait_for(lambda: not engine.list_containers(labels={"test": "killed"}), seconds=10)
     assert not engine.list_containers(labels={"test": "killed"})
 
 
@@ -197,6 +199,6 @@ def test_a_restart_in_the_middle_of_a_cell_leaves_nothing(kernels, images, engin
         f"%%container -l test=restarted {images.busybox}\necho begin; sleep 300"
     ).wait_for("begin")
     kernel.restart(now=True)
-    wait_for(lambda: not engine.list_containers(labels={"test": "restarted"}), seconds=10)
+    assert wait_for(lambda: not engine.list_containers(labels={"test": "restarted"}), seconds=10)
     assert not engine.list_containers(labels={"test": "restarted"})
     assert kernel.run(f"%%container {images.busybox}\necho again").stdout == "again\n"

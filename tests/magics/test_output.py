@@ -133,7 +133,7 @@ def test_a_connection_that_breaks_fails_the_cell_and_says_what_is_missing(
         again = kernel.run(f"%%container -l test=cut {images.busybox}\necho next")
         assert again.stdout == "next\n"
         # Before the proxy goes, and with it the only way that the kernel has.
-        wait_for(lambda: not engine.list_containers(labels={"test": "cut"}), seconds=8)
+        assert wait_for(lambda: not engine.list_containers(labels={"test": "cut"}), seconds=8)
 
 
 def test_a_program_that_closes_its_streams_and_runs_on_is_no_broken_connection(cell):

@@ -145,7 +145,7 @@ def test_an_interrupt_ends_a_stubborn_program(shared_kernel, images, engine):
     result = sent.result(timeout=20)
     assert time.monotonic() - start < 3 * patience()
     assert result.error.ename == "KeyboardInterrupt"
-    wait_for(lambda: not is_there(engine, "stubborn"), seconds=3)
+    assert wait_for(lambda: not is_there(engine, "stubborn"), seconds=3)
     assert not is_there(engine, "stubborn")
 
 
@@ -154,7 +154,7 @@ def test_a_timeout_says_so(cell, engine):
     result = cell("busybox", body, options="--timeout 2 -l test=slow")
     assert result.error.ename == "CellTimedOut"
     assert result.stdout == "begin\n"
-    wait_for(lambda: not is_there(engine, "slow"), seconds=3)
+    assert wait_for(lambda: not is_there(engine, "slow"), seconds=3)
     assert not is_there(engine, "slow")
 
 
@@ -266,7 +266,7 @@ def test_tab_offers_images_without_localhost(shared_kernel, images):
         reply = shared_kernel.complete(code)
         return [code[: reply["cursor_start"]] + one for one in reply["matches"]]
 
-    wait_for(offered, seconds=3)
+    assert wait_for(offered, seconds=3)
     assert offered() == [f"%%container -e A=1 {images.busybox}:latest"]
 
 
@@ -275,5 +275,5 @@ def test_a_kernel_that_is_killed_leaves_nothing(kernels, images, engine):
     sent = kernel.submit(f"%%container -l test=killed {images.busybox}\necho begin; sleep 300")
     sent.wait_for("begin")
     kernel.kill9()
-    wait_for(lambda: not is_there(engine, "killed"), seconds=10)
+    assert wait_for(lambda: not is_there(engine, "killed"), seconds=10)
     assert not is_there(engine, "killed")

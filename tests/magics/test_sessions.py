@@ -530,5 +530,5 @@ def test_the_container_of_a_stopped_session_is_gone_within_two_seconds(
     start = time.monotonic()
     shared_kernel.run(f"%container stop {name}")
     mark = {"org.ipycontainers.session": name}
-    wait_for(lambda: not engine.list_containers(labels=mark))
+    assert wait_for(lambda: not engine.list_containers(labels=mark))
     assert time.monotonic() - start < 2 * patience()

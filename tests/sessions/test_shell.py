@@ -117,7 +117,7 @@ def test_jobs_of_many_cells_each_keep_to_themselves(shell: Shell) -> None:
             f"(for i in 1 2 3 4 5 6; do echo late{number}; sleep 0.2; done) & echo {number}"
         )
         assert cell.out.replace(f"late{number}\n", "") == f"{number}\n"
-    wait_for(lambda: shell.interpreter.log.count(b"late") >= 30, seconds=20)
+    assert wait_for(lambda: shell.interpreter.log.count(b"late") >= 30, seconds=20)
     for _ in range(3):
         assert shell("echo x; sleep 0.2").out == "x\n"
     holders = shell.count(HOLDER)

@@ -21,7 +21,7 @@ def _interrupted(shell: Shell, text: str) -> float:
 
     def press() -> None:
         nonlocal pressed
-        wait_for(lambda: b"begin" in shell.out.data)
+        assert wait_for(lambda: b"begin" in shell.out.data)
         time.sleep(0.2)
         pressed = time.monotonic()
         _thread.interrupt_main()
