@@ -25,7 +25,7 @@ from layers import Entry, file, tar
 OLD = 1_700_000_000  # seconds, of everything in a context
 _NOT_OURS = {"dev", "proc", "sys", ".dockerenv"}
 _BASE = {"etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/mtab", ""}
-STEP = re.compile(r" ---> ([0-9a-f]{12})\n")
+STEP = re.compile(r"(?: ---> |sha256:)([0-9a-f]{12})(?:[0-9a-f]{52})?\n")
 
 
 def context(dockerfile: str, *entries: Entry) -> bytes:

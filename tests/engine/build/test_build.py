@@ -199,8 +199,8 @@ def test_arguments_from_and_stages(both: Any) -> None:  # R26
 
 def test_triggers_run_in_children(both: Any) -> None:
     base = f"{FROM}ONBUILD COPY f /f\nONBUILD RUN echo trig >/trig\nONBUILD ENV X=1\n"
-    same(both, base, *SOURCES, t="ipycontainers-test/base")
-    same(both, "FROM ipycontainers-test/base\nRUN cat /f\n", *SOURCES)
+    same(both, base, *SOURCES, t="ipyc-build/base")
+    same(both, "FROM ipyc-build/base\nRUN cat /f\n", *SOURCES)
 
 
 @pytest.mark.parametrize(
