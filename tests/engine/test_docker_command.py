@@ -308,8 +308,8 @@ def test_networks(both: Both) -> None:
     both("network", "prune", "-f", "--filter", f"label={A}")
     both("network", "rm", A, "bridge")
     both("run", "--name", A, "--network", A, IMAGE, "true")
-    both("run", "--network-alias", "www", IMAGE, "true")
-    both("run", "--network", "host", "--mac-address", "02:42:00:00:00:01", IMAGE, "true")
+    both("run", "--rm", "--network-alias", "www", IMAGE, "true")
+    both("run", "--rm", "--network", "host", "--mac-address", "02:42:00:00:00:01", IMAGE, "true")
 
 
 # --- networks ------------------------------------------------------------------------------------
