@@ -221,10 +221,15 @@ def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
         assert not opened, f"descriptors left behind: {opened}"
 
 
-def _after(left: Callable[[], list[str]], seconds: float = 10) -> list[str]:
-    """What is left after at most that long."""
-    assert wait_for(lambda: not left(), seconds=seconds)
-    return left()
+def _after(left: Callable[[], list[str]]) -> list[str]:
+    """What is left when it has had time to go."""
+    found: list[str] = []
+
+    def nothing() -> bool:
+        found[:] = left()
+        return not found
+
+    return [] if wait_for(nothing) else found
 
 
 def _containers(docker: Any) -> dict[str, dict[str, str]]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from docker.errors import APIError
+from support import wait_for
 
 KEPT = "ipycontainers-test/"  # images for the next run
 SHOWN = 40
@@ -26,7 +28,17 @@ def told(docker: Any) -> Iterator[None]:
 
 def found(docker: Any) -> set[str]:
     """Containers, images, networks and volumes, a line for each."""
-    api = docker.api
+    return wait_for(lambda: _listed(docker.api), every=1) or set()
+
+
+def _listed(api: Any) -> set[str]:
+    """Nothing where one is removed while they are listed, which dockerd fails at."""
+    with contextlib.suppress(APIError):
+        return _lines(api)
+    return set()
+
+
+def _lines(api: Any) -> set[str]:
     containers = {f"container {it['Id'][:12]} {it['Names']}" for it in api.containers(all=True)}
     images = {
         f"image {it['Id'][:19]} {it['RepoTags']}"
