@@ -40,7 +40,7 @@ from .descriptor import Descriptor, Digest, parse_json
 from .image import Image, Layer
 from .names import sync_folder
 from .naming import Identity, by_manifest, grouped, named, without, without_origins
-from .origins import NAME, TAGGED, now, origins, tagged
+from .origins import MADE, NAME, TAGGED, now, origins, tagged, with_made
 from .reference import Reference
 from .room import Room
 from .unfinished import Unfinished
@@ -175,15 +175,17 @@ class Layout:
             hint = "remove it, and pull or load it again"
             raise type(error)(f"the image {name} is damaged: {error.message}", hint) from error
 
-    def add(self, manifest: Descriptor) -> Image:
-        """Keep an image, under no name unless it has one. Idempotent.
+    def add(self, manifest: Descriptor, *, made: bool = False) -> Image:
+        """Keep an image, under no name unless it has one; ``made`` by a build here. Idempotent.
 
         NotFound when content of it is missing: an index never points at nothing.
         """
         image = self.whole(manifest)
         with self._locked():
             entries = self._entries()
-            if all(entry.digest != manifest.digest for entry in entries):
+            if made:
+                self._write_index(with_made(entries, image.manifest))
+            elif all(entry.digest != manifest.digest for entry in entries):
                 self._write_index([*entries, image.manifest])
         return image
 
@@ -248,6 +250,11 @@ class Layout:
     def stored(self) -> list[Image]:
         """Images as each of their manifests has them, such as with layers compressed and not."""
         return [image for _, _, image in self._read(by_manifest) if isinstance(image, Image)]
+
+    def made(self) -> list[Image]:
+        """Those that builds here have made, of what is not ``damaged``."""
+        found = [self._readable(entry) for entry in self._entries() if MADE in entry.annotations]
+        return [image for image in found if isinstance(image, Image)]
 
     def damaged(self) -> list[tuple[tuple[str, ...], Descriptor, ContainerError]]:
         """Manifests that cannot be read, with their names and why; ``forget`` takes one away."""

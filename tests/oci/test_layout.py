@@ -143,6 +143,22 @@ def test_the_last_name_leaves_the_image(layout: Layout) -> None:
     assert layout.images() == []
 
 
+def test_what_a_build_has_made_is_known_until_the_image_goes(layout: Layout) -> None:
+    image, other = put(layout), put(layout, b"from elsewhere")
+    layout.add(other.manifest)
+    for _ in range(2):
+        layout.add(image.manifest, made=True)
+        layout.add(image.manifest)
+    layout.tag("made:1", image.manifest)
+    layout.tag("other:1", other.manifest)
+    layout.untag("made:1")
+    assert layout.made() == [image]
+    assert [names for names, _ in layout.images()] == [(), ("other:1",)]
+    assert layout.origins(image) == ()
+    layout.remove(image)
+    assert layout.made() == []
+
+
 def test_resolve_by_id_and_its_beginning(layout: Layout) -> None:
     image = put(layout)
     layout.add(image.manifest)

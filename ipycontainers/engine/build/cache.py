@@ -7,7 +7,8 @@ The cache is the images themselves, as with dockerd: each step's image names its
 step's command in ``container_config``. So it outlives the engine, what is finished of a build that
 was interrupted is in it, a failed build can be looked into at the step before, and ``docker image
 prune`` and removing an image free it; an index of its own would be a second truth about all that.
-COPY's command has the checksum of what it copied, RUN's the build arguments that it saw.
+COPY's command has the checksum of what it copied, RUN's the build arguments that it saw. An image
+from elsewhere can say anything of its parent and its step: it is no cache unless it is named.
 
 ``sources`` are of ``--cache-from``: images whose history, and not whose parents, is known. Who
 names any takes steps of nothing else.
@@ -33,7 +34,7 @@ class Cache:
     def __init__(self, layout: Layout, sources: Sequence[Image] | None = None) -> None:
         self._layout, self._sources = layout, sources
         self._children: dict[str, list[Image]] = defaultdict(list)
-        for _, image in layout.images():
+        for image in layout.made():
             if "container_config" in image.config.raw:
                 self._children[str(image.config.raw.get("parent") or "")].append(image)
 
@@ -79,7 +80,7 @@ class Cache:
         }
         with self._layout.hold():
             manifest = assembly.assemble(self._layout, parent, layer, fields, step)
-            return self._layout.add(manifest)
+            return self._layout.add(manifest, made=True)
 
 
 def _key(config: object) -> tuple[object, ...]:

@@ -127,7 +127,7 @@ class Steps:
         }
         step = {"created": now, **author, "created_by": " ".join(words)}
         manifest = assembly.assemble(self._engine.layout, before, layer, fields, step)
-        self._made.image = self._engine.layout.add(manifest)
+        self._made.image = self._engine.layout.add(manifest, made=True)
 
     def _pretend(self, words: list[str], *, is_folder: bool) -> None:
         """A step without a program, for which dockerd makes a container; here there is none."""

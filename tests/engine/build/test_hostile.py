@@ -13,7 +13,7 @@ import pytest
 from embedded import USER, Engine
 from engine.build.building import build
 from engine.build.test_effects import half_made
-from layers import file, folder, link
+from layers import Made, file, folder, image_archive, link, tar
 from support import wait_for
 
 FROM = "FROM ipycontainers-test/busybox\n"
@@ -113,3 +113,17 @@ def test_folders_deeper_than_a_layer_has_them_end_the_build(docker: Any, own: En
         assert "folders deeper than 256" in str(made.error)
     assert wait_for(lambda: half_made(own) == [])
     assert list((own.data / "containers").iterdir()) == []
+
+
+def test_an_image_from_elsewhere_is_no_cache_whatever_it_says_of_its_parent(docker: Any) -> None:
+    base = docker.api.inspect_image("ipycontainers-test/busybox")
+    step = "echo of the step >/f"
+    said = {**base["Config"], "Cmd": ["/bin/sh", "-c", step]}
+    config = {"parent": base["Id"], "config": said, "container_config": said}
+    docker.images.load(image_archive(Made([tar(file("f", b"theirs"))], config=config), ["test/it"]))
+    made = build(docker, f"{FROM}RUN {step}\n")
+    assert made.error is None
+    assert "Using cache" not in made.text
+    assert "Using cache" in build(docker, f"{FROM}RUN {step}\n").text
+    trusted = build(docker, f"{FROM}RUN {step}\n", cachefrom=["test/it"])
+    assert trusted.id != made.id
