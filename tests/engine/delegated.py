@@ -201,8 +201,8 @@ def test_stats_are_the_groups(docker: Any) -> None:
     assert stats["memory_stats"]["limit"] == 64 << 20
     assert 0 < stats["memory_stats"]["usage"] < 64 << 20
     assert stats["pids_stats"] == {"current": 2, "limit": 50}
-    used, before = (stats[key]["cpu_usage"]["total_usage"] for key in ("cpu_stats", "precpu_stats"))
-    assert used > before > 0
+    now, before = (stats[key]["cpu_usage"]["total_usage"] for key in ("cpu_stats", "precpu_stats"))
+    assert now > before > 0
 
 
 def test_a_pause_is_the_groups(docker: Any) -> None:
