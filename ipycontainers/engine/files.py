@@ -81,9 +81,9 @@ def _read(record: Record) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def root_at(record: Record, path: str) -> Iterator[tuple[Path, str, str]]:
+def root_at(record: Record, path: str, *, writes: bool) -> Iterator[tuple[Path, str, str]]:
     """A folder and the path in it that mean ``path`` in the container, and what of the
-    container the folder is, without a slash in front."""
+    container the folder is, without a slash in front. Who ``writes`` has ``record.writing``."""
     made = bundle(record)
     if record.is_running and made.root is None:
         yield Path(f"/proc/{record.pid}/root"), path, ""
@@ -94,7 +94,7 @@ def root_at(record: Record, path: str) -> Iterator[tuple[Path, str, str]]:
     elif made.root is not None:
         yield made.root, path, ""
     else:
-        with _mounted(made) as root:
+        with _mounted(made, writes=writes) as root:
             yield root, path, ""
 
 
@@ -109,13 +109,18 @@ def _in_volume(record: Record, path: str) -> tuple[Path, str, str] | None:
 
 
 @contextlib.contextmanager
-def _mounted(made: Bundle) -> Iterator[Path]:
-    layers = ":".join(escaped(str(layer)) for layer in reversed(made.layers))
+def _mounted(made: Bundle, *, writes: bool) -> Iterator[Path]:
+    upper = made.directory / "upper"
+    places = [*reversed(made.layers)] if writes else [upper, *reversed(made.layers)]
+    layers = ":".join(escaped(str(place)) for place in places)
+    written = (str(upper), str(made.directory / "work")) if writes else ("", "")
     with tempfile.TemporaryDirectory(dir=made.directory, prefix=MERGED) as merged:
-        places = (layers, str(made.directory / "upper"), str(made.directory / "work"), merged)
-        program = [sys.executable, "-I", "-S", str(Path(__file__).with_name("overlay.py")), *places]
+        program = [sys.executable, "-I", "-S", str(Path(__file__).with_name("overlay.py"))]
         helper = subprocess.Popen(
-            program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*program, layers, *written, merged],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         with helper:
             assert helper.stdin
@@ -187,16 +192,16 @@ def _found(record: Record, path: str, folder: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _entry(record: Record, path: str, *, folder: bool = False) -> Iterator[tuple[int, str, str]]:
+def _entry(record: Record, path: str, *, to: bool = False) -> Iterator[tuple[int, str, str]]:
     """A folder, a name in it, and the path in the container without links and slash in front;
-    of a path that means a ``folder``, that and "."."""
+    of a folder ``to`` which is written, that and "."."""
     if "\0" in path:
         raise Invalid(f"bad parameter: a path with a null byte: {path[:80]!r}")
     with contextlib.ExitStack() as opened:
-        root, inner, mounted = opened.enter_context(root_at(record, path))
-        opened.enter_context(_found(record, path, folder))
+        root, inner, mounted = opened.enter_context(root_at(record, path, writes=to))
+        opened.enter_context(_found(record, path, to))
         inside = opened.enter_context(contextlib.closing(Inside(root)))
-        if folder or path.endswith(("/", "/.")):
+        if to or path.endswith(("/", "/.")):
             handle, real = opened.enter_context(inside.entered(inner))
             yield handle, ".", posixpath.join(mounted, real).rstrip("/")
         else:
@@ -216,7 +221,7 @@ def put(
     """Unpacks a tar below the folder ``path``; when ``strict``, no file takes a folder's place
     and no folder a file's. Whose the files are is kept, or with ``to_user`` that they are the
     container's user's. Raises NotFound, Invalid, UnsafeLayer."""
-    with record.writing, _entry(record, path, folder=True) as (folder, _, real):
+    with record.writing, _entry(record, path, to=True) as (folder, _, real):
         try:
             there = f"/proc/self/fd/{folder}"
             brought = unpack.layer(source, there, overlay=False, strict=strict, every=True)

@@ -19,7 +19,9 @@ MS_REC, MS_PRIVATE = 0x4000, 0x40000
 
 
 def main(layers: str, upper: str, work: str, merged: str) -> None:
-    """``layers``: the newest first, each escaped, with colons, as overlayfs wants them."""
+    """``layers``: the newest first, each escaped, with colons, as overlayfs wants them. Without
+    an ``upper`` nothing can be written, and a container that starts meanwhile can mount it: two
+    that write fail at times, each removes what the other has in ``work``."""
     libc = ctypes.CDLL(None, use_errno=True)
     uid, gid = os.getuid(), os.getgid()
     _check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS), "unshare")
@@ -27,7 +29,8 @@ def main(layers: str, upper: str, work: str, merged: str) -> None:
     _write("/proc/self/uid_map", f"0 {uid} 1")
     _write("/proc/self/gid_map", f"0 {gid} 1")
     _check(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "mount")
-    options = f"lowerdir={layers},upperdir={_escaped(upper)},workdir={_escaped(work)},userxattr"
+    writes = f"upperdir={_escaped(upper)},workdir={_escaped(work)}," if upper else ""
+    options = f"lowerdir={layers},{writes}userxattr"
     mounted = libc.mount(b"overlay", os.fsencode(merged), b"overlay", 0, os.fsencode(options))
     _check(mounted, "mount overlay")
     os.chroot(merged)

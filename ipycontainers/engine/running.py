@@ -192,6 +192,7 @@ class Running:
 
     def _begin(self, record: Record, endpoints: tuple[Endpoint, ...]) -> None:
         self.supervise(record)
+        # Until it is known to run: who writes its files meanwhile would mount them once more.
         with record.writing:
             self._folders.settle(record, self._connections.links.variables(record))
             joins = self._connections.join(record)
@@ -199,17 +200,17 @@ class Running:
             asked = self._publisher.asked(record, joins)
             told = {"cgroup": group, "joins": joins, "publish": asked}
             answer = self.tell(record, {"do": "start", **told})
-        if "error" in answer:
-            self._groups.end(group)
-            refusal = self._publisher.refusal(record, answer)
-            raise _not_started(record, {**answer, **({"error": refusal} if refusal else {})})
-        try:
-            begun = _begun(answer["pid"], time.time(), group)
-            ports = opened(answer)
-            record.move("running", endpoints=endpoints, ports=ports, **begun)
-        except OSError as error:
-            self.tell(record, {"do": "kill", "signal": SIGKILL})
-            raise EngineError(f"the start cannot be kept: {error.strerror}") from error
+            if "error" in answer:
+                self._groups.end(group)
+                refusal = self._publisher.refusal(record, answer)
+                raise _not_started(record, {**answer, **({"error": refusal} if refusal else {})})
+            try:
+                begun = _begun(answer["pid"], time.time(), group)
+                ports = opened(answer)
+                record.move("running", endpoints=endpoints, ports=ports, **begun)
+            except OSError as error:
+                self.tell(record, {"do": "kill", "signal": SIGKILL})
+                raise EngineError(f"the start cannot be kept: {error.strerror}") from error
 
     def _told_of_start(self, record: Record) -> None:
         self.publish(record, "start")

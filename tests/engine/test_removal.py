@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,3 +117,33 @@ def test_an_answer_that_cannot_go_on_ends(own: Engine) -> None:
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         for _ in pieces:
             pass
+
+
+def test_one_whose_files_are_read_can_start(isolated_own: Engine) -> None:
+    """Two mounts that write to the same folders fail at times, or lose what is written."""
+    docker = isolated_own.client
+    made = docker.containers.create(IMAGE, ["sh", "-c", "wc -c < /big; sleep 60"])
+    assert made.put_archive("/", tar(file("big", bytes(32 << 20))))
+    pieces, _ = made.get_archive("/big")
+    next(pieces)
+    [reader] = _with_words(MOUNTER, made.id)
+    mounted = [line for line in (reader / "mountinfo").read_text().splitlines() if made.id in line]
+    assert mounted
+    assert [line for line in mounted if "upperdir=" in line] == []
+    made.start()
+    assert sum(len(piece) for piece in pieces) > 16 << 20
+    assert wait_for(lambda: made.logs() == f"{32 << 20}\n".encode())
+    made.remove(force=True)
+
+
+MOUNTER = "overlay.py"
+
+
+def _with_words(*words: str) -> list[Path]:
+    """The folders in /proc of processes whose command has them."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (folder / "cmdline").read_text()
+            found += [folder] if all(word in command for word in words) else []
+    return found
