@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,7 +83,7 @@ class Folders:
                     labels=options.get("Labels"),
                     options=driver.get("Options"),
                 )
-            elif point.mount.type == "bind" and not Path(point.mount.source).exists():
+            elif point.mount.type == "bind" and not os.path.exists(point.mount.source):  # noqa: PTH110  # or raises
                 _make_source(point.mount.source)
 
     def _prepare(self, record: Record) -> None:

@@ -158,8 +158,17 @@ def _refusal(kind: str, source: str, given: Mapping[str, Any]) -> str:
         return "field Source must not be empty"
     if kind == "bind" and not source.startswith("/"):
         return f"invalid mount path: '{source}' mount path must be absolute"
-    if kind == "bind" and not Path(source).exists():
+    return _unseen(source) if kind == "bind" else ""
+
+
+def _unseen(source: str) -> str:
+    """Why a source cannot be bound; "" where it can."""
+    try:
+        Path(source).stat()
+    except (FileNotFoundError, NotADirectoryError):
         return f"bind source path does not exist: {source}"
+    except OSError as error:  # as in a folder that the engine's user may not enter
+        return f"stat {source}: {(error.strerror or '').lower()}"
     return ""
 
 

@@ -472,6 +472,21 @@ def test_a_refusal_is_dockerds(docker: Any, dockerd: Any, more: dict[str, Any]) 
     assert asked(docker, **more) == theirs
 
 
+def test_what_the_engine_may_not_see_is_refused(docker: Any, tmp_path: Path) -> None:
+    (closed := tmp_path / "closed").mkdir(mode=0o700)
+    (closed / "x").mkdir()
+    source = str(closed / "x")
+    status, said = asked(docker, Mounts=[{"Type": "bind", "Source": source, "Target": "/x"}])
+    assert (status, said["message"]) == (
+        400,
+        f'invalid mount config for type "bind": stat {source}: permission denied',
+    )
+    status, said = asked(docker, Binds=[f"{source}:/x"])
+    assert status == 500
+    assert "error while creating mount source path" in said["message"]
+    assert said["message"].endswith("permission denied")
+
+
 def test_what_is_completed_is_as_dockerd_completes_it(docker: Any, dockerd: Any) -> None:
     keys = ("Memory", "MemorySwap", "PidsLimit", "ShmSize", "OomScoreAdj", "Ulimits", "Init")
     given = {"Memory": 64 * MEBI, "PidsLimit": -1}
