@@ -205,7 +205,8 @@ def test_a_log_keeps_to_its_options_and_is_followed(own: Engine, docker: Any) ->
     container.wait()
     reading.join(30)
     folder = own.data / "containers" / container.id
-    assert sum(path.stat().st_size for path in folder.glob("output.log*")) < 31_000
+    # A file ends with the record that fills it, of as much as had been printed when it was read.
+    assert sum(path.stat().st_size for path in folder.glob("output.log*")) < 35_000
     kept = container.logs().split()
     assert kept == [b"%d" % number for number in range(int(kept[0]), 3001)]
     assert len(kept) > 500
