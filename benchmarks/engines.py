@@ -25,7 +25,6 @@ from .memory import beside_dockerd, beside_ours, of_dockerd, of_engine
 LAUNCHERS = {"bubblewrap": "bubblewrap", "ptrace": "PRoot"}
 RUN_TARGETS = {("bubblewrap", "busybox"): 0.12, ("bubblewrap", "debian"): 0.12}
 RUN_TARGETS |= {("ptrace", "busybox"): 0.5}
-# By launcher and whether all is cached. PRoot copies the base image, as in runs of Debian.
 BUILD_TARGETS = {False: 0.8, True: 0.5}  # by whether all is cached
 BRIDGE = "bridge"
 NO_IMAGE = "its image cannot be made here, see tests/images.py"

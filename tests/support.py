@@ -105,9 +105,11 @@ def serving(handler: Callable[..., BaseRequestHandler]) -> Iterator[str]:
 
 
 def patience() -> float:
-    """How many times longer than on an idle machine all may take now: by how many programs want
-    each processor. Times that are promised are those of a machine that has nothing else to do."""
-    return max(1.0, 2 * os.getloadavg()[0] / (os.cpu_count() or 1))  # of the last minute
+    """How many times longer than on an idle machine all may take now, at most five: twice as many
+    as programs want each processor, since each waits for another too, as for an engine. Times that
+    are promised are those of a machine that has nothing else to do."""
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)  # of the last minute
+    return min(max(1.0, 2 * load), 5.0)
 
 
 def wait_for(claim: Callable[[], T], *, seconds: float = 30, every: float = 0.05) -> T:

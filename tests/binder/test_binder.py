@@ -50,8 +50,8 @@ def test_a_notebook_runs_as_it_is_stored(
     assert notebook.shown() == [[] for _ in expected]
     notebook.run_all()
     notebook.wait_until_idle(400)
-    assert wait_for(lambda: notebook.shown() == expected)  # it is drawn a moment later
-    assert notebook.shown() == expected
+    # It is drawn a moment later.
+    assert wait_for(lambda: notebook.shown() == expected), notebook.shown()
     assert box.peak() < sandbox.MEMORY
 
 

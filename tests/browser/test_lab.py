@@ -35,8 +35,8 @@ def test_a_notebook_runs_as_it_is_stored(
     assert notebook.shown() == [[] for _ in expected]
     notebook.run_all()
     notebook.wait_until_idle()
-    assert wait_for(lambda: notebook.shown() == expected)  # it is drawn a moment later
-    assert notebook.shown() == expected
+    # It is drawn a moment later.
+    assert wait_for(lambda: notebook.shown() == expected), notebook.shown()
 
 
 def test_the_stop_button_ends_a_long_cell(

@@ -175,7 +175,8 @@ def test_half_a_processor_is_half_a_processor(docker: Any) -> None:
     begun, before = time.monotonic(), used(group)
     time.sleep(2)
     share = (used(group) - before) / (time.monotonic() - begun) / 10**6
-    assert share < 0.6
+    assert share < 0.6  # of less it may be another's fault: what it may have is told
+    assert (group / "cpu.max").read_text() == "50000 100000\n"
     assert wait_for(lambda: "nr_throttled 0\n" not in (group / "cpu.stat").read_text())
 
 

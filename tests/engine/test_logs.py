@@ -61,7 +61,7 @@ def test_it_takes_no_more_room_than_it_may(folder: Path) -> None:
         "output.log.1",
         "output.log.2",
     ]
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 3 * 1040
+    assert all(path.stat().st_size <= 1000 for path in folder.iterdir())
     lines = all_of(folder).split()
     assert lines[-1] == b"999"
     numbers = [int(word) for word in lines[1::2]]
@@ -205,8 +205,7 @@ def test_a_log_keeps_to_its_options_and_is_followed(own: Engine, docker: Any) ->
     container.wait()
     reading.join(30)
     folder = own.data / "containers" / container.id
-    # A file ends with the record that fills it, of as much as had been printed when it was read.
-    assert sum(path.stat().st_size for path in folder.glob("output.log*")) < 35_000
+    assert sum(path.stat().st_size for path in folder.glob("output.log*")) < 31_000
     kept = container.logs().split()
     assert kept == [b"%d" % number for number in range(int(kept[0]), 3001)]
     assert len(kept) > 500

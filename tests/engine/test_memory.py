@@ -17,4 +17,3 @@ def test_what_it_has_used_it_gives_back(isolated_mine: Engine) -> None:
     live(isolated_mine, len(LIVES) * AT_ONCE)
     settle(isolated_mine)
     assert wait_for(lambda: left(isolated_mine).memory["engine"] - before < KEPT, seconds=20)
-    assert left(isolated_mine).memory["engine"] - before < KEPT

@@ -77,7 +77,6 @@ def test_a_program_that_the_image_lacks_is_127(cell, engine):  # R01
     assert result.stdout == ""
     assert "OCI" not in str(result.error)
     assert wait_for(lambda: not engine.list_containers(labels={"test": "lacks"}), seconds=5)
-    assert not engine.list_containers(labels={"test": "lacks"})
 
 
 def test_a_program_that_cannot_be_executed_is_126(cell):  # R01

@@ -29,7 +29,7 @@ from urllib.parse import unquote, urlsplit
 from ipycontainers.engine import clearing, users
 from ipycontainers.errors import ContainerError, EngineError, Invalid
 from ipycontainers.oci import unpack
-from ipycontainers.oci.blob import PIECE, buffered, decompressed
+from ipycontainers.oci.blob import buffered, copied, decompressed
 from ipycontainers.oci.entries import entries
 from ipycontainers.oci.record import Owner, Unpacked
 from ipycontainers.oci.room import Room
@@ -137,10 +137,7 @@ def _fetched(url: str, folder: Path, cancelling: Cancelling) -> tuple[Path, floa
     with fetched(url, cancelling) as answer, place.open("xb") as file:
         with suppress(ValueError, TypeError):
             changed = parsedate_to_datetime(answer.headers.get("Last-Modified") or "").timestamp()
-        room = Room(folder)
-        while piece := answer.read(PIECE):
-            room.take(len(piece))
-            file.write(piece)
+        copied(answer, file, Room(folder))
     place.chmod(_OF_A_URL)
     return place, changed
 

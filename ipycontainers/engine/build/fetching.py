@@ -23,6 +23,8 @@ def fetched(url: str, cancelling: Cancelling) -> Iterator[Answer]:
     from ipycontainers.engine.registry.settings import Settings
 
     with opened(url, Settings.load()) as answer:
-        with cancelling.calling(answer.abandon):
-            yield answer
-        cancelling.check()
+        try:
+            with cancelling.calling(answer.abandon):
+                yield answer
+        finally:  # also where the block took it for broken
+            cancelling.check()

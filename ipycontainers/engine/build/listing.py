@@ -20,7 +20,7 @@ from ipycontainers.errors import Invalid
 from ipycontainers.oci import unpack
 from ipycontainers.oci.blob import Readable, bounded, buffered, decompressed, drain, reading
 from ipycontainers.oci.entries import entries
-from ipycontainers.oci.inside import LONGEST, MOST_LINKS
+from ipycontainers.oci.inside import DEEPEST, LONGEST, MOST_LINKS
 
 from . import checksums
 from .checksums import Told
@@ -62,8 +62,11 @@ class Listing:
         is_named = path == entry.name.removeprefix("./").removesuffix("/") and path[:1] != "/"
         is_plain = (content and not entry.issparse()) or entry.isdir() or entry.issym()
         is_short = len(path) <= LONGEST and len(entry.linkname) <= LONGEST
+        is_flat = path.count("/") < DEEPEST
         is_inside = path.split("/")[0] != ".." and path not in self._sums
-        if not (is_named and is_plain and is_short and is_inside and self._add_above(path)):
+        if not (is_named and is_plain and is_short and is_flat and is_inside):
+            return False
+        if not self._add_above(path):
             return False
         self.told.add(entry, path)
         head = self.told.head(path)

@@ -242,7 +242,9 @@ class Steps:
         place.write_text(document.text, encoding="utf-8")
         place.chmod(0o755)
         target = f"{heredocs.FOLDER}/{document.name}"
-        return {"Type": "bind", "Source": str(place), "Target": target}
+        # As BuildKit has it; asked for where it is kept, else each such step would be warned of.
+        read_only = "read-only" in self._engine.launcher.isolates
+        return {"Type": "bind", "Source": str(place), "Target": target, "ReadOnly": read_only}
 
     # --- COPY and ADD ----------------------------------------------------------------------
 

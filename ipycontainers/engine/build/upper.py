@@ -146,10 +146,13 @@ class Upper:
             place.unlink(missing_ok=True)
             return
         clearing.remove(place)
-        told = [known for known in (*self._times, *self._new) if f"{known}/".startswith(f"{path}/")]
-        self._times = {known: self._times[known] for known in self._times if known not in told}
-        self._new = [known for known in self._new if known not in told]
-        for known in [known for known in self.record.owners if f"/{known}".startswith(f"{path}/")]:
+
+        def is_in(known: str) -> bool:
+            return f"{known}/".startswith(f"{path}/")
+
+        self._times = {known: time for known, time in self._times.items() if not is_in(known)}
+        self._new = [known for known in self._new if not is_in(known)]
+        for known in [known for known in self.record.owners if is_in(f"/{known}")]:
             del self.record.owners[known]
 
     def _file(
@@ -177,7 +180,7 @@ class Upper:
     def write(self, path: str, content: bytes, owned: Owned) -> None:
         """A new file of this content."""
         place = self.place / path[1:]
-        place.unlink(missing_ok=True)
+        self._clear(path, place)
         self._room.take(len(content))
         place.write_bytes(content)
         mode = 0o644 if owned.mode is None else owned.mode

@@ -283,12 +283,15 @@ def _work(engine: Engine, request: Request, backlog: Backlog) -> None:
             made = _Build(engine, request, backlog.cancelling, opened)
             has_begun = True
             backlog.begin()
-            _run(made, backlog)
-            backlog.end()  # nobody shall wait until all is removed
+            try:
+                _run(made, backlog)
+            finally:
+                backlog.end()  # nobody shall wait until all is removed
     except Exception as error:
         if has_begun:
-            logger.exception("what a build has made cannot be removed")
-        backlog.refuse(error)
+            logger.exception("a build ended badly, or what it has made cannot be removed")
+        else:
+            backlog.refuse(error)
 
 
 def _run(made: _Build, lines: Lines) -> None:

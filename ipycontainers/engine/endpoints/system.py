@@ -63,8 +63,6 @@ PLUGINS = {
 
 
 async def info(engine: Engine, request: Request) -> Answer:
-    found = engine.containers()
-    states = [record.status for record in found]
     lack = await asyncio.to_thread(engine.joining.lack)
     images, warnings = await asyncio.to_thread(lambda: (_images(engine), _warnings(engine, lack)))
     isolates = _isolates(engine, lack)
@@ -72,10 +70,7 @@ async def info(engine: Engine, request: Request) -> Answer:
         200,
         {
             "ID": f"ipycontainers-{os.getuid()}",
-            "Containers": len(found),
-            "ContainersRunning": states.count("running"),
-            "ContainersPaused": states.count("paused"),
-            "ContainersStopped": len(found) - states.count("running") - states.count("paused"),
+            **_counts([record.status for record in engine.containers()]),
             "Images": images,
             "Driver": "copy" if engine.launcher.needs_copy else "overlay",
             "DriverStatus": [
@@ -103,6 +98,16 @@ async def info(engine: Engine, request: Request) -> Answer:
             "Warnings": warnings or None,
         },
     )
+
+
+def _counts(states: Sequence[str]) -> wire.Json:
+    running, paused = states.count("running"), states.count("paused")
+    return {
+        "Containers": len(states),
+        "ContainersRunning": running,
+        "ContainersPaused": paused,
+        "ContainersStopped": len(states) - running - paused,
+    }
 
 
 def _isolates(engine: Engine, lack: str) -> frozenset[str]:

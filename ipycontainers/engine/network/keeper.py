@@ -124,7 +124,7 @@ class Service:
             self._service.tidy()
             self._engines = [client for client in self._engines if not client.closed]
             self._look()
-        os.unlink(SOCKET)
+        self._service.hide()
 
     def _is_done(self) -> bool:
         if self._held:

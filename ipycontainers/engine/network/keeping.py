@@ -62,10 +62,9 @@ class Keeper:
         self._nursery = nursery
         self._lock = threading.Lock()
         self._line: socket.socket | None = None  # open as long as this engine is there
-        self._is_known = False
         self._refused = ""
         self._no_way = ""
-        self._asked = float("-inf")
+        self._asked: float | None = None
 
     def available(self, *, outgoing: bool = True) -> str | None:
         """Why containers cannot have networks of their own here, or None; with ``outgoing``
@@ -85,8 +84,8 @@ class Keeper:
             return self._refused or self._no_way
 
     def _find_out(self) -> None:
-        lacks = not self._is_known or self._refused or self._no_way
-        if lacks and time.monotonic() - self._asked > _AGAIN_AFTER:
+        lacks = self._refused or self._no_way
+        if self._asked is None or (lacks and time.monotonic() - self._asked > _AGAIN_AFTER):
             self._measure()
 
     def _measure(self) -> None:
@@ -95,9 +94,8 @@ class Keeper:
             self._serve()
             if self._no_way:
                 self._lead_out()
-        except (EngineError, LaunchError, OSError) as error:
+        except (EngineError, LaunchError, OSError, ValueError) as error:  # it ended unheard
             self._refused = str(error)
-        self._is_known = True
 
     def attach(self, container: str, attachments: Sequence[Attachment]) -> Namespace:
         """Namespaces for one that is about to start, with these networks and its loopback up;

@@ -26,9 +26,9 @@ def opened(url: str, settings: Settings) -> Iterator[Answer]:
     and what ``Transport.ask`` raises.
     """
     with closing(Transport(settings)) as transport:
-        url = url if "://" in url else f"http://{url}"
+        parts = _split(url if "://" in url else f"http://{url}")
         for _ in range(MOST_REDIRECTS + 1):
-            parts = _split(url)
+            url = parts.geturl()
             if parts.scheme not in {"http", "https"} or not parts.hostname:
                 raise Invalid(f"cannot import from {url[:200]!r}: it is no URL of http or https")
             host = parts.netloc.rpartition("@")[2]
@@ -38,7 +38,7 @@ def opened(url: str, settings: Settings) -> Iterator[Answer]:
                     return
                 if answer.status not in _MOVED or not answer.headers.get("Location"):
                     raise EngineError(f'Get "{shown(url)}": the server answers {answer.status}')
-                url = _split(answer.headers["Location"], url).geturl()
+                parts = _split(answer.headers["Location"], url)
         raise EngineError(f'Get "{shown(url)}": stopped after {MOST_REDIRECTS} redirects')
 
 

@@ -42,8 +42,9 @@ def of_exception(error: BaseException) -> str:
 
 
 def of_machine(error: Exception) -> StartError:
-    """It could not be tried, as where no process or no descriptor is to be had."""
-    return StartError(of_exception(error), REFUSED)
+    """It could not be tried, as where no process or no descriptor is to be had; a StartError is
+    one already."""
+    return error if isinstance(error, StartError) else StartError(of_exception(error), REFUSED)
 
 
 def of_cwd(path: str, number: int) -> StartError:

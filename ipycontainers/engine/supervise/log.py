@@ -26,16 +26,16 @@ class Writer:
     """Appends to the log in the working directory."""
 
     def __init__(self, size: int, files: int) -> None:
-        """A new file is begun once one has ``size`` bytes; 0: never."""
+        """A record that would make a file longer than ``size`` bytes begins a new one; 0: never."""
         self._size = size
         self._files = files
         self._open()
 
     def write(self, stream: int, data: bytes) -> None:
         """One record, whole or not at all: a full disk loses the log, not the program."""
-        if 0 < self._size <= self._length:
-            self._rotate()
         whole = record(stream, data)
+        if 0 < self._size < self._length + len(whole) and self._length:
+            self._rotate()
         with suppress(OSError):
             if os.write(self._handle, whole) == len(whole):
                 self._length += len(whole)

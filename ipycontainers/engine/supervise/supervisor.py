@@ -118,7 +118,7 @@ class Supervisor:
             self._publishing.begin(request.get("publish"))
             self._started = _begin(command, self._session)
         except Exception as err:
-            failure = err if isinstance(err, StartError) else of_machine(err)
+            failure = of_machine(err)
             self._sweep()  # a launcher that failed half-way may have left a child with our pipes
             self._record_exit(failure.code, str(failure))
             raise failure from err
@@ -190,7 +190,7 @@ class Supervisor:
         try:
             started = _begin(command, session, followed=False)
         except Exception as err:
-            failure = err if isinstance(err, StartError) else of_machine(err)
+            failure = of_machine(err)
             session.ended()
             record(request["id"], failure.code)
             raise failure from err

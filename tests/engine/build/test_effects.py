@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import contextlib
 import gzip
+import hashlib
 import http.client
 import io
 import json
@@ -25,6 +26,10 @@ from embedded import Engine
 from engine.build.building import build, context, send
 from layers import file, folder, link, special, tar
 from support import serving, wait_for
+
+from ipycontainers.engine.build.fetching import fetched
+from ipycontainers.engine.build.running import Cancelled, Cancelling
+from ipycontainers.errors import Invalid
 
 FROM = "FROM ipycontainers-test/busybox\n"
 LIMIT = 48 << 20  # bytes that an engine may grow by, whatever a context has
@@ -248,6 +253,35 @@ def test_a_download_that_never_ends_does_when_the_client_hangs_up(own: Engine, a
             over.set()
 
 
+def test_what_a_cancelled_download_looks_like_does_not_count() -> None:
+    """It ends as a file does that was cut, and is no broken archive."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"begun")
+            over.wait(30)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    def read(url: str) -> None:
+        with fetched(url, cancelling) as answer:
+            assert answer.read(5) == b"begun"
+            cancelling.set()
+            assert answer.read(5) == b""
+            raise Invalid("the archive is broken")
+
+    cancelling, over = Cancelling(), threading.Event()
+    with serving(Handler) as address:
+        try:
+            with pytest.raises(Cancelled):
+                read(f"http://{address}/")
+        finally:
+            over.set()
+
+
 def test_a_build_does_not_outlive_its_engine(mine: Engine) -> None:
     for end in (mine.kill9, mine.terminate):
         with begun(mine):
@@ -255,6 +289,23 @@ def test_a_build_does_not_outlive_its_engine(mine: Engine) -> None:
         mine.start()
         check_nothing_left(mine)
         mine.client.images.prune(filters={"dangling": True})
+
+
+def test_the_script_of_a_step_is_not_its_to_change(isolated_own: Engine) -> None:
+    script = 'if (echo more >>"$0") 2>/dev/null; then echo written; else echo kept; fi'
+    made = build(isolated_own.client, f"{FROM}RUN <<EOF\n#!/bin/sh\n{script}\nEOF\n")
+    assert made.error is None
+    assert "kept\n" in made.text
+    assert "written\n" not in made.text
+
+
+def test_a_here_document_takes_a_folders_place(docker: Any) -> None:
+    entries = (folder("src"), folder("src/d"), file("src/d/f", b"f"))
+    made = build(docker, "FROM scratch\nCOPY src/ <<d /x/\nhello\nd\n", *entries)
+    assert made.error is None
+    digest = hashlib.sha256(b"hello\n").hexdigest()
+    assert made.files()["x/d"] == (b"0", "0o644", 0, 0, "", digest)
+    assert "x/d/f" not in made.files()
 
 
 def waiting(docker: Any) -> Any:

@@ -22,6 +22,7 @@ from ipycontainers.engine.build.listing import Listing
 from ipycontainers.engine.build.origins import Origin
 from ipycontainers.errors import Invalid, NotFound
 from ipycontainers.oci import room, unpack
+from ipycontainers.oci.inside import DEEPEST
 
 NAMES = ("a", "b", "d", "d/a", "d/e", "d/e/b")
 TARGETS = st.sampled_from(
@@ -77,6 +78,12 @@ def test_what_is_taken_away_is_there_for_nobody(tmp_path: Path) -> None:
     listing.remove("l")  # as dockerd, which follows it
     assert (listing.real("l"), listing.real("f"), listing.checksum("")) != (None, None, None)
     assert listing.checksum("l") is None
+
+
+def test_what_lies_deeper_than_can_be_unpacked_is_not_listed() -> None:
+    for depth, is_listed in ((DEEPEST - 1, True), (DEEPEST, False), (1500, False)):
+        archive = tar(file("a/" * depth + "f", b"f"))
+        assert bool(Listing.of(io.BytesIO(archive), (), len(archive))) == is_listed
 
 
 def test_a_small_archive_cannot_take_all_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -68,24 +68,30 @@ def test_a_quiet_build_tells_all_when_it_fails(docker: Any, double: Double) -> N
 # --- lines that nobody reads ---------------------------------------------------------------------
 
 
+async def heard_beside(backlog: Backlog, work: Callable[[Transfer], None]) -> list[Step]:
+    """What another hears of a pull, to its end, that the build of ``backlog`` hears too."""
+    transfers, heard = Transfers(), list[Step]()
+
+    def offered(step: Step) -> None:
+        backlog.offer(step.status.encode(), is_count=step.current is not None)
+
+    transfers.join("key", work, "id", offered)
+    transfer = transfers.join("key", work, "id", heard.append)
+    assert await asyncio.to_thread(transfer.wait, 30)
+    return heard
+
+
 def test_a_client_that_does_not_read_holds_up_its_own_build_only() -> None:
     """Transfers are shared: another pull must hear all and come to its end."""
 
+    def work(transfer: Transfer) -> None:
+        for count in range(3000):
+            transfer.tell("Downloading" * 100, count, 3000)
+        transfer.tell("Pull complete")
+
     async def run() -> tuple[list[Step], bytes]:
-        backlog, transfers, heard = Backlog(Cancelling()), Transfers(), list[Step]()
-
-        def work(transfer: Transfer) -> None:
-            for count in range(3000):
-                transfer.tell("Downloading" * 100, count, 3000)
-            transfer.tell("Pull complete")
-
-        def offered(step: Step) -> None:
-            backlog.offer(step.status.encode(), is_count=step.current is not None)
-
-        transfers.join("key", work, "id", offered)
-        transfer = transfers.join("key", work, "id", heard.append)
-        assert await asyncio.to_thread(transfer.wait, 30)
-        return heard, await anext(backlog)
+        backlog = Backlog(Cancelling())
+        return await heard_beside(backlog, work), await anext(backlog)
 
     heard, read = asyncio.run(run())
     assert heard[-1].status == "Pull complete"
@@ -94,20 +100,14 @@ def test_a_client_that_does_not_read_holds_up_its_own_build_only() -> None:
 
 
 def test_a_client_that_has_gone_breaks_nobodys_pull() -> None:
+    def work(transfer: Transfer) -> None:
+        transfer.tell("Downloading", 1, 2)
+        transfer.tell("Pull complete")
+
     async def run() -> list[Step]:
-        backlog, transfers, heard = Backlog(Cancelling()), Transfers(), list[Step]()
+        backlog = Backlog(Cancelling())
         await backlog.aclose()
-
-        def work(transfer: Transfer) -> None:
-            transfer.tell("Downloading", 1, 2)
-            transfer.tell("Pull complete")
-
-        def offered(step: Step) -> None:
-            backlog.offer(step.status.encode(), is_count=step.current is not None)
-
-        transfers.join("key", work, "id", offered)
-        transfer = transfers.join("key", work, "id", heard.append)
-        assert await asyncio.to_thread(transfer.wait, 30)
+        heard = await heard_beside(backlog, work)
         with pytest.raises(Cancelled):  # which its own build hears
             backlog.put(LINE)
         return heard
