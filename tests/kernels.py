@@ -23,6 +23,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -187,13 +188,21 @@ class Kernel:
             loaded = self.run(LOAD)
             assert loaded.status == "ok", loaded.error
 
-    def run(self, code: str, timeout: float = 60, *, watched: bool = False) -> Result:
-        return self.submit(code, watched=watched).result(timeout)
+    def run(
+        self, code: str, timeout: float = 60, *, watched: bool = False, cell_id: str = ""
+    ) -> Result:
+        return self.submit(code, watched=watched, cell_id=cell_id).result(timeout)
 
-    def submit(self, code: str, *, watched: bool = False) -> Cell:
-        """``watched``: a person is there, who could be asked for input."""
+    def submit(self, code: str, *, watched: bool = False, cell_id: str = "") -> Cell:
+        """``watched``: a person is there, who could be asked for input. ``cell_id`` is named as
+        JupyterLab does."""
         cell = Cell(self, code)
-        self._cells[self._client.execute(code, allow_stdin=watched)] = cell
+        send = self._client.session.msg
+        self._client.session.msg = partial(send, metadata={"cellId": cell_id} if cell_id else None)
+        try:
+            self._cells[self._client.execute(code, allow_stdin=watched)] = cell
+        finally:
+            self._client.session.msg = send
         return cell
 
     def complete(self, code: str, timeout: float = 10) -> dict[str, Any]:

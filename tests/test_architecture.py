@@ -38,6 +38,7 @@ ROWS = [
 ]
 ROW_OF = {part: number for number, row in enumerate(ROWS) for part in row}
 OWNERS = {  # a foreign library → the only parts that import it
+    "anywidget": {"course", "widgets"},
     "docker": {"client"},
     "ipywidgets": {"course", "widgets"},
     "IPython": {"", "course", "magics", "widgets"},

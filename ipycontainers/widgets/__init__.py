@@ -1,6 +1,6 @@
 """Widgets: what a container is, to look at.
 
-Knows: ipywidgets. Does not know: engines; each widget is given plain data.
+Knows: nothing but its modules. Does not know: anything heavy, until it is used.
 """
 
 from __future__ import annotations

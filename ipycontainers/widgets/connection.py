@@ -1,0 +1,42 @@
+"""Which engine a widget asks.
+
+In a notebook it is that of ``%%container``, so that what a cell has made is seen; where the
+extension is not loaded, the one that ``client.connect`` finds.
+
+Knows: the magics' connection. Does not know: what is asked.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ipycontainers.client import Connection
+
+_OPENED: dict[str, Connection] = {}
+_OPENING = threading.Lock()
+
+
+def connection(engine: str = "") -> Connection:
+    """To ``engine``, an address such as ``ssh://me@there``, or to that of this notebook.
+
+    Raises EngineUnavailable where none answers.
+    """
+    magics = _magics()
+    if not engine and magics is not None:
+        made: Connection = magics.connect()
+        return made
+    from ipycontainers.client import connect
+
+    with _OPENING:
+        if engine not in _OPENED:
+            _OPENED[engine] = connect(engine or None)
+        return _OPENED[engine]
+
+
+def _magics() -> Any:
+    from IPython.core.getipython import get_ipython
+
+    shell: Any = get_ipython()
+    return shell and shell.magics_manager.registry.get("ContainerMagics")

@@ -1,0 +1,149 @@
+"""Widgets that follow what happens: they are drawn again at most four times a second.
+
+Only while somebody looks: a view says that it was opened and, every few seconds, that it is
+still there. Where none has said so for a while, as when the page was closed or its machine
+sleeps, the widget rests until one does. What a view says is heard between cells only, so that
+time of a cell that runs does not count.
+
+Knows: views, the clock. Does not know: what is followed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from .widget import Widget
+
+LEAST = 0.25  # seconds from one drawing to the next
+SILENT = 20.0  # seconds of a kernel at rest after which a view is gone
+
+
+class Live(Widget):
+    """Follows by ``look``, which is called in a thread of its own while somebody looks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._views = _Views()
+        self._changes = threading.Lock()
+        self._following: threading.Thread | None = None
+
+    def look(self) -> float:
+        """See what is so now; returns the seconds after which to look again."""
+        raise NotImplementedError
+
+    def rest(self) -> None:
+        """Nobody looks any more: let go of what was held for it."""
+
+    def close(self) -> None:
+        self._views.close()
+        super().close()
+
+    def _handle_custom_msg(self, content: object, buffers: object) -> None:
+        view = content.get("view") if isinstance(content, dict) else None
+        if view in ("opened", "alive", "closed"):
+            self._views.hear(view)
+            self._begin()
+        else:
+            super()._handle_custom_msg(content, buffers)
+
+    def _begin(self) -> None:
+        with self._changes:
+            if self._following or not self._views.looks():
+                return
+            self._following = threading.Thread(
+                target=self._follow, name=f"ipycontainers {self!r}", daemon=True
+            )
+            self._following.start()
+
+    def _follow(self) -> None:
+        while True:
+            began = time.monotonic()
+            pause = self.look()
+            self.redraw()
+            self._views.wait(max(LEAST, pause - (time.monotonic() - began)))
+            with self._changes:
+                if not self._views.looks():
+                    self._following = None
+                    break
+        self.rest()
+
+
+class _Views:
+    """How many views are there, and when one was last heard of."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._count = 0
+        self._heard = 0.0
+        self._closed = False
+
+    def hear(self, view: str) -> None:
+        with self._changed:
+            if view == "closed":
+                self._count = max(0, self._count - 1)
+            elif view == "opened" or not self._count:
+                self._count += 1
+            self._heard = _at_rest()
+            self._changed.notify_all()
+
+    def looks(self) -> bool:
+        """Whether somebody does."""
+        with self._changed:
+            if _at_rest() - self._heard > SILENT:
+                self._count = 0
+            return bool(self._count) and not self._closed
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def wait(self, seconds: float) -> None:
+        """For that long, or until the widget is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed, seconds)
+
+
+# --- the time in which the kernel could have heard ----------------------------------------------
+
+
+class _Rest:
+    """Seconds that no cell ran, since it was first asked."""
+
+    def __init__(self) -> None:
+        self._busy_since: float | None = None
+        self._busy = 0.0
+        if (shell := _shell()) is not None:
+            shell.events.register("pre_run_cell", self._begin)
+            shell.events.register("post_run_cell", self._end)
+            # The cell that makes the first widget runs now.
+            self._busy_since = time.monotonic()
+
+    def _begin(self, _info: object = None) -> None:
+        self._busy_since = time.monotonic()
+
+    def _end(self, _result: object = None) -> None:
+        if self._busy_since is not None:
+            self._busy += time.monotonic() - self._busy_since
+        self._busy_since = None
+
+    def seconds(self) -> float:
+        now, since = time.monotonic(), self._busy_since
+        return now - self._busy - (now - since if since is not None else 0.0)
+
+
+def _shell() -> Any:
+    from IPython.core.getipython import get_ipython
+
+    return get_ipython()
+
+
+_REST: list[_Rest] = []
+
+
+def _at_rest() -> float:
+    if not _REST:
+        _REST.append(_Rest())
+    return _REST[0].seconds()

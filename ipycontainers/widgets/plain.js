@@ -1,0 +1,3 @@
+// For a widget that needs no more than widget.js.
+
+export default { render: mount };

@@ -1,0 +1,114 @@
+// The front end of all widgets: puts the drawing in place, patches what is drawn again, and says
+// which button was pressed. It computes nothing.
+
+const SVG = "http://www.w3.org/2000/svg";
+// Markup comes escaped from Python; these are left out all the same.
+const REFUSED = new Set(["SCRIPT", "STYLE", "IFRAME", "OBJECT", "EMBED", "LINK", "META", "BASE", "FORM"]);
+// What the reader has set stays.
+const READERS = new Set(["open", "value"]);
+
+function parsed(text) {
+  return new DOMParser().parseFromString(`<body>${text}</body>`, "text/html").body;
+}
+
+function isAllowed(node) {
+  return node.nodeType === Node.TEXT_NODE
+    || (node.nodeType === Node.ELEMENT_NODE && !REFUSED.has(node.nodeName.toUpperCase()));
+}
+
+function isSafe(name, value) {
+  return !name.startsWith("on") && !/^\s*(javascript|data):/i.test(value);
+}
+
+function isSame(old, made) {
+  if (old.nodeName !== made.nodeName) return false;
+  return old.nodeType !== Node.ELEMENT_NODE
+    || (old.getAttribute("data-key") || "") === (made.getAttribute("data-key") || "");
+}
+
+function adopted(made) {
+  if (made.nodeType === Node.TEXT_NODE) return document.createTextNode(made.data);
+  const isSvg = made.namespaceURI === SVG;
+  const node = isSvg
+    ? document.createElementNS(SVG, made.localName)
+    : document.createElement(made.localName);
+  for (const { name, value } of made.attributes) {
+    if (isSafe(name, value)) node.setAttribute(name, value);
+  }
+  for (const child of made.childNodes) if (isAllowed(child)) node.append(adopted(child));
+  return node;
+}
+
+function patchAttributes(old, made) {
+  for (const { name } of [...old.attributes]) {
+    if (!made.hasAttribute(name) && !READERS.has(name)) old.removeAttribute(name);
+  }
+  for (const { name, value } of made.attributes) {
+    if (READERS.has(name) || !isSafe(name, value)) continue;
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+}
+
+// Children are matched by their data-key, else by their place.
+function patch(old, made) {
+  const keyed = new Map();
+  for (const child of old.children) {
+    if (child.dataset && child.dataset.key) keyed.set(child.dataset.key, child);
+  }
+  let place = old.firstChild;
+  for (const child of made.childNodes) {
+    if (!isAllowed(child)) continue;
+    const key = child.nodeType === Node.ELEMENT_NODE && child.getAttribute("data-key");
+    const known = key && keyed.get(key);
+    if (known && known !== place && isSame(known, child)) old.insertBefore(known, place);
+    const there = known && isSame(known, child) ? known : place;
+    if (there && isSame(there, child)) {
+      if (child.nodeType === Node.TEXT_NODE) {
+        if (there.data !== child.data) there.data = child.data;
+      } else {
+        patchAttributes(there, child);
+        patch(there, child);
+      }
+      place = there.nextSibling;
+    } else {
+      old.insertBefore(adopted(child), place);
+    }
+  }
+  while (place) {
+    const next = place.nextSibling;
+    place.remove();
+    place = next;
+  }
+}
+
+// Says that somebody looks: at once, and again as long as it is so.
+function watched(model, el) {
+  const say = (view) => model.send({ view });
+  say("opened");
+  const timer = setInterval(() => {
+    if (el.isConnected && document.visibilityState === "visible") say("alive");
+  }, 5000);
+  return () => {
+    clearInterval(timer);
+    say("closed");
+  };
+}
+
+function mount({ model, el }) {
+  el.classList.add("ipycontainers");
+  const draw = () => patch(el, parsed(model.get("drawing")));
+  const press = (event) => {
+    const target = event.target.closest("[data-do]");
+    if (!target || !el.contains(target) || target.getAttribute("aria-disabled") === "true") return;
+    model.send({ do: target.dataset.do, key: target.dataset.of || "" });
+  };
+  draw();
+  model.on("change:drawing", draw);
+  el.addEventListener("click", press);
+  const left = watched(model, el);
+  return () => {
+    model.off("change:drawing", draw);
+    el.removeEventListener("click", press);
+    left();
+  };
+}

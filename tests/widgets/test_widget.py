@@ -1,0 +1,169 @@
+"""What all widgets have in common: one line, a static form, and no more than one for each cell.
+
+Knows: a kernel. Does not know: any engine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from kernels import Kernel
+from support import wait_for
+
+from ipycontainers.widgets.drawing import Markup, element
+from ipycontainers.widgets.live import Live
+from ipycontainers.widgets.widget import Widget
+
+SAID = '<img src=x onerror="alert(1)">'
+MADE = """
+import gc, weakref
+from ipycontainers.widgets.drawing import element
+from ipycontainers.widgets.widget import Widget
+made = weakref.WeakSet()
+
+class Said(Widget):
+    def __init__(self, text):
+        super().__init__()
+        self.text = text
+        made.add(self)
+        self.redraw()
+    def draw(self):
+        return element("p", self.text)
+
+def counted():
+    gc.collect()
+    return len(get_ipython().kernel.comm_manager.comms), len(made)
+"""
+
+
+class Said(Widget):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+        self.pressed: list[tuple[str, str]] = []
+        self.redraw()
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        return {"text": self.text}
+
+    def draw(self) -> Markup:
+        return element("p", self.text)
+
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        return [self.data]
+
+    def subject(self) -> str:
+        return repr(self.text)
+
+    def do(self, what: str, key: str) -> None:
+        self.pressed.append((what, key))
+
+
+def test_it_is_shown_live_as_a_line_and_as_a_static_form() -> None:
+    bundle, _ = Said(SAID)._repr_mimebundle_()
+    assert bundle["text/plain"] == f"Said({SAID!r})"
+    assert bundle["text/html"] == (
+        '<div class="ipycontainers"><p>&lt;img src=x onerror=&quot;alert(1)&quot;&gt;</p></div>'
+    )
+    assert "model_id" in bundle["application/vnd.jupyter.widget-view+json"]
+
+
+def test_nothing_of_the_static_form_differs_from_run_to_run() -> None:
+    forms = {str(Said("same")._repr_mimebundle_()[0]["text/html"]) for _ in range(2)}
+    assert len(forms) == 1
+    assert not re.search(r"\bid=", forms.pop())
+
+
+def test_it_becomes_a_table_of_pandas() -> None:
+    assert Said("x").to_pandas().to_dict("records") == [{"text": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("message", "pressed"),
+    [
+        ({"do": "start", "key": "a"}, [("start", "a")]),
+        ({"do": "start"}, [("start", "")]),
+        ({"do": 1}, []),
+        ({"view": "opened"}, []),
+        ("do", []),
+    ],
+)
+def test_a_message_of_the_front_end_is_a_press_or_nothing(
+    message: object, pressed: list[tuple[str, str]]
+) -> None:
+    widget = Said("x")
+    widget._handle_custom_msg(message, [])
+    assert widget.pressed == pressed
+
+
+def test_a_cell_that_runs_again_keeps_its_newest_only(kernels: Any) -> None:
+    """R25"""
+    kernel: Kernel = kernels()
+    kernel.run(MADE)
+    counts = []
+    for turn in range(20):
+        kernel.run(f"Said('{turn}')", cell_id="one")
+        counts.append(kernel.run("print(*counted())", cell_id="two").stdout)
+    comms, living = counts[0].split()
+    assert int(living) == 1
+    assert set(counts) == {f"{comms} 1\n"}
+    kernel.run("Said('other')", cell_id="three")
+    assert kernel.run("print(*counted())").stdout.split()[1] == "2"
+
+
+class Counting(Live):
+    """Counts how often it has looked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = self.rests = 0
+
+    def draw(self) -> Markup:
+        return element("p", str(self.looks))
+
+    def look(self) -> float:
+        self.looks += 1
+        return 0.0
+
+    def rest(self) -> None:
+        self.rests += 1
+
+
+def test_it_looks_only_while_it_is_looked_at() -> None:
+    widget = Counting()
+    assert widget.looks == 0
+    widget._handle_custom_msg({"view": "opened"}, [])
+    widget._handle_custom_msg({"view": "opened"}, [])
+    assert wait_for(lambda: widget.looks >= 2)
+    widget._handle_custom_msg({"view": "closed"}, [])
+    assert widget._following
+    widget._handle_custom_msg({"view": "closed"}, [])
+    assert wait_for(lambda: widget.rests == 1)
+    seen = widget.looks
+    widget._handle_custom_msg({"view": "opened"}, [])
+    assert wait_for(lambda: widget.looks > seen)
+    widget.close()
+    assert wait_for(lambda: widget.rests == 2)
+
+
+def test_it_is_drawn_at_most_four_times_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    widget = Counting()
+    begun = time.monotonic()
+    widget._handle_custom_msg({"view": "opened"}, [])
+    assert wait_for(lambda: widget.looks >= 5)
+    assert time.monotonic() - begun >= 4 * 0.25
+    widget.close()
+
+
+def test_a_view_that_is_silent_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ipycontainers.widgets.live.SILENT", 0.5)
+    widget = Counting()
+    widget._handle_custom_msg({"view": "opened"}, [])
+    assert wait_for(lambda: widget.rests == 1)
+    widget.close()
