@@ -3,9 +3,9 @@
 Each figure is a ratio of medians; the sides take turns in one run, so that a machine that
 is slow for a while is slow for all. ``cells`` has the figures of a notebook on Docker,
 ``sessions`` those of sessions and values there, ``engines`` those of our own engine beside
-dockerd, with ``memory``.
+dockerd, with ``memory``; ``contents`` those of what is in an image.
 
-    python -m benchmarks [--runs N] [--only cells|sessions|engines] [--json]
+    python -m benchmarks [--runs N] [--only cells|sessions|engines|contents] [--json]
 
 No registry is needed: the images are made here (tests/images.py). The other side is Docker:
 its program on PATH, and the engine that docker-py finds. Only root may read how much memory
@@ -28,13 +28,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from images import CannotMake, ensure
 
-from . import cells, engines, sessions
+from . import cells, contents, engines, sessions
 from .figure import Figure, Row
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # python: Debian and its Python, 120 MB; numpy: the same with NumPy.
 IMAGES = {"busybox": "busybox", "debian": "python", "numpy": "numpy"}
-PARTS = ("cells", "sessions", "engines")
+PARTS = ("cells", "sessions", "engines", "contents")
 
 
 def main() -> int:
@@ -84,6 +84,8 @@ def _rows(docker: Any, only: str, runs: int) -> Iterator[Row]:
     if only in ("", "engines"):
         images.pop("numpy", None)
         yield from engines.rows(docker, images, runs)
+    if only in ("", "contents"):
+        yield from contents.rows(docker, runs)
 
 
 def _image(docker: Any, recipe: str) -> str:

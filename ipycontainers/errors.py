@@ -16,6 +16,7 @@
     │   ├── EngineForbidden         the socket is there, this user may not open it
     │   ├── EngineSilent            the socket opens and no answer comes
     │   └── EngineTooOld            it answers with an API that docker-py no longer speaks
+    ├── CheckFailed                 an image is not as it was to be
     └── CellFailed                  the program in the container ended badly
         └── CellTimedOut            and this package ended it, after --timeout
 
@@ -126,6 +127,10 @@ class EngineSilent(EngineUnavailable):
 
 class EngineTooOld(EngineUnavailable):
     """The engine answers with an API older than docker-py speaks."""
+
+
+class CheckFailed(ContainerError):
+    """An image is not as a check wants it; the image itself is whole."""
 
 
 class CellFailed(ContainerError):

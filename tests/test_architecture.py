@@ -24,6 +24,7 @@ ROWS = [
         "display",
         "exchange",
         "interpreter",
+        "layers",
         "options",
         "outcome",
         "removal",

@@ -1,4 +1,4 @@
-"""The files of a container as tars on their way, and what its paths are.
+"""The files of a container, and whole images, as tars on their way; what a container's paths are.
 
 Knows: the archive endpoints' answers. Does not know: which engine, tar.
 """
@@ -9,16 +9,19 @@ import base64
 import http.client
 import json
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from ipycontainers import errors
 
+from .dial import Dialler
 from .stream import Stream
 from .translate import Json, translated
 
 PATH_STATUS = "X-Docker-Container-Path-Stat"
 GO_FOLDER = 1 << 31  # fs.ModeDir in Go's file modes
+# Seconds until the first byte: dockerd before 25 writes all layers to its disk before it answers.
+UNTIL_SAVED = 3600.0
 
 
 class Pieces(Protocol):
@@ -31,10 +34,31 @@ class Pieces(Protocol):
 class Download(Stream):
     """A tar that is read while it comes. Closing it ends the request."""
 
-    def read(self, size: int = 1 << 20) -> bytes:
-        """At most ``size`` bytes; b"" is the end. Waits for the engine at most as long as a
-        short request does. Raises EngineSilent and NoEngine."""
-        with translated("copying files out of the container"):
+    def __init__(
+        self,
+        dialler: Dialler,
+        path: str,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        doing: str,
+        timeout: float,
+        keep_timeout: bool = False,
+    ) -> None:
+        """As ``Stream``; with ``keep_timeout`` no piece may take longer than a short request."""
+        self._doing = doing
+        super().__init__(
+            dialler,
+            "GET",
+            path,
+            parameters=parameters,
+            doing=doing,
+            timeout=timeout,
+            keep_timeout=keep_timeout,
+        )
+
+    def read(self, size: int = 1 << 20, /) -> bytes:
+        """At most ``size`` bytes; b"" is the end. Raises EngineSilent and NoEngine."""
+        with translated(self._doing):
             return self._response.read1(size)
 
 

@@ -159,6 +159,18 @@ class Connection:
         with pulling.naming(name), translated(f"image {name}"):
             return dict(self._api.inspect_image(name))
 
+    def save_image(self, name: str) -> archives.Download:
+        """The archive that ``docker save`` writes, to be read and closed. Raises NotFound, and
+        Invalid for what is no name of an image."""
+        doing = f"reading image {name}"
+        with pulling.naming(name), translated(doing):
+            return archives.Download(
+                self._dialler,
+                self._path("images", name, "get"),
+                doing=doing,
+                timeout=archives.UNTIL_SAVED,
+            )
+
     def pull(
         self,
         reference: str,
@@ -365,9 +377,8 @@ class Connection:
         with translated(doing):
             return archives.Download(
                 self._dialler,
-                "GET",
                 self._path("containers", container_id, "archive"),
-                parameters={"path": path},
+                {"path": path},
                 doing=doing,
                 timeout=self._timeout,
                 keep_timeout=True,

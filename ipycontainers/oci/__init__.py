@@ -6,8 +6,8 @@
     oci.unpack.root(layout, image, target)      # a root to run programs in
 
 Reading order: descriptor, reference, blob, image, origins, unfinished, layout, entries, inside,
-archive, record, unpack, view, pack, delta, save, assembly, programs, from_host, stand_in. Only
-the standard library; no network; no root.
+archive, record, unpack, view, pack, delta, save, assembly, programs, from_host, stand_in; heads,
+listing, changes, tree, contents, saved, texts. Only the standard library; no network; no root.
 
 Knows: images. Does not know: containers, registries, Docker's API.
 """

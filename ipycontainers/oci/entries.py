@@ -31,7 +31,7 @@ _HEADERS = frozenset(
 )
 
 
-class _Entry(tarfile.TarInfo):
+class Judged(tarfile.TarInfo):
     """Judges a header before what it announces is read."""
 
     def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
@@ -102,7 +102,7 @@ def _octal(text: bytes) -> int:
         raise tarfile.ReadError("a sparse file whose map is no list of numbers") from error
 
 
-def _next(tar: Any, last: tarfile.TarInfo | None) -> tarfile.TarInfo | None:
+def next_entry(tar: Any, last: tarfile.TarInfo | None) -> tarfile.TarInfo | None:
     """The next entry. An archive may end where its last content does, without the zeros that should
     follow: Go reads it, and the docker command sends such ones (docker build -f OUTSIDE)."""
     try:
@@ -125,7 +125,7 @@ def entries(stream: Readable, what: str) -> Iterator[tuple[tarfile.TarInfo, IO[b
             tar = tarfile.open(  # noqa: SIM115
                 fileobj=cast("IO[bytes]", stream),
                 mode="r|",
-                tarinfo=_Entry,
+                tarinfo=Judged,
                 bufsize=AT_ONCE,
                 encoding="utf-8",
                 errors="surrogateescape",
@@ -136,6 +136,6 @@ def entries(stream: Readable, what: str) -> Iterator[tuple[tarfile.TarInfo, IO[b
             raise
         with tar:
             entry: tarfile.TarInfo | None = None
-            while (entry := _next(tar, entry)) is not None:
+            while (entry := next_entry(tar, entry)) is not None:
                 tar.members.clear()  # type: ignore[attr-defined]
                 yield entry, tar.extractfile(entry) if entry.isreg() else None

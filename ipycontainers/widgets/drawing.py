@@ -13,9 +13,12 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
+from ipycontainers.oci.sizes import size
+
+__all__ = ["Markup", "element", "joined", "size", "table"]
+
 # Elements that have no content, as HTML 13.1.2 lists them.
 VOID = frozenset({"br", "col", "hr", "img", "input", "wbr"})
-UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 class Markup(str):
@@ -60,15 +63,6 @@ def table(
 def _cells(row: Sequence[str]) -> Iterable[Markup]:
     for number, text in enumerate(row):
         yield element("td", text) if number else element("th", text, scope="row")
-
-
-def size(count: float) -> str:
-    """Bytes as Docker's commands show them: in powers of 1000, of at most four digits."""
-    for unit in UNITS:
-        if count < 1000 or unit == UNITS[-1]:
-            break
-        count /= 1000
-    return f"{count:.4g}{unit}"
 
 
 def _text(value: str | float) -> str:

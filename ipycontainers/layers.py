@@ -1,0 +1,140 @@
+"""What is in an image, layer by layer, from whichever engine has it.
+
+    contents = read(connection, "busybox", progress=print)
+    contents.summary(); contents.data; contents.tree()        see oci.contents
+    look(connection, contents, 2, "/etc/passwd")              a file's text and what a layer changed
+
+Every engine is asked by the same two requests: what it knows of the image, and the archive that
+``docker save`` gets, which is read while it comes. Nothing is written to a disk.
+
+Knows: which requests. Does not know: archives, layers (``oci`` does), how it is shown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ipycontainers.errors import NotFound
+from ipycontainers.oci import saved
+from ipycontainers.oci.blob import Readable
+from ipycontainers.oci.changes import FILE, HARD_LINK, REMOVED, Entry
+from ipycontainers.oci.contents import Contents, visible
+from ipycontainers.oci.inside import MOST_LINKS
+from ipycontainers.oci.texts import LIMIT, FileText, Passage, difference, text
+
+if TYPE_CHECKING:
+    from ipycontainers.client import Connection
+
+TOLD_EVERY = 0.1  # seconds
+
+
+@dataclass(frozen=True)
+class Progress:
+    """``read`` of about ``size`` bytes have come, ``layers`` of ``of`` are read."""
+
+    layers: int
+    of: int
+    read: int
+    size: int
+
+
+Heard = Callable[[Progress], object]
+
+
+def read(
+    connection: Connection, image: str, *, hashed: bool = False, progress: Heard | None = None
+) -> Contents:
+    """All that is in the image, when the engine has sent it.
+
+    ``hashed`` is for images that are to be compared. ``progress`` is called from this thread, at
+    most ten times a second; an exception of it ends the reading. Raises NotFound, what asking an
+    engine raises, and Invalid or UnsafeLayer for an image that cannot be.
+    """
+    known = connection.inspect_image(image)
+    layers = (known.get("RootFS") or {}).get("Layers") or ()
+    with connection.save_image(str(known["Id"])) as archive:
+        passing = _Passing(archive, len(layers), int(known.get("Size") or 0), progress)
+        contents = saved.read(passing, image, hashed=hashed, listed=passing.listed)
+    passing.tell()
+    return contents
+
+
+class _Passing:
+    """A stream that says how much of it has passed."""
+
+    def __init__(self, source: Readable, of: int, size: int, progress: Heard | None) -> None:
+        self._source, self._of, self._size, self._progress = source, of, size, progress
+        self._layers = self._read = 0
+        self._told = 0.0
+
+    def read(self, size: int = -1, /) -> bytes:
+        piece = self._source.read(size)
+        self._read += len(piece)
+        if self._progress and time.monotonic() - self._told > TOLD_EVERY:
+            self.tell()
+        return piece
+
+    def listed(self, count: int) -> None:
+        self._layers = count
+
+    def tell(self) -> None:
+        if self._progress:
+            self._told = time.monotonic()
+            self._progress(Progress(self._layers, self._of, self._read, self._size))
+
+
+@dataclass(frozen=True)
+class Look:
+    """A file as a layer has it, and as it was in the layers below; None where it was not there.
+    ``lines`` are those of ``diff -u`` between them, None where these cannot be compared."""
+
+    here: FileText | None
+    below: FileText | None
+    lines: list[str] | None
+
+
+def look(
+    connection: Connection, contents: Contents, layer: int, path: str, *, limit: int = LIMIT
+) -> Look:
+    """The file ``path`` as a container of the layers up to ``layer`` has it. The archive is asked
+    for again, since no engine gives one layer; of a file ``limit`` bytes are read. NotFound where
+    no layer has such a file."""
+    here = _version(contents, layer, path)
+    below = _version(contents, (here[0] if here else layer) - 1, path)
+    versions = [version for version in (here, below) if version]
+    if not versions:
+        raise NotFound(f"{visible(contents.image)} has no file {visible(path)} in layer {layer}")
+    passage = Passage(frozenset(entry.path for _, entry in versions), limit)
+    with connection.save_image(contents.id) as archive:
+        found = saved.walk(archive, passage.take)
+    made = [number for number, one in enumerate(contents.layers) if not one.empty]
+    taken = {number: one.taken for number, one in zip(made, found.layers, strict=True)}
+
+    def shown(version: tuple[int, Entry] | None) -> FileText | None:
+        if version is None:
+            return None
+        number, entry = version
+        return text(path, number, entry.size, taken[number].get(entry.path, b""))
+
+    return Look(shown(here), shown(below), difference(shown(below), shown(here)))
+
+
+def _version(
+    contents: Contents, layer: int, path: str, links: int = MOST_LINKS
+) -> tuple[int, Entry] | None:
+    """The newest layer up to ``layer`` that has the bytes of that file, and what it is there."""
+    for number in range(layer, -1, -1):
+        entry = _entry(contents.layers[number].files, path)
+        if entry is None:
+            continue
+        if entry.change != REMOVED and entry.kind == HARD_LINK and links:
+            return _version(contents, number, entry.target, links - 1)
+        return (number, entry) if entry.change != REMOVED and entry.kind == FILE else None
+    return None
+
+
+def _entry(files: tuple[Entry, ...], path: str) -> Entry | None:
+    return next((entry for entry in files if entry.path == path), None)

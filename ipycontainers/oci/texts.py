@@ -1,0 +1,144 @@
+"""What is in a file of an image, in each layer that has it, and what a layer changed of it.
+
+    passage = Passage(frozenset({"/etc/passwd"}), limit=1 << 19)
+    found = saved.walk(stream, passage.take)         by layer, the first bytes of these files
+    shown = text("/etc/passwd", 3, size, content)
+    difference(shown_below, shown)                   lines, as diff -u has them
+
+Knows: text, well-known kinds of files. Does not know: where archives come from.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from .blob import Readable
+from .heads import Content, heads
+from .listing import normal
+
+LIMIT = 1 << 19  # bytes of a file that are shown
+MOST_COMPARED = 20_000_000  # pairs of lines, after what is the same at both ends
+_LOOKED_AT = 8000  # bytes, in which git looks for a zero too
+_CONTEXT = 3
+_KINDS = (
+    (b"\x7fELF", "ELF program or library"),
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"PK\x03\x04", "zip"),
+    (b"!<arch>", "ar archive"),
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"%PDF", "PDF"),
+    (b"SQLite format 3", "SQLite"),
+    (b"\0asm", "WebAssembly"),
+)
+
+
+@dataclass(frozen=True)
+class FileText:
+    """A file as a layer has it. ``text`` is None of one that is no text, and ``binary`` then says
+    what it is, as far as its first bytes tell. ``is_cut``: there is more than is shown."""
+
+    path: str
+    layer: int
+    size: int
+    text: str | None
+    binary: str = ""
+    is_cut: bool = False
+
+
+class Passage:
+    """Takes the first bytes of some files out of the layers that pass."""
+
+    def __init__(self, paths: frozenset[str], limit: int = LIMIT) -> None:
+        self._paths, self._limit = paths, limit
+
+    def take(self, tar: Readable, first: bytes) -> dict[str, bytes]:
+        """By path, as the layer has them; of a name that is there twice the last."""
+        found = {}
+        for head, content in heads(tar, "a layer", first):
+            if content and (path := normal(head.name)) in self._paths:
+                found[path] = self._start(content)
+        return found
+
+    def _start(self, content: Content) -> bytes:
+        taken = b""
+        while len(taken) < self._limit and (more := content.read(self._limit - len(taken))):
+            taken += more
+        return taken
+
+
+def text(path: str, layer: int, size: int, content: bytes) -> FileText:
+    """``content`` is all of the ``size`` bytes, or the first of them."""
+    is_cut = len(content) < size
+    if kind := _binary(content):
+        return FileText(path, layer, size, None, kind, is_cut)
+    try:
+        shown = content.decode()
+    except UnicodeDecodeError as error:
+        if not is_cut or len(content) - error.start > 3:  # not just a letter that was cut
+            return FileText(path, layer, size, None, "no UTF-8", is_cut)
+        shown = content[: error.start].decode()
+    return FileText(path, layer, size, shown, "", is_cut)
+
+
+def _binary(content: bytes) -> str:
+    for magic, kind in _KINDS:
+        if content.startswith(magic):
+            return kind
+    return "binary" if b"\0" in content[:_LOOKED_AT] else ""
+
+
+def difference(below: FileText | None, here: FileText | None) -> list[str] | None:
+    """The lines of ``diff -u`` from a file as it was to what it is, without the two names; a side
+    that is None was not there. None where one is no text, or too much is different to compare."""
+    sides = [side.text if side else "" for side in (below, here)]
+    if sides[0] is None or sides[1] is None:
+        return None
+    old, new = (side.splitlines() for side in sides if side is not None)
+    start, end = _same(old, new)
+    if (len(old) - start - end) * (len(new) - start - end) > MOST_COMPARED:
+        return None
+    from_line = max(0, start - _CONTEXT)
+    to_line = max(0, end - _CONTEXT)
+    parts = [side[from_line : len(side) - to_line] for side in (old, new)]
+    return list(_unified(parts[0], parts[1], from_line))
+
+
+def _same(old: list[str], new: list[str]) -> tuple[int, int]:
+    """How many lines are the same at the beginning, and at the end."""
+    shortest, start, end = min(len(old), len(new)), 0, 0
+    while start < shortest and old[start] == new[start]:
+        start += 1
+    while end < shortest - start and old[-1 - end] == new[-1 - end]:
+        end += 1
+    return start, end
+
+
+def _unified(old: list[str], new: list[str], skipped: int) -> list[str]:
+    lines = []
+    for group in difflib.SequenceMatcher(None, old, new).get_grouped_opcodes(_CONTEXT):
+        first, last = group[0], group[-1]
+        ranges = (
+            _range(skipped + first[1], skipped + last[2]),
+            _range(skipped + first[3], skipped + last[4]),
+        )
+        lines.append(f"@@ -{ranges[0]} +{ranges[1]} @@")
+        for kind, old_from, old_to, new_from, new_to in group:
+            if kind == "equal":
+                lines += [f" {line}" for line in old[old_from:old_to]]
+                continue
+            lines += [f"-{line}" for line in old[old_from:old_to]]
+            lines += [f"+{line}" for line in new[new_from:new_to]]
+    return lines
+
+
+def _range(start: int, end: int) -> str:
+    """As diff -u counts: from 1, the length left out where it is one."""
+    length = end - start
+    if length == 1:
+        return str(start + 1)
+    return f"{start + 1 if length else start},{length}"

@@ -1,0 +1,242 @@
+"""What engines say of their images: contents against docker history, save and diff.
+
+Knows: an engine, images made entry by entry. Does not know: how contents are shown.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from layers import Entry, Made, file, folder, hard_link, image_archive, link, tar
+
+from ipycontainers import layers
+from ipycontainers.errors import NotFound
+from ipycontainers.layers import Progress
+from ipycontainers.oci.contents import compare
+from ipycontainers.oci.tree import state
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+FIRST = [
+    folder("etc"),
+    file("etc/motd", b"one\ntwo\n"),
+    file("etc/shadow", b"x", mode=0o640, gid=42),
+    file("etc/gone", b"12345"),
+    folder("old"),
+    file("old/a", b"1" * 100),
+    file("old/b", b"2" * 200),
+    folder("cache"),
+    file("cache/c", b"3" * 300),
+    file("bin/git", b"g" * 50, mode=0o4755),
+    hard_link("core/git", "bin/git"),
+    link("lib", "usr/lib"),
+    file("log", b"0"),
+]
+SECOND = [
+    folder("etc"),
+    file("etc/motd", b"one\nthree\n"),
+    file("etc/.wh.gone"),
+    file(".wh.old"),
+    folder("cache"),
+    file("cache/.wh..wh..opq"),
+    file("cache/d", b"4" * 40),
+    file("caf\udce9", b"1"),
+    file("a\nb", b"2"),
+    file("d/" + "e" * 150, b"3"),
+    file("Ra\u00edz.pem", b"4"),
+    file(HOSTILE, b"5"),
+]
+REWRITTEN = [[file("log", b"x" * 1000 * number)] for number in range(1, 5)]
+ALL = [FIRST, SECOND, *REWRITTEN]
+HISTORY = [
+    {"created": "2025-01-01T00:00:00Z", "created_by": "ADD first /"},
+    {"created": "2025-01-01T00:00:00Z", "created_by": "ENV A=b", "empty_layer": True},
+    {"created": "2025-01-01T00:00:00Z", "created_by": f"RUN second {HOSTILE}"},
+    *({"created": "2025-01-01T00:00:00Z", "created_by": f"RUN log {n}"} for n in range(1, 5)),
+    {"created": "2025-01-01T00:00:00Z", "created_by": 'CMD ["sh"]', "empty_layer": True},
+]
+Load = Callable[..., str]
+
+
+@pytest.fixture
+def load(engine: Any) -> Iterator[Load]:
+    """load(*layers, history=…) has the engine load an image; its name. It is gone at the end."""
+    names: list[str] = []
+
+    def loaded(*made: Sequence[Entry], **config: Any) -> str:
+        name = f"ipycontainers-test/layers-{os.getpid()}-{len(names)}:1"
+        image = Made(
+            [tar(*layer) for layer in made], config={"created": "2025-01-01T00:00:00Z", **config}
+        )
+        said = list(engine.docker.api.load_image(image_archive(image, [name])))
+        assert not any("error" in line for line in said), said
+        names.append(name)
+        return name
+
+    yield loaded
+    for name in names:
+        engine.docker.api.remove_image(name, force=True)
+
+
+def test_steps_and_sizes_are_those_of_docker_history(engine: Any, load: Load) -> None:
+    name = load(*ALL, history=HISTORY)
+    contents = layers.read(engine, name)
+    told = [(step["CreatedBy"], step["Size"]) for step in engine.docker.api.history(name)]
+    assert [(one.created_by, one.size) for one in contents.layers] == told[::-1]
+    assert [one.empty for one in contents.layers] == [bool(it.get("empty_layer")) for it in HISTORY]
+    inspected = engine.inspect_image(name)
+    made = [one.diff_id for one in contents.layers if not one.empty]
+    assert made == inspected["RootFS"]["Layers"]
+    assert (contents.id, contents.size) == (inspected["Id"], inspected["Size"])
+
+
+def test_files_are_those_that_a_container_has(engine: Any, load: Load) -> None:
+    """R18, R41, R42, R45: what docker export gives, byte for byte of each name."""
+    name = load(*ALL, history=HISTORY)
+    files = state(layers.read(engine, name).files)
+    container = engine.docker.api.create_container(name, "sh")["Id"]
+    try:
+        exported = io.BytesIO(b"".join(engine.docker.api.export(container)))
+        with tarfile.open(fileobj=exported, errors="surrogateescape") as archive:
+            there = {f"/{it.name.removeprefix('./').strip('/')}": it for it in archive}
+    finally:
+        engine.docker.api.remove_container(container)
+    added = {"/.dockerenv", "/dev", "/proc", "/sys", "/", "/run", "/run/.containerenv"}
+    made = {"/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/etc/mtab"}
+    own = {path for path in there if path in made or path.startswith(("/dev/", "/proc/", "/sys/"))}
+    assert files.keys() - there.keys() == set()
+    assert there.keys() - files.keys() - added - own == set()
+    owners = {
+        path: (it.uid, it.gid, it.mode & 0o7777) for path, it in there.items() if path in files
+    }
+    assert owners["/etc/shadow"] == (0, 42, 0o640)
+    for path, entry in files.items():
+        # Folders that no layer names are made as each engine likes: dockerd 20.10 has 0600.
+        if entry.kind != "symlink" and path not in {"/bin", "/core", "/d"}:
+            assert (path, (entry.uid, entry.gid, entry.mode)) == (path, owners[path])
+
+
+def test_wasted_is_what_was_rewritten_and_removed(engine: Any, load: Load) -> None:
+    contents = layers.read(engine, load(*ALL, history=HISTORY))
+    wasted = sorted((it.path, it.size, it.layer, it.reason, it.by) for it in contents.wasted)
+    assert wasted == [
+        ("/cache/c", 300, 0, "removed", 2),
+        ("/etc/gone", 5, 0, "removed", 2),
+        ("/etc/motd", 8, 0, "rewritten", 2),
+        ("/log", 1, 0, "rewritten", 3),
+        ("/log", 1000, 3, "rewritten", 4),
+        ("/log", 2000, 4, "rewritten", 5),
+        ("/log", 3000, 5, "rewritten", 6),
+        ("/old/a", 100, 0, "removed", 2),
+        ("/old/b", 200, 0, "removed", 2),
+    ]
+    shown = sum(entry.size for entry in state(contents.files).values())
+    assert contents.size - contents.wasted_bytes == shown
+
+
+def test_a_layer_of_a_commit_changes_what_docker_diff_says(engine: Any, images: Any) -> None:
+    script = (
+        "rm -r /usr/bin; rm /bin/vi; echo new > /etc/group; mkdir -p /srv/a; echo 1 > /srv/a/b; "
+        "ln -s b /srv/a/c; chmod 600 /etc/passwd"
+    )
+    docker = engine.docker.api
+    container = docker.create_container(images.busybox, ["sh", "-c", script])["Id"]
+    name = f"ipycontainers-test/layers-commit-{os.getpid()}"
+    try:
+        docker.start(container)
+        assert docker.wait(container)["StatusCode"] == 0
+        kinds = ("changed", "added", "removed")
+        told = {it["Path"]: kinds[it["Kind"]] for it in docker.diff(container)}
+        docker.commit(container, name)
+        try:
+            contents = layers.read(engine, name)
+        finally:
+            docker.remove_image(name)
+    finally:
+        docker.remove_container(container)
+    files = {entry.path: entry.change for entry in contents.layers[-1].files}
+    inside = {
+        path for path in files if path.rpartition("/")[0] in files and files[path] == "removed"
+    }
+    assert {"/usr/bin/env"} <= inside  # diff names a removed folder only
+    assert {
+        path: change for path, change in files.items() if path not in inside - told.keys()
+    } == told
+
+
+def test_data_is_what_json_holds_on_each_engine(engine: Any, load: Load) -> None:
+    data = layers.read(engine, load(*ALL, history=HISTORY)).data
+    assert list(data) == ["image", "config", "layers", "wasted_bytes", "efficiency"]
+    json.dumps(data, ensure_ascii=False).encode()
+    paths = {it["path"] for it in data["layers"][2]["files"]}
+    assert {f"/{HOSTILE}", "/caf\\xe9", "/a\nb", "/Ra\u00edz.pem"} <= paths
+    assert data["config"]["Cmd"] == ["sh"]
+
+
+def test_progress_ends_with_all_layers(engine: Any, load: Load) -> None:
+    told: list[Progress] = []
+    layers.read(engine, load(*ALL, history=HISTORY), progress=told.append)
+    assert (told[-1].layers, told[-1].of) == (6, 6)
+    assert told[-1].read >= told[-1].size > 0
+    assert [one.read for one in told] == sorted(one.read for one in told)
+
+
+def test_a_reader_that_is_interrupted_ends_the_request(engine: Any, load: Load) -> None:
+    def interrupt(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        layers.read(engine, load(*ALL, history=HISTORY), progress=interrupt)
+
+
+def test_an_image_that_is_not_there_is_named(engine: Any) -> None:
+    with pytest.raises(NotFound, match="no-such-image"):
+        layers.read(engine, "ipycontainers-test/no-such-image")
+
+
+def test_a_file_is_shown_with_what_a_layer_changed_of_it(engine: Any, load: Load) -> None:
+    contents = layers.read(engine, load(*ALL, history=HISTORY))
+    look = layers.look(engine, contents, 2, "/etc/motd")
+    assert look.here
+    assert look.below
+    assert (look.here.text, look.here.layer, look.below.text) == ("one\nthree\n", 2, "one\ntwo\n")
+    assert look.lines == ["@@ -1,2 +1,2 @@", " one", "-two", "+three"]
+    later = layers.look(engine, contents, 7, "/etc/motd")
+    assert later == look  # nothing has touched it since
+    gone = layers.look(engine, contents, 2, "/etc/gone")
+    assert gone.here is None
+    assert (gone.lines, gone.below and gone.below.text) == (["@@ -1 +0,0 @@", "-12345"], "12345")
+
+
+def test_a_linked_file_is_shown_by_each_of_its_names(engine: Any, load: Load) -> None:
+    name = load([file("A", b"x\n"), hard_link("Z", "A")], [file(".wh.A")])
+    contents = layers.read(engine, name)
+    for number in (0, 1):
+        look = layers.look(engine, contents, number, "/Z")
+        assert look.here
+        assert (look.here.text, look.here.size) == ("x\n", 2)
+
+
+def test_a_long_file_is_cut_and_a_binary_is_named(engine: Any, load: Load) -> None:
+    contents = layers.read(engine, load([file("long", b"y\n" * 1000), file("elf", b"\x7fELF\0")]))
+    long = layers.look(engine, contents, 0, "/long", limit=100).here
+    assert long
+    assert (long.text, long.is_cut, long.size) == ("y\n" * 50, True, 2000)
+    elf = layers.look(engine, contents, 0, "/elf")
+    assert elf.here
+    assert (elf.here.text, elf.here.binary, elf.lines) == (None, "ELF program or library", None)
+    for path in ("/none", "/"):
+        with pytest.raises(NotFound, match="has no file"):
+            layers.look(engine, contents, 0, path)
+
+
+def test_two_images_of_one_base_are_compared(engine: Any, load: Load) -> None:
+    one, other = load(FIRST, [file("a", b"1")]), load(FIRST, [file("a", b"2"), file("b", b"3")])
+    found = compare(*(layers.read(engine, name, hashed=True) for name in (one, other)))
+    assert found.shared == 1
+    assert [(it.path, it.change) for it in found.files] == [("/a", "changed"), ("/b", "added")]
