@@ -10,14 +10,28 @@ Knows: the public names. Does not know: anything heavy, until it is used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from .widgets.namespaces import Namespaces
+    from .widgets.processes import Processes
+
 __version__ = "0.1.0"
 
-__all__ = ["load_ipython_extension", "unload_ipython_extension"]
+__all__ = ["Namespaces", "Processes", "load_ipython_extension", "unload_ipython_extension"]
+
+_WIDGETS = {"Namespaces": "namespaces", "Processes": "processes"}
+
+
+def __getattr__(name: str) -> Any:
+    """The widgets, imported when one is asked for: ``%load_ext`` needs none."""
+    if name not in _WIDGETS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.widgets.{_WIDGETS[name]}"), name)
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

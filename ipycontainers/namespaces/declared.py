@@ -1,0 +1,103 @@
+"""Declared: what the engine was told when the container was made, for what nobody can measure.
+
+    snapshot(inspected, engine)     of the answer of GET /containers/ID/json
+
+Knows: the Docker Engine API's words. Does not know: whether what they say is so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .snapshot import DECLARED, LONG, MANY, Limit, Mount, Snapshot
+
+_MODES = {"pid": "PidMode", "net": "NetworkMode", "ipc": "IpcMode", "uts": "UTSMode"}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What matters of an engine. ``launcher`` is our own engine's, else "". ``lack``: why its
+    containers have the host's network, or ""."""
+
+    launcher: str = ""
+    is_rootless: bool = False
+    remaps_users: bool = False
+    filters_calls: bool = False
+    lack: str = ""
+
+
+def snapshot(inspected: Mapping[str, Any], engine: Engine) -> Snapshot:
+    host = inspected.get("HostConfig") or {}
+    state = inspected.get("State") or {}
+    security = [str(one) for one in host.get("SecurityOpt") or ()]
+    words = [str(inspected.get("Path") or ""), *map(str, inspected.get("Args") or ())]
+    return Snapshot(
+        DECLARED,
+        pid=int(state.get("Pid") or 0) or None,
+        command=" ".join(words).strip()[:LONG] or None,
+        own=_own(host, engine),
+        joined=_joined(host),
+        seccomp=_seccomp(security, bool(host.get("Privileged")), engine),
+        no_new_privileges=_no_new_privileges(security, engine),
+        mounts=tuple(_mount(one) for one in (inspected.get("Mounts") or ())[:MANY]),
+        limits=_limits(host),
+    )
+
+
+def _own(host: Mapping[str, Any], engine: Engine) -> dict[str, bool]:
+    if engine.launcher == "ptrace":
+        return dict.fromkeys(("pid", "net", "mnt", "uts", "ipc", "user", "cgroup", "time"), False)
+    found = {kind: host.get(key) != "host" for kind, key in _MODES.items()}
+    found["net"] = found["net"] and not engine.lack
+    separated = engine.remaps_users and host.get("UsernsMode") != "host"
+    found |= {"mnt": True, "user": engine.launcher != "" or engine.is_rootless or separated}
+    # An engine that does not say so may do either.
+    if mode := host.get("CgroupnsMode"):
+        found["cgroup"] = mode == "private"
+    # No option of docker run makes one.
+    return {**found, "time": False}
+
+
+def _joined(host: Mapping[str, Any]) -> dict[str, str]:
+    """Whose it is, by name or id."""
+    told = {kind: str(host.get(key) or "") for kind, key in _MODES.items()}
+    return {
+        kind: mode.removeprefix("container:")
+        for kind, mode in told.items()
+        if mode.startswith("container:")
+    }
+
+
+def _seccomp(security: list[str], is_privileged: bool, engine: Engine) -> str | None:
+    if is_privileged or "seccomp=unconfined" in security or "seccomp:unconfined" in security:
+        return "off"
+    return "filter" if engine.filters_calls else None
+
+
+def _no_new_privileges(security: list[str], engine: Engine) -> bool | None:
+    if engine.launcher == "ptrace":
+        return None
+    said = {it.replace("=", ":") for it in security}
+    return bool(said & {"no-new-privileges", "no-new-privileges:true"})
+
+
+def _mount(point: Mapping[str, Any]) -> Mount:
+    return Mount(
+        target=str(point.get("Destination") or "")[:LONG],
+        source=str(point.get("Name") or point.get("Source") or "")[:LONG],
+        type=str(point.get("Type") or "")[:64],
+        read_only=point.get("RW") is False,
+    )
+
+
+def _limits(host: Mapping[str, Any]) -> tuple[Limit, ...]:
+    nano, quota = int(host.get("NanoCpus") or 0), int(host.get("CpuQuota") or 0)
+    processors = nano / 1e9 if nano else max(quota, 0) / (int(host.get("CpuPeriod") or 0) or 100000)
+    pids = int(host.get("PidsLimit") or 0)
+    return (
+        Limit("memory", float(host.get("Memory") or 0) or None, None),
+        Limit("processor", processors or None, None),
+        Limit("processes", float(pids) if pids > 0 else None, None),
+    )

@@ -1,0 +1,250 @@
+"""One container's rights, limits and mounts, drawn.
+
+Knows: the data of ``namespaces.compare``. Does not know: how it was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ipycontainers.namespaces import MEASURED
+
+from .drawing import Markup, element, joined, size, table
+
+Data = Mapping[str, Any]
+MANY = 200  # mounts that are drawn
+# What each of these allows comes close to being root of the machine, where root is not mapped.
+FAR_REACHING = frozenset(
+    {"SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO", "SYS_BOOT", "SYS_TIME", "NET_ADMIN"}
+    | {"DAC_READ_SEARCH", "BPF", "PERFMON", "MAC_ADMIN", "MAC_OVERRIDE", "SYSLOG"}
+)
+SECCOMP = {
+    "off": "off: every system call is let through",
+    "strict": "strict: read, write and exit only",
+    "filter": "filter: a program decides which system calls are let through",
+}
+UNITS = {"memory": "Memory", "processor": "Processors", "processes": "Processes"}
+
+
+def stable(container: Data) -> dict[str, Any]:
+    """The parts without what differs from run to run."""
+    mounts, limits = container["mounts"], container["limits"]
+    # The host's are as many as other containers have made there.
+    is_hosts = container["namespaces"]["mnt"]["own"] is False
+    rows = None if is_hosts else [{**it, "source": ""} for it in mounts["rows"] or ()]
+    return {
+        "pid": None,
+        "mounts": {**mounts, "rows": rows},
+        "limits": {**limits, "rows": [{**it, "used": None} for it in limits["rows"] or ()]},
+    }
+
+
+def drawn(container: Data, *, is_open: bool) -> Markup:
+    title = f"{container['name']}: rights, limits and mounts"
+    parts = [_rights(container), _limits(container["limits"]), _mounts(container)]
+    return element(
+        "details",
+        element("summary", title),
+        *parts,
+        open=is_open,
+        class_="spaces-details",
+        data_key=container["name"],
+    )
+
+
+# --- parts that others draw with -----------------------------------------------------------------
+
+
+def cell(column: str, *content: str) -> Markup:
+    """A cell that names its column, where the table is too narrow for heads."""
+    name = element("span", column, class_="spaces-column", aria_hidden="true")
+    return element("td", name, element("span", *content, class_="spaces-value"), role="cell")
+
+
+def heard(text: str) -> Markup:
+    return element("span", text, class_="heard")
+
+
+def source_of(found: Data) -> Markup:
+    """Named where it is not the usual one."""
+    told = found["source"]
+    if told in (None, MEASURED):
+        return Markup()
+    return element("span", str(told), class_="spaces-source muted")
+
+
+def value(key: str, found: Any) -> Markup:
+    """One of what is read of the machine."""
+    if found is None:
+        return element("span", "–", class_="muted")
+    if key == "MemTotal":
+        return element("span", size(found))
+    if key == "uptime":
+        return element("span", duration(found))
+    return element("code", str(found))
+
+
+def duration(seconds: float) -> str:
+    """As uptime says it, of two units at most.
+
+    >>> duration(59), duration(3660), duration(200000)
+    ('59 s', '1 h 1 min', '2 d 7 h')
+    """
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    left = int(seconds)
+    words: list[str] = []
+    for name, length in units:
+        count, left = divmod(left, length)
+        if count or (name == "s" and not words):
+            words.append(f"{count} {name}")
+    return " ".join(words[:2] if seconds >= 60 else words)
+
+
+# --- rights --------------------------------------------------------------------------------------
+
+
+def _rights(container: Data) -> Markup:
+    rows = [
+        ("Users", _users(container["uid_map"])),
+        ("Capabilities", _capabilities(container["capabilities"])),
+        ("seccomp", _seccomp(container["seccomp"])),
+        ("no-new-privileges", _no_new_privileges(container["no_new_privileges"])),
+    ]
+    return table(("Right", "What it has"), rows, caption="Rights", class_="spaces-rights")
+
+
+def _users(uid_map: Data) -> Markup:
+    ranges = uid_map["rows"]
+    if ranges is None:
+        return _unknown()
+    lines = [
+        element("span", _range(it["inside"], it["outside"], it["count"]), class_="spaces-line")
+        for it in ranges[:10]
+    ]
+    if not ranges:
+        lines = [element("span", "no user is mapped: all are nobody", class_="spaces-line")]
+    return joined([*lines, source_of(uid_map)])
+
+
+def _range(inside: int, outside: int, count: int) -> str:
+    if inside == outside == 0 and count > 4_000_000_000:
+        return "every number means the same user inside and outside: root is root"
+    if count == 1:
+        return f"{inside} inside is {outside} outside"
+    return f"{inside}–{inside + count - 1} inside are {outside}–{outside + count - 1} outside"
+
+
+def _capabilities(found: Data) -> Markup:
+    names: Sequence[str] | None = found["effective"]
+    if names is None:
+        return _unknown()
+    bounding = found["bounding"]
+    text = f"{len(names)} in effect" + (f", {len(bounding)} at most" if bounding else "")
+    chips = [
+        element(
+            "code",
+            f"{name} !" if name in FAR_REACHING else name,
+            class_="spaces-far" if name in FAR_REACHING else None,
+        )
+        for name in names
+    ]
+    far = sorted(FAR_REACHING & set(names))
+    note = element("span", f"! far-reaching: {', '.join(far)}", class_="spaces-line") if far else ""
+    spaced = [part for chip in chips for part in (chip, " ")]
+    line = element("span", *spaced, class_="spaces-line spaces-chips")
+    return joined([element("span", text, class_="spaces-line"), line, note, source_of(found)])
+
+
+def _seccomp(found: Data) -> Markup:
+    text = SECCOMP.get(found["value"])
+    return joined([text, " ", source_of(found)]) if text else _unknown()
+
+
+def _no_new_privileges(found: Data) -> Markup:
+    if found["value"] is None:
+        return _unknown()
+    yes = "on: no program gives more rights than it was started with"
+    no = "off: a program with setuid, as su, may give more rights"
+    return joined([yes if found["value"] else no, " ", source_of(found)])
+
+
+def _unknown() -> Markup:
+    return element("span", "not known", class_="muted")
+
+
+# --- limits and mounts ---------------------------------------------------------------------------
+
+
+def _limits(limits: Data) -> Markup:
+    rows = [
+        (UNITS.get(it["name"], it["name"]), _limit(it), _used(it)) for it in limits["rows"] or ()
+    ]
+    if not rows:
+        return element("p", "Limits: not known", class_="muted")
+    told = limits["source"]
+    caption = "Limits" + (f" ({told}; what is used, by the engine)" if told != MEASURED else "")
+    heads = ("Of", "Limit", "Used")
+    return table(heads, rows, caption=caption, class_="spaces-limits")
+
+
+def _limit(found: Data) -> str:
+    limit = found["limit"]
+    if limit is None:
+        return "none"
+    return size(limit) if found["name"] == "memory" else f"{limit:g}"
+
+
+def _used(found: Data) -> Markup:
+    used, limit, name = found["used"], found["limit"], found["name"]
+    if used is None:
+        return element("span", "–", class_="muted")
+    if name == "processor":
+        return element("span", f"{duration(used) if used >= 1 else f'{used:.2f} s'} so far")
+    text = size(used) if name == "memory" else f"{used:g}"
+    if not limit:
+        return element("span", text)
+    part = min(used / limit, 1.0)
+    return joined([text, f" ({part:.0%}) ", _bar(part)])
+
+
+def _bar(part: float) -> Markup:
+    back = element("rect", width=80.0, height=8.0, rx=2.0, class_="spaces-bar-back")
+    front = element(
+        "rect", width=max(1.0, round(80 * part, 1)), height=8.0, rx=2.0, class_="spaces-bar"
+    )
+    return element(
+        "svg", back, front, viewBox="0 0 80 8", width=80.0, height=8.0, aria_hidden="true"
+    )
+
+
+def _mounts(container: Data) -> Markup:
+    mounts = container["mounts"]
+    rows = mounts["rows"]
+    is_hosts = container["namespaces"]["mnt"]["own"] is False
+    if rows is None:
+        return element(
+            "p", "Mounts: the host's" if is_hosts else "Mounts: not known", class_="muted"
+        )
+    more = f", the first {MANY}" if len(rows) > MANY else ""
+    told = f", {mounts['source']}" if mounts["source"] != MEASURED else ""
+    whose = " of the host" if is_hosts else ""
+    caption = f"{len(rows)} mount{'s' * (len(rows) != 1)}{whose}{more}{told}"
+    drawn_rows = list(_mount_rows(rows[:MANY]))
+    heads = ("Where", "What", "Kind", "")
+    return element(
+        "div",
+        table(heads, drawn_rows, caption=caption, class_="spaces-mounts"),
+        class_="spaces-scroll",
+        tabindex=0.0,
+        role="region",
+        aria_label=f"Mounts of {container['name']}",
+    )
+
+
+def _mount_rows(rows: Sequence[Data]) -> Iterator[tuple[str, ...]]:
+    for it in rows:
+        mode = "read only" if it["read_only"] else "read and write"
+        where = element("code", it["target"])
+        what = element("code", it["source"]) if it["source"] else element("span", "")
+        yield where, what, str(it["type"]), mode

@@ -1,0 +1,316 @@
+"""What containers share with the host and what is their own.
+
+    Namespaces("web", "db")      two containers, or sessions of this notebook
+    Namespaces()                 all that run
+
+Eight doors for each container: closed where a namespace is its own, open where it is the host's.
+Below them is what no namespace hides, and each container's rights, limits and mounts.
+
+Knows: the data of ``namespaces.compare``. Does not know: how it was found (``inspection``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ipycontainers.errors import ContainerError
+from ipycontainers.namespaces import KINDS, MEASURED
+
+from . import namespace_details
+from .connection import connection
+from .drawing import Markup, element, joined
+from .inspection import Inspection
+from .namespace_details import cell, heard, source_of
+from .widget import Widget, source
+
+Data = Mapping[str, Any]
+WORDS = {True: "own", False: "shared", None: "not known"}
+NOTE = (
+    "A closed door is a namespace of its own, an open one is the host's. Measured in /proc, unless "
+    "another source is named: asked inside is the word of a program in the container, declared is "
+    "what the engine was told."
+)
+
+
+class Namespaces(Widget):
+    """``containers`` are names, ids or this notebook's sessions. Raises NotFound, and
+    EngineUnavailable. What is shown is of the moment when it was made or last looked at."""
+
+    _css = source("widget.css", "namespaces.css")
+
+    def __init__(self, *containers: str, engine: str = "") -> None:
+        super().__init__()
+        self._names = containers
+        self._inspection = Inspection(connection(engine))
+        self._error = ""
+        self.look()
+
+    def look(self) -> None:
+        """See what is so now."""
+        self._data = self._inspection.namespaces(self._names)
+        self._error = ""
+        self.redraw()
+
+    @property
+    def data(self) -> Data:
+        return self._data
+
+    def draw(self) -> Markup:
+        return drawn(self._data, self._error)
+
+    def static(self) -> Markup:
+        """Without inodes, sizes and what else is new in each run."""
+        return element("div", drawn(stable(self._data), is_live=False), class_="ipycontainers")
+
+    def summary(self) -> str:
+        return summary(self._data)
+
+    def rows(self) -> Sequence[Data]:
+        return list(rows(self._data))
+
+    def subject(self) -> str:
+        return ", ".join(map(repr, self._names))
+
+    def do(self, what: str, key: str) -> None:  # noqa: ARG002
+        if what != "look":
+            return
+        try:
+            self.look()
+        except ContainerError as error:
+            self._error = f"{error.message}: {error.hint}" if error.hint else error.message
+            self.redraw()
+
+
+# --- in words ------------------------------------------------------------------------------------
+
+
+def summary(data: Data) -> str:
+    """A line for each container, without what is new in each run."""
+    return "\n".join(_line(one) for one in data["containers"]) or "no container runs"
+
+
+def _line(container: Data) -> str:
+    parts = []
+    for own, word in WORDS.items():
+        names = [name for name, it in container["namespaces"].items() if it["own"] is own]
+        if names:
+            parts.append(f"{word}: {' '.join(names)}")
+    sources = {str(it["source"]) for it in container["namespaces"].values() if it["source"]}
+    return f"{container['name']}  {'; '.join(parts)} ({', '.join(sorted(sources))})"
+
+
+def rows(data: Data) -> Iterator[Data]:
+    """One for each namespace of the host and of each container."""
+    for one in ({"name": None, **data["host"]}, *data["containers"]):
+        for kind, space in one["namespaces"].items():
+            yield {
+                "container": one["name"],
+                "namespace": kind,
+                "inode": space["inode"],
+                "own": space.get("own"),
+                "source": space["source"],
+                "others": list(space["others"]),
+            }
+
+
+def stable(data: Data) -> Data:
+    """The same without what differs from run to run though nothing has changed: numbers of
+    namespaces and processes, what is used, and other containers that happen to run."""
+    names = {one["name"] for one in data["containers"]}
+    return {
+        "host": {
+            **data["host"],
+            "machine": {},
+            "namespaces": _stable(data["host"]["namespaces"], names),
+        },
+        "containers": [
+            {
+                **one,
+                "namespaces": _stable(one["namespaces"], names),
+                "leaks": {
+                    key: {**leak, "host": None, "inside": None}
+                    for key, leak in one["leaks"].items()
+                },
+                **namespace_details.stable(one),
+            }
+            for one in data["containers"]
+        ],
+    }
+
+
+def _stable(spaces: Data, names: set[str]) -> Data:
+    return {
+        kind: {
+            **space,
+            "inode": None,
+            "others": [name for name in space["others"] if name in names],
+        }
+        for kind, space in spaces.items()
+    }
+
+
+# --- the drawing ---------------------------------------------------------------------------------
+
+
+def drawn(data: Data, error: str = "", *, is_live: bool = True) -> Markup:
+    parts = [_heading(data, is_live=is_live)]
+    if error:
+        parts.append(element("p", f"! {error}", class_="spaces-note", role="alert"))
+    for one in data["containers"]:
+        if one["why"]:
+            text = f"All doors of {one['name']} are open. {one['why']}"
+            parts.append(element("p", element("strong", "! "), text, class_="spaces-note"))
+    if note := _around(data["host"]):
+        parts.append(element("p", note, class_="spaces-note"))
+    parts += [_doors(data), element("p", NOTE, class_="muted spaces-legend"), _leaks(data)]
+    parts += [
+        namespace_details.drawn(one, is_open=len(data["containers"]) == 1)
+        for one in data["containers"]
+    ]
+    return element("div", *parts, class_="spaces")
+
+
+def _heading(data: Data, *, is_live: bool) -> Markup:
+    count = len(data["containers"])
+    where = "this machine" if data["host"]["here"] else "another machine"
+    text = f"{count} container{'s' * (count != 1)} on {where}"
+    button = element("button", "Look again", type="button", data_do="look")
+    return element(
+        "div", element("strong", text), *([button] if is_live else []), class_="spaces-head"
+    )
+
+
+def _around(host: Data) -> str:
+    kinds = [kind for kind, it in host["namespaces"].items() if it.get("initial") is False]
+    if not kinds:
+        return ""
+    return (
+        f"This notebook runs in a container itself: its {', '.join(kinds)} namespaces are not the "
+        "machine's. Below, the host is what the notebook sees."
+    )
+
+
+def _doors(data: Data) -> Markup:
+    names = ["Host", *(one["name"] for one in data["containers"])]
+    heads = [element("th", "Namespace", scope="col", role="columnheader")]
+    heads += [element("th", name, scope="col", role="columnheader") for name in names]
+    body = []
+    for kind in KINDS:
+        spaces = [one["namespaces"][kind.name] for one in data["containers"]]
+        if any(space["own"] is False for space in spaces):
+            shared = element("span", f" Shared: {kind.shared}.", class_="spaces-shared")
+        else:
+            shared = Markup()
+        meaning = element("span", kind.meaning, shared, class_="spaces-meaning muted")
+        title = element(
+            "th", element("code", kind.name), " ", meaning, role="rowheader", scope="row"
+        )
+        host = cell("Host", *_host_space(data["host"]["namespaces"][kind.name]))
+        cells = [
+            cell(one["name"], *_space(space))
+            for one, space in zip(data["containers"], spaces, strict=True)
+        ]
+        body.append(element("tr", title, host, *cells, role="row"))
+    caption = "Each namespace: of the host, and whether it is each container's own"
+    return element(
+        "table",
+        element("caption", caption, class_="heard"),
+        element("thead", element("tr", *heads, role="row"), role="rowgroup"),
+        element("tbody", *body, role="rowgroup"),
+        class_="spaces-doors",
+        role="table",
+    )
+
+
+def _host_space(space: Data) -> Iterator[Markup]:
+    if space["inode"]:
+        yield element("code", str(space["inode"]), class_="muted")
+    if space["others"]:
+        yield element("span", f"with {', '.join(space['others'])}", class_="spaces-with")
+    if not space["inode"] and not space["others"]:
+        yield element("span", "–", heard("not known" if not space["source"] else ""))
+
+
+def _space(space: Data) -> Iterator[Markup]:
+    own = space["own"]
+    state = {True: "own", False: "shared", None: "unknown"}[own]
+    guess = " spaces-declared" if space["source"] != MEASURED else ""
+    yield element("span", door(own), " ", WORDS[own], class_=f"spaces-word spaces-{state}{guess}")
+    if space["inode"]:
+        yield element("code", str(space["inode"]), class_="muted")
+    if space["others"] and own is not False:
+        yield element("span", f"with {', '.join(space['others'])}", class_="spaces-with")
+    yield source_of(space)
+
+
+def door(own: bool | None) -> Markup:
+    """Closed, open, or one of which nothing is known."""
+    frame = element("path", d="M3 21V2h12v19", fill="none", stroke="currentColor")
+    sill = element("path", d="M1 21h16", stroke="currentColor")
+    if own:
+        leaf = element("path", d="M5 4h8v17H5z", fill="currentColor")
+        knob = element("circle", cx=11.0, cy=13.0, r=1.1, fill="var(--surface, #fff)")
+        inner = joined([leaf, knob])
+    elif own is None:
+        inner = element(
+            "path",
+            d="M7 9a2 2 0 1 1 2.6 1.9c-.4.2-.6.5-.6 1.1v1M9 16v.6",
+            fill="none",
+            stroke="currentColor",
+        )
+    else:
+        inner = element("path", d="M5 4l-3.4 2.4v16.2L5 21z", fill="currentColor")
+    return element(
+        "svg", frame, sill, inner, viewBox="0 0 18 24", width=15.0, height=20.0,
+        aria_hidden="true", class_="spaces-door", stroke_width=1.4,
+    )  # fmt: skip
+
+
+# --- what no namespace hides ---------------------------------------------------------------------
+
+LEAKS = {
+    "MemTotal": "Memory of the machine (MemTotal)",
+    "uptime": "Time since the boot (uptime)",
+    "boot_id": "Id of the boot",
+    "kernel_command_line": "Command line of the kernel",
+}
+
+
+def _leaks(data: Data) -> Markup:
+    machine = data["host"].get("machine") or {}
+    columns = [element("th", text, scope="col", role="columnheader") for text in ("", "Host")]
+    columns += [
+        element("th", one["name"], scope="col", role="columnheader") for one in data["containers"]
+    ]
+    body = []
+    for key, title in LEAKS.items():
+        cells = [cell("Host", namespace_details.value(key, machine.get(key)))]
+        cells += [cell(it["name"], *_leak(key, it["leaks"][key])) for it in data["containers"]]
+        head = element("th", title, scope="row", role="rowheader")
+        body.append(element("tr", head, *cells, role="row"))
+    text = "What leaks anyway: no namespace hides it, it is the kernel's, and there is one kernel."
+    return element(
+        "table",
+        element("caption", element("strong", text)),
+        element("thead", element("tr", *columns, role="row"), role="rowgroup"),
+        element("tbody", *body, role="rowgroup"),
+        class_="spaces-leaks",
+        role="table",
+    )
+
+
+def _leak(key: str, leak: Data) -> Iterator[Markup]:
+    if leak["source"] is None:
+        yield element("span", "not asked", class_="muted")
+        return
+    same = leak["same"]
+    if same:
+        yield element("span", "= the host's", class_="spaces-shared-word")
+        return
+    if same is False:
+        yield element("span", "≠ not the host's ", class_="spaces-own-word")
+    if leak["inside"] is not None:
+        yield namespace_details.value(key, leak["inside"])
+    elif same is None:
+        yield element("span", "seen", class_="muted")

@@ -1,0 +1,191 @@
+"""One process, two numbers: who runs in a container, inside and on the host.
+
+    Processes("web")      a container, or a session of this notebook
+
+Knows: the data of ``inspection``. Does not know: how it was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ipycontainers.errors import ContainerError, NotFound
+from ipycontainers.namespaces import MEASURED
+from ipycontainers.namespaces.tree import tree
+
+from .connection import connection
+from .drawing import Markup, element
+from .inspection import Inspection, Running
+from .live import Live
+from .namespace_details import heard, source_of
+from .widget import source
+
+Data = Mapping[str, Any]
+NEAR = 1.0  # seconds between two looks in /proc
+FAR = 5.0  # seconds between two questions to an engine and a container
+MANY = 300  # processes that are drawn
+WHY = {
+    "ptrace": "PRoot makes no pid namespace: a process has one number, and a program in the "
+    "container sees every process of the machine.",
+    "": "It shares the host's pid namespace: a process has one number, and a program in the "
+    "container sees every process of the machine.",
+}
+
+
+class Processes(Live):
+    """``container`` is a name, an id or a session. Raises NotFound, and EngineUnavailable."""
+
+    _css = source("widget.css", "namespaces.css")
+
+    def __init__(self, container: str, *, engine: str = "") -> None:
+        super().__init__()
+        self._name = container
+        self._inspection = Inspection(connection(engine))
+        self._data = data_of(self._inspection.processes(container))
+        self.redraw()
+
+    def look(self) -> float:
+        try:
+            self._data = data_of(self._inspection.processes(self._name))
+        except NotFound:
+            self._data = {**self._data, "status": "removed", "processes": [], "around": []}
+        except ContainerError as error:
+            self._data = {**self._data, "status": error.message, "processes": [], "around": []}
+        return NEAR if self._data["source"] == MEASURED else FAR
+
+    @property
+    def data(self) -> Data:
+        return self._data
+
+    def draw(self) -> Markup:
+        return drawn(self._data)
+
+    def static(self) -> Markup:
+        """Without the host's numbers, which are new in each run."""
+        return element("div", drawn(self._data, is_live=False), class_="ipycontainers")
+
+    def summary(self) -> str:
+        return summary(self._data)
+
+    def rows(self) -> Sequence[Data]:
+        return list(self._data["processes"])
+
+    def subject(self) -> str:
+        return repr(self._name)
+
+
+def data_of(running: Running) -> Data:
+    """As plain data. ``depth`` is that in the container's tree."""
+    return {
+        "container": running.name,
+        "status": running.status,
+        "source": running.source,
+        "one_number": running.shares,
+        "why": WHY.get(running.launcher, WHY[""]) if running.shares else None,
+        "around": [{"pid": it.outside, "command": it.command} for it in running.around],
+        "processes": [
+            {
+                "inside": it.inside,
+                "outside": it.outside,
+                "depth": depth,
+                "command": it.command,
+                "user": it.user,
+            }
+            for depth, it in tree(running.found)
+        ],
+    }
+
+
+def summary(data: Data) -> str:
+    """Lines without the host's numbers."""
+    found = data["processes"]
+    if not found:
+        return f"{data['container']}: no process ({data['status']})"
+    lines = [f"{data['container']}: {_count(len(found), 'process', 'processes')}"]
+    for it in found[:MANY]:
+        known = "" if it["inside"] is None else str(it["inside"])
+        lines.append(f"{known:>7}  {'  ' * it['depth']}{it['command'][:100]}")
+    return "\n".join(lines)
+
+
+def _count(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
+
+
+# --- the drawing ---------------------------------------------------------------------------------
+
+
+def drawn(data: Data, *, is_live: bool = True) -> Markup:
+    found = data["processes"]
+    name = data["container"]
+    text = f"{name}: {_count(len(found), 'process', 'processes')}" if found else str(name)
+    state = element("span", str(data["status"]), class_="muted")
+    parts = [element("div", element("strong", text), state, source_of(data), class_="spaces-head")]
+    if data["why"]:
+        parts.append(element("p", element("strong", "! "), data["why"], class_="spaces-note"))
+    if found:
+        parts.append(_table(data, is_live=is_live))
+        parts.append(element("p", _note(data), class_="muted spaces-legend"))
+    else:
+        parts.append(element("p", "No process runs in it.", class_="muted"))
+    if len(found) > MANY:
+        parts.append(element("p", f"{len(found) - MANY} more are not drawn.", class_="muted"))
+    return element("div", *parts, class_="spaces")
+
+
+def _note(data: Data) -> str:
+    if data["one_number"]:
+        return "Each row is one process."
+    if data["source"] == MEASURED:
+        return "Each row is one process: it has a number inside and another one on the host."
+    return (
+        "What runs inside was asked there; the host's numbers are the engine's, where command and "
+        "place in the tree show which is which."
+    )
+
+
+def _table(data: Data, *, is_live: bool) -> Markup:
+    heads = ["Inside", *(["On the host"] if is_live else []), "Command", "User"]
+    around = data["around"] if is_live else []
+    rows = [_around_row(depth, it) for depth, it in enumerate(around)]
+    rows += [_row(it, len(around), is_live=is_live) for it in data["processes"][:MANY]]
+    caption = f"The processes of {data['container']}, each after its parent"
+    return element(
+        "table",
+        element("caption", caption, class_="heard"),
+        element("thead", element("tr", *(element("th", it, scope="col") for it in heads))),
+        element("tbody", *rows),
+        class_="spaces-tree",
+    )
+
+
+def _around_row(depth: int, it: Data) -> Markup:
+    cells = [
+        element("th", "–", heard("not seen inside"), scope="row"),
+        element("td", *_branch(depth), str(it["pid"])),
+        element("td", _shortened(it["command"]), class_="spaces-command"),
+        element("td"),
+    ]
+    return element("tr", *cells, class_="spaces-around", data_key=f"around {it['pid']}")
+
+
+def _row(it: Data, above: int, *, is_live: bool) -> Markup:
+    inside = "?" if it["inside"] is None else str(it["inside"])
+    outside = "?" if it["outside"] is None else str(it["outside"])
+    cells = [element("th", *_branch(it["depth"]), inside, scope="row")]
+    if is_live:
+        cells.append(element("td", *_branch(it["depth"] + above), outside))
+    cells.append(element("td", _shortened(it["command"]), class_="spaces-command"))
+    cells.append(element("td", "" if it["user"] is None else str(it["user"])))
+    return element("tr", *cells, data_key=f"{inside} {outside}")
+
+
+def _branch(depth: int) -> Iterator[Markup]:
+    if depth:
+        text = "  " * min(depth - 1, 8) + "└ "
+        yield element("span", text, class_="spaces-branch", aria_hidden="true")
+
+
+def _shortened(command: str) -> str:
+    return command if len(command) <= 200 else f"{command[:199]}…"

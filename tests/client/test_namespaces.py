@@ -1,0 +1,69 @@
+"""Namespaces of an engine that another user asks, or that ssh reaches."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sleeping import inodes
+
+from ipycontainers.client import Connection, connect
+from ipycontainers.namespaces import ASKED, MEASURED
+from ipycontainers.widgets.inspection import Inspection
+
+LOOKED = """
+import json, sys
+from ipycontainers.client import connect
+from ipycontainers.widgets.inspection import Inspection
+from ipycontainers.widgets.processes import data_of
+with connect(sys.argv[1]) as connection:
+    look = Inspection(connection)
+    print(json.dumps([look.namespaces([sys.argv[2]]), data_of(look.processes(sys.argv[2]))]))
+"""
+
+
+@pytest.fixture
+def sleeping(engine: Connection, images: Any) -> Iterator[str]:
+    """The id of a container."""
+    made = engine.create({"Image": images.busybox, "Cmd": ["sh", "-c", "sleep 300 & wait"]})
+    engine.start(made.id)
+    yield made.id
+    engine.remove(made.id)
+
+
+def test_a_user_in_the_sockets_group_is_told_what_was_asked_inside(
+    as_user: Callable[..., list[str]], engine: Connection, sleeping: str, tmp_path: Path
+) -> None:
+    """Who is not root may not look at /proc/PID/ns of root's: no error, and no guess."""
+    socket = engine.candidate.address
+    words = as_user(sys.executable, "-c", LOOKED, socket, sleeping)
+    group = Path(socket.removeprefix("unix://")).stat().st_gid
+    words[words.index("--clear-groups")] = f"--groups={group}"
+    environ = {**os.environ, "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    del environ["DOCKER_CONFIG"]
+    said = subprocess.check_output(words, text=True, env=environ, cwd=Path(__file__).parents[2])
+    data, running = json.loads(said)
+    (one,) = data["containers"]
+    assert {kind: it["inode"] for kind, it in one["namespaces"].items()} == inodes(one["pid"])
+    assert {it["source"] for it in one["namespaces"].values()} == {ASKED}
+    assert one["same_kernel"] == "boot id and control group"
+    # These everybody may read.
+    public = {one[name]["source"] for name in ("mounts", "capabilities", "limits", "uid_map")}
+    assert public == {MEASURED}
+    assert running["source"] == MEASURED
+    first = running["processes"][0]
+    assert (first["inside"], first["outside"]) == (1, one["pid"])
+
+
+def test_over_ssh_the_same_kernel_is_proven(ssh_engine: Callable[..., str], sleeping: str) -> None:
+    """The engine behind ssh is on this machine here, which its boot id shows."""
+    with connect(ssh_engine()) as connection:
+        (one,) = Inspection(connection).namespaces([sleeping])["containers"]
+    assert one["same_kernel"] == "boot id and control group"
+    assert {it["source"] for it in one["namespaces"].values()} == {MEASURED}

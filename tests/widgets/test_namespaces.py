@@ -1,0 +1,242 @@
+"""Namespaces on a real engine, beside what /proc says of the same processes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import images as recipes
+import pytest
+from kernels import Kernel
+from sleeping import inodes, started
+from support import wait_for
+
+from ipycontainers.client import Connection, connect
+from ipycontainers.errors import NotFound
+from ipycontainers.namespaces import ASKED, DECLARED, MEASURED
+from ipycontainers.namespaces.kinds import NAMES
+from ipycontainers.widgets import namespaces
+from ipycontainers.widgets.inspection import Inspection
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+Start = Callable[..., str]
+
+
+@pytest.fixture
+def start(engine: Connection, images: Any) -> Iterator[Start]:
+    """start("web", Cmd=[…], host={…}) → its name; it is removed at the end."""
+    with ExitStack() as opened:
+        yield lambda name, **more: started(
+            opened, engine, getattr(images, more.pop("image", "busybox")), name, **more
+        )
+
+
+def may_read(connection: Connection, name: str) -> bool:
+    """Whether this user may look at that container's process."""
+    try:
+        return bool(inodes(connection.inspect(name)["State"]["Pid"]))
+    except PermissionError:
+        return False
+
+
+def test_own_and_shared_are_as_the_kernel_has_them(start: Start, engine: Connection) -> None:
+    name = start("one")
+    data = Inspection(engine).namespaces([name])
+    (one,) = data["containers"]
+    spaces = one["namespaces"]
+    here = inodes("self")
+    assert {kind: it["inode"] for kind, it in data["host"]["namespaces"].items()} == here
+    if may_read(engine, name):
+        there = inodes(engine.inspect(name)["State"]["Pid"])
+        assert {it["source"] for it in spaces.values()} == {MEASURED}
+        assert {kind: it["inode"] for kind, it in spaces.items()} == there
+    else:
+        there = {kind: it["inode"] for kind, it in spaces.items()}
+        assert {it["source"] for it in spaces.values()} == {ASKED}
+    assert {kind: it["own"] for kind, it in spaces.items()} == {
+        kind: there[kind] != here[kind] for kind in NAMES
+    }
+    assert one["same_kernel"].startswith("boot id and ")
+    assert json.loads(json.dumps(data)) == data
+
+
+def test_all_doors_are_open_where_no_namespace_is_made(start: Start, engine: Connection) -> None:
+    (one,) = Inspection(engine).namespaces([start("open")])["containers"]
+    own = {kind for kind, it in one["namespaces"].items() if it["own"]}
+    if engine.launcher == "ptrace":
+        assert own == set()
+        assert {it["own"] for it in one["namespaces"].values()} == {False}
+        assert "PRoot makes no namespace" in one["why"]
+    else:
+        assert {"pid", "mnt", "uts", "ipc"} <= own
+        assert one["why"] is None
+
+
+def test_who_shares_a_network_is_told_by_name(start: Start, engine: Connection) -> None:
+    first = start("first")
+    second = start("second", host={"NetworkMode": f"container:{first}"})
+    data = Inspection(engine).namespaces([first])
+    space = data["containers"][0]["namespaces"]["net"]
+    assert second in (space["others"] or data["host"]["namespaces"]["net"]["others"])
+    hosts = start("hosts", host={"NetworkMode": "host"})
+    data = Inspection(engine).namespaces([hosts])
+    assert data["containers"][0]["namespaces"]["net"]["own"] is False
+    assert hosts in data["host"]["namespaces"]["net"]["others"]
+
+
+def test_what_leaks_is_read_inside(start: Start, engine: Connection) -> None:
+    (one,) = Inspection(engine).namespaces([start("leaks")])["containers"]
+    assert {key: it["same"] for key, it in one["leaks"].items()} == dict.fromkeys(
+        ("MemTotal", "uptime", "boot_id", "kernel_command_line"), True
+    )
+
+
+def test_rights_mounts_and_limits(start: Start, engine: Connection) -> None:
+    host = {"CapDrop": ["ALL"], "CapAdd": ["CHOWN"], "Memory": 64 << 20}
+    if engine.launcher == "ptrace":
+        host = {}
+    (one,) = Inspection(engine).namespaces([start("rights", host=host)])["containers"]
+    assert {it["target"] for it in one["mounts"]["rows"]} > {"/proc"}
+    limits = {it["name"]: it for it in one["limits"]["rows"]}
+    assert limits["memory"]["used"] > 0
+    if engine.launcher:
+        assert limits["memory"]["limit"] is None
+    if engine.launcher != "ptrace":
+        assert one["capabilities"]["effective"] == ["CHOWN"]
+        assert one["seccomp"]["value"] == "filter"
+    if not engine.launcher:
+        assert limits["memory"]["limit"] == 64 << 20
+        assert one["limits"]["source"] == MEASURED
+
+
+def test_an_image_without_a_shell_is_no_error(start: Start, engine: Connection) -> None:
+    words = ["/bin/awk", "{ print }"]
+    name = start("noshell", image="noshell", Cmd=words, OpenStdin=True)  # it waits for input
+    (one,) = Inspection(engine).namespaces([name])["containers"]
+    expected = MEASURED if one["same_kernel"] and may_read(engine, name) else DECLARED
+    assert {it["source"] for it in one["namespaces"].values() if it["source"]} == {expected}
+    assert {it["source"] for it in one["leaks"].values()} == {None}
+    assert one["status"] == "running"
+
+
+def test_one_that_is_paused_or_has_ended_is_not_asked(start: Start, engine: Connection) -> None:
+    name = start("paused")
+    engine.docker.api.pause(name)
+    (one,) = Inspection(engine).namespaces([name])["containers"]
+    assert one["status"] == "paused"
+    assert one["leaks"]["boot_id"]["source"] is None
+    engine.docker.api.unpause(name)
+    engine.kill(name)
+    engine.wait(name)
+    (one,) = Inspection(engine).namespaces([name])["containers"]
+    assert {it["source"] for it in one["namespaces"].values()} <= {DECLARED, None}
+    assert one["pid"] is None
+    with pytest.raises(NotFound):
+        Inspection(engine).namespaces([f"{name}-no-such"])
+
+
+def test_a_pid_of_another_kernel_is_looked_up_by_nobody(
+    start: Start, engine: Connection, tmp_path: Path
+) -> None:
+    """As with Docker Desktop and ssh://: this machine has another boot id, and somebody else has
+    the pid, in a control group and with namespaces that would look right."""
+    name = start("far")
+    details = engine.inspect(name)
+    boot = tmp_path / "sys/kernel/random"
+    boot.mkdir(parents=True)
+    (boot / "boot_id").write_text("00000000-0000-0000-0000-000000000000\n")
+    for pid in ("self", str(details["State"]["Pid"])):
+        (tmp_path / pid / "ns").mkdir(parents=True)
+        for number, kind in enumerate(NAMES):
+            (tmp_path / pid / "ns" / kind).symlink_to(f"{kind}:[{number + 1}]")
+        (tmp_path / pid / "cgroup").write_text(f"0::/docker/{details['Id']}\n")
+        (tmp_path / pid / "status").write_text("CapEff:\tffff\n")
+    (one,) = Inspection(engine, tmp_path).namespaces([name])["containers"]
+    assert one["same_kernel"] is None
+    sources = {it["source"] for it in one["namespaces"].values()}
+    assert MEASURED not in sources
+    assert ASKED in sources
+    assert one["capabilities"]["source"] == ASKED
+    assert not {it["inode"] for it in one["namespaces"].values()} & set(range(1, 9))
+    running = Inspection(engine, tmp_path).processes(name)
+    assert running.source == ASKED
+    assert any("sleep" in it.command for it in running.found)
+
+
+# --- the drawing ---------------------------------------------------------------------------------
+
+
+def test_the_static_form_is_the_same_for_the_next_container(
+    start: Start, engine: Connection
+) -> None:
+    """nbval compares it: no inode, pid, id or size that is used."""
+    forms = []
+    for _ in range(2):
+        name = start("same")
+        data = Inspection(engine).namespaces([name])
+        form = str(namespaces.drawn(namespaces.stable(data), is_live=False))
+        forms.append(form.replace(name, "NAME"))
+        details = engine.inspect(name)
+        for number in (details["Id"][:12], str(details["State"]["Pid"])):
+            assert f">{number}<" not in form
+        assert "<button" not in form
+    assert forms[0] == forms[1]
+
+
+def test_what_a_container_says_is_text(start: Start, engine: Connection) -> None:
+    mount = f"/{HOSTILE}"
+    host = {"Tmpfs": {mount: ""}} if engine.launcher != "ptrace" else {}
+    name = start("text", host=host, Cmd=["sh", "-c", f"sleep 300 & wait # {HOSTILE}"])
+    data = Inspection(engine).namespaces([name])
+    form = str(namespaces.drawn(data))
+    assert "<img" not in form
+    if host:
+        assert "&lt;img src=x" in form
+
+
+def test_in_a_notebook(kernel: Kernel, start: Start, engine: Connection) -> None:
+    name = start("cell")
+    made = kernel.run(f"from ipycontainers import Namespaces\nn = Namespaces({name!r}); n")
+    assert made.error is None, made.error
+    assert made.data["text/plain"] == f"Namespaces({name!r})"
+    assert "spaces-doors" in made.data["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in made.data
+    said = kernel.run("print(n.summary())").stdout
+    assert said.startswith(name)
+    assert ("shared: pid net mnt uts ipc user cgroup time" in said) == (engine.launcher == "ptrace")
+    shape = "print(n.to_pandas().shape, sorted(n.data['containers'][0]['namespaces']['pid']))"
+    assert kernel.run(shape).stdout == "(16, 6) ['inode', 'others', 'own', 'source']\n"
+    missing = kernel.run("Namespaces('no-such-container')")
+    assert missing.error
+    assert missing.error.ename == "NotFound"
+
+
+def test_a_session_is_known_by_its_name(kernel: Kernel, images: Any) -> None:
+    kernel.run(f"%%container -s lab {images.busybox}\necho begun")
+    said = kernel.run("from ipycontainers import Namespaces\nprint(Namespaces('lab').summary())")
+    kernel.run("%container stop lab")
+    assert said.stdout.startswith("lab  ")
+
+
+# --- Podman --------------------------------------------------------------------------------------
+
+
+@pytest.mark.podman
+@pytest.mark.parametrize("service", ["podman", "podman_rootless"])
+def test_on_podman(service: str, request: pytest.FixtureRequest) -> None:
+    with connect(request.getfixturevalue(service)) as connection, ExitStack() as opened:
+        image = f"localhost/{recipes.ensure(connection.docker, 'busybox')}"
+        name = started(opened, connection, image, "podman", host={"NetworkMode": "none"})
+        assert wait_for(lambda: connection.inspect(name)["State"]["Pid"])
+        (one,) = Inspection(connection).namespaces([name])["containers"]
+        there = inodes(connection.inspect(name)["State"]["Pid"])
+        assert {kind: it["inode"] for kind, it in one["namespaces"].items()} == there
+        assert one["namespaces"]["user"]["own"] is (service == "podman_rootless")
+        if service == "podman_rootless":
+            assert one["uid_map"]["rows"][0]["outside"] == 1000
+        running = Inspection(connection).processes(name)
+        assert running.found[0].inside == 1
+        assert any("sleep" in it.command and it.inside != it.outside for it in running.found)
