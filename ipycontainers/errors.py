@@ -11,6 +11,7 @@
     ├── UnsafeLayer                 an archive wants to write outside its folder
     ├── LaunchError                 no way to start a container on this machine
     ├── EngineError                 the engine answered with another error
+    │   └── Refused                 the same in its own words, as the docker command prints them
     ├── EngineUnavailable           there is no engine to ask
     │   ├── NoEngine                no socket, nobody listens
     │   ├── EngineForbidden         the socket is there, this user may not open it
@@ -18,7 +19,8 @@
     │   └── EngineTooOld            it answers with an API that docker-py no longer speaks
     ├── CheckFailed                 an image is not as it was to be
     └── CellFailed                  the program in the container ended badly
-        └── CellTimedOut            and this package ended it, after --timeout
+        ├── CellTimedOut            and this package ended it, after --timeout
+        └── CommandFailed           a verb of %docker did, in the docker command's words
 
 Each carries a message, what happened and to what, in one line, and a hint, what
 to do next. In a notebook exactly these two lines are shown, and for a failed cell
@@ -107,6 +109,14 @@ class EngineError(ContainerError):
         self.exit_code = exit_code
 
 
+class Refused(EngineError):
+    """An answer of 400 or above; ``message`` is the engine's own text, ``status`` HTTP's."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class EngineUnavailable(ContainerError):
     """There is no engine to ask. ``attempts`` are the ``client.Attempt`` made before."""
 
@@ -147,3 +157,12 @@ class CellFailed(ContainerError):
 
 class CellTimedOut(CellFailed):
     """The cell ran longer than --timeout allows; all its processes were ended."""
+
+
+class CommandFailed(CellFailed):
+    """A verb of ``%docker`` failed. ``message`` is what the docker command writes to stderr, of
+    one line or several, and ``exit_code`` its status."""
+
+    def _render_traceback_(self) -> list[str]:
+        shown = self.message.rstrip("\n").split("\n")
+        return [*shown, f"  hint: {self.hint}"] if self.hint else shown

@@ -20,6 +20,7 @@ ROWS = [
     {
         "background",
         "cell",
+        "commands",
         "difference",
         "display",
         "exchange",

@@ -12,7 +12,8 @@
 Reading order: ``discover`` (where an engine may be) with ``contexts`` and ``hints``;
 ``dial`` and ``ssh`` (a byte stream to it); ``stream`` (long requests: attach, exec,
 events, pull) and ``adapter`` (docker-py's short ones); ``opening`` (what fails, and how);
-``connection`` (all requests, one facade) with ``exits`` and ``pull``; ``doctor``.
+``connection`` (all requests, one facade) with ``exits`` and ``pull``; ``daemon`` (any
+endpoint, as the docker command asks); ``doctor``.
 
 Knows: that there are several engines with one API, docker-py. Does not know: cells,
 options of ``docker run``, IPython. Importing this package imports neither docker-py
@@ -27,6 +28,7 @@ from .discover import Attempt, Candidate, Tls, candidates, connect, is_own, open
 
 if TYPE_CHECKING:
     from .connection import Connection, Created
+    from .daemon import Daemon
     from .executions import Execution
     from .exits import Exit, ExitWatch
     from .pull import PullProgress
@@ -38,6 +40,7 @@ __all__ = [
     "Candidate",
     "Connection",
     "Created",
+    "Daemon",
     "Execution",
     "Exit",
     "ExitWatch",
@@ -53,6 +56,7 @@ _LATER = {
     "Attachment": "stream",
     "Connection": "connection",
     "Created": "connection",
+    "Daemon": "daemon",
     "Execution": "executions",
     "Exit": "exits",
     "ExitWatch": "exits",

@@ -22,6 +22,7 @@ from ipycontainers import errors
 
 from . import archives, executions
 from . import pull as pulling
+from .daemon import Daemon
 from .dial import Dialler
 from .executions import Execution
 from .exits import ExitWatch
@@ -133,6 +134,11 @@ class Connection:
         if info.get("OperatingSystem") == "Docker Desktop":
             return True
         return info.get("Name") == machine.node() and Path(str(info.get("DockerRootDir"))).is_dir()
+
+    @cached_property
+    def daemon(self) -> Daemon:
+        """Any endpoint of this engine, and its own words for what it refuses."""
+        return Daemon(self._dialler, str(self._api.api_version), self._timeout)
 
     def close(self) -> None:
         """Closes idle connections and ssh. Streams that are open end with ssh only."""
@@ -409,6 +415,9 @@ class Connection:
     def list_networks(self) -> list[str]:
         with translated("listing networks"):
             return sorted(str(network["Name"]) for network in self.docker.api.networks())
+
+    def list_volumes(self) -> list[str]:
+        return sorted(str(one["Name"]) for one in self.daemon.get("volumes")["Volumes"] or ())
 
     # The wire
 

@@ -17,8 +17,8 @@ import contextlib
 import http.client
 import json
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
 from ipycontainers.errors import ContainerError
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 MAX_LINE = 1 << 20  # a line of progress or of events is some hundred bytes
+# In pieces, each sent when it is asked for; an iterator is sent with chunks of HTTP.
+Body = bytes | IO[bytes] | Iterable[bytes]
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
 
 
@@ -44,14 +46,15 @@ class Stream:
         *,
         parameters: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-        body: Json | None = None,
+        body: Json | Body | None = None,
         doing: str,
-        timeout: float,
+        timeout: float | None,
         keep_timeout: bool = False,
         failure: Callable[[int, str, str], ContainerError] = of_status,
     ) -> None:
-        """Returns when the head of the answer has come, within ``timeout``; the rest may
-        take as long as it likes, unless ``keep_timeout``.
+        """Returns when the head of the answer has come, within ``timeout``, None being for
+        ever; the rest may take as long as it likes, unless ``keep_timeout``. A body of pieces
+        is sent before.
 
         ``doing`` begins the message of an error.
         Raises what ``failure`` makes of an answer of 400 and above, OSError, and
@@ -74,12 +77,20 @@ class Stream:
             self.close()
             raise
 
-    def _send(self, method: str, url: str, headers: Mapping[str, str], body: Json | None) -> None:
+    def _send(
+        self, method: str, url: str, headers: Mapping[str, str], body: Json | Body | None
+    ) -> None:
         request = http.client.HTTPConnection(self._dialler.host)
         request.sock = self._sock
-        sent = None if body is None else json.dumps(body)
-        kind = {} if body is None else {"Content-Type": "application/json"}
-        request.request(method, url, sent, {**kind, **headers})
+        if isinstance(body, dict):
+            headers = {"Content-Type": "application/json", **headers}
+            body = json.dumps(body).encode()
+        try:
+            request.request(method, url, body, dict(headers))
+        except (BrokenPipeError, ConnectionResetError):
+            # An engine that refuses a body answers before it has read all of it.
+            if body is None:
+                raise
 
     def _explanation(self) -> str:
         body = self._response.read(65536).decode("utf-8", "replace")
@@ -103,10 +114,22 @@ class Stream:
 
     def json(self) -> Json:
         """The whole answer, of at most 1 MB, as one JSON object. Waits for its end."""
-        with _broken_is_oserror():
-            body = self._response.read(MAX_LINE)
-        answer: Json = json.loads(body)
+        answer: Json = json.loads(self.whole(MAX_LINE))
         return answer
+
+    def whole(self, limit: int) -> bytes:
+        """The whole answer, or its first ``limit`` bytes. Waits for its end."""
+        with _broken_is_oserror():
+            return self._response.read(limit)
+
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes of the answer, as they come, at most 64 KiB at once."""
+        while True:
+            with _broken_is_oserror():
+                piece = self._response.read1(65536)
+            if not piece:
+                return
+            yield piece
 
     def close(self) -> None:
         """Ends the request; a read in another thread ends too. May be called twice."""

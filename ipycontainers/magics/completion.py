@@ -1,4 +1,4 @@
-"""Tab in the line of %%container: options, images, containers, sessions, interpreters …
+"""Tab in the lines of %%container and %docker: options, images, containers, verbs …
 
 ``candidates`` is pure: it takes the line up to the cursor and says what may stand
 there. ``Names`` knows what the engine has: it asks in a thread of its own and
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import keyword
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 INTERPRETERS = ("sh", "bash", "python3", "node", "perl", "ruby", "R", "julia")
 IDENTIFIER = "ipycontainers"
-MAGICS = ("%%container", "%container")
+MAGICS = ("%%container", "%container", "%docker")
+ASSIGNED = re.compile(r"^[\w.,\[\] ]+=\s*(?=%docker )")  # ids = %docker ps -q
 
 # Tab answers within this many seconds, with or without the engine.
 PATIENCE = 0.07
@@ -51,7 +53,7 @@ class Names:
         self._asking: threading.Thread | None = None
 
     def __call__(self, kind: str) -> Sequence[str]:
-        """Names of a kind ("image", "container", "network", "session"), after at most
+        """Names of a kind ("image", "container", "network", "volume", "session"), after at most
         ``PATIENCE``."""
         if kind == "session":
             return self._sessions()
@@ -74,6 +76,7 @@ class Names:
                 "image": [_short(name) for name in connection.list_images()],
                 "container": _names_of(connection.list_containers()),
                 "network": connection.list_networks(),
+                "volume": connection.list_volumes(),
             }
         self._asked = time.monotonic()
 
@@ -100,6 +103,10 @@ def candidates(
     from ipycontainers.options import OPTIONS
 
     *before, word = line.split(" ")
+    if before[0] == "%docker":
+        from ipycontainers.commands import completion
+
+        return completion.candidates(line, names)
     if before[0] == "%container" and len(before) == 2 and before[1] in SESSION_VERBS[1:]:
         return list(names("session"))
     option, image = _position(OPTIONS, [one for one in before[1:] if one])
@@ -202,7 +209,7 @@ class _Completer:
         """IPython's matcher API, version 2; called for each Tab."""
         from IPython.core.completer import SimpleCompletion
 
-        line = context.text_until_cursor.lstrip()
+        line = ASSIGNED.sub("", context.text_until_cursor.lstrip())
         is_first = context.cursor_line == 0 or not line.startswith("%%")
         found = self._found(line) if is_first else None
         if found is None:

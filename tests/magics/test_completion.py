@@ -17,6 +17,7 @@ NAMES = {
     "container": ["web"],
     "network": ["bridge", "lab"],
     "session": ["shell", "py"],
+    "volume": ["files"],
 }
 
 
@@ -45,6 +46,17 @@ def names(kind: str) -> list[str]:
         ("%container stop ", ["shell", "py"], ["alpine:latest"]),
         ("%container commit ", ["shell"], ["alpine:latest"]),
         ("%%container stop ", ["sh"], ["shell"]),  # an image of that name
+        ("%docker ", ["ps", "images", "container", "volume"], ["web", "container ls"]),
+        ("%docker container ", ["ls", "inspect"], ["images"]),
+        ("%docker ps --", ["--all", "--filter", "--help"], ["-a"]),
+        ("%docker ps ", [], ["web"]),
+        ("%docker inspect ", ["web", "alpine:latest", "lab", "files"], []),
+        ("%docker inspect --type ", ["image", "volume"], ["web"]),
+        ("%docker inspect --type=", ["--type=image"], []),
+        ("%docker history -q ", ["alpine:latest"], ["web"]),
+        ("%docker volume inspect ", ["files"], ["web"]),
+        ("%docker top ", ["web"], []),
+        ("%docker top web -", [], ["--help"]),
     ],
 )
 def test_what_may_stand_there(line, offered, not_offered):
@@ -77,6 +89,11 @@ def test_a_kernel_offers_options_images_and_containers(shared_kernel, images):
                 break
             time.sleep(0.1)
         assert found == [f"{code.rsplit(' ', 1)[0]} {name}:latest"]
+
+
+def test_a_kernel_offers_docker_verbs_where_a_value_is_assigned(shared_kernel):
+    assert matches(shared_kernel, "ids = %docker ps --qu") == ["ids = %docker ps --quiet"]
+    assert matches(shared_kernel, "%docker hist") == ["%docker history"]
 
 
 def test_a_kernel_offers_its_sessions(shared_kernel, images):

@@ -1,0 +1,261 @@
+"""Each verb that lists and shows, beside the docker command on the same engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from commands.conftest import BUSYBOX, Both
+from support import free_port
+
+A, B = "ipyc-listed-a", "ipyc-listed-b"
+TAG = "ipyc.example/listed:1"
+
+
+@pytest.fixture(scope="module")
+def things(both: Both) -> Iterator[Both]:
+    """A container that runs, with all that a table shows of one, and one that has ended."""
+    _clear(both)
+    port = free_port()
+    for words in (
+        ("volume", "create", "--label", "a=1", A),
+        ("network", "create", "--label", "b=2", A),
+        ("tag", BUSYBOX, TAG),
+        ("run", "-d", "--name", A, "--label", "x=1", "--label", "y=two words", "-v", f"{A}:/data",
+         "-p", f"127.0.0.1:{port}:80", "--expose", "99", BUSYBOX,
+         "sh", "-c", "echo new > /etc/new; while sleep 1; do :; done"),
+        ("run", "--name", B, TAG, "sh", "-c", "exit 3"),
+    ):  # fmt: skip
+        made = both.docker(*words)
+        assert made.code in (0, 3), made.err
+    yield both
+    _clear(both)
+
+
+def _clear(both: Both) -> None:
+    both.docker("rm", "-f", "-v", A, B)
+    both.docker("volume", "rm", A)
+    both.docker("network", "rm", A)
+    both.docker("rmi", TAG)
+
+
+MINE = ("-f", "name=ipyc-listed")
+FIELDS = (
+    "{{.ID}} {{.Names}} {{.Image}} {{.Command}} {{.CreatedAt}} {{.RunningFor}} {{.Ports}} "
+    '{{.State}} {{.Status}} {{.LocalVolumes}} {{.Mounts}} {{.Networks}} {{.Label "x"}}'
+)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("-a",),
+        ("-a", "--no-trunc"),
+        ("-aq",),
+        ("-aq", "--no-trunc"),
+        ("-l",),
+        ("-n", "1"),
+        ("-a", "-f", "status=exited"),
+        ("-a", "-f", "label=x"),
+        ("-a", "-f", f"ancestor={TAG}", "--format", "{{.Names}}"),
+        ("-a", "-f", "name=nosuch"),
+        ("-a", "--format", FIELDS),
+        ("-a", "--format", "table {{.Names}}\\t{{.Status}}\\t{{.Ports}}"),
+        ("-a", "--format", "table {{.ID}}: {{upper .Names}}"),
+        ("-a", "--format", "raw"),
+        ("-a", "--no-trunc", "--format", "{{.Command}} {{.Mounts}} {{.Names}}"),
+        ("-a", "--format", "table"),
+    ],
+)
+def test_ps(things: Both, words: tuple[str, ...]) -> None:
+    assert things("ps", *MINE, *words).code == 0
+    assert things("container", "ls", *MINE, *words).code == 0
+
+
+def test_ps_is_an_object_of_json(things: Both) -> None:
+    words = ("ps", *MINE, "-a", "--format", "{{json .}}")
+    mine, theirs = ((side(*words)) for side in (things.ours, things.docker))
+    assert len(mine.out.splitlines()) == 2
+    for one, other in zip(mine.out.splitlines(), theirs.out.splitlines(), strict=True):
+        left, right = json.loads(one), json.loads(other)
+        for found in (left, right):
+            found["Labels"] = sorted(found["Labels"].split(","))  # of the command, in any order
+            del found["RunningFor"], found["Status"]
+        assert left == right
+
+
+def test_ps_measures(things: Both) -> None:
+    things("ps", *MINE, "-as")
+    things("ps", *MINE, "-a", "--format", "{{.Names}} {{.Size}}")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ps", "extra"),
+        ("ps", "--nosuch"),
+        ("ps", "-z"),
+        ("ps", "-f"),
+        ("ps", "--filter"),
+        ("ps", "-f", "bad"),
+        ("ps", "-f", "nosuch=1"),
+        ("ps", "-n", "x"),
+        ("ps", "-a=maybe"),
+        ("ps", "-a", *MINE, "--format", "{{.Nosuch}}"),
+        ("ps", "-a", "--format", "{{.ID"),
+        ("ps", "-a", "--format", "{{nosuch}}"),
+        ("images", "a", "b"),
+        ("history",),
+        ("history", "nosuch"),
+        ("inspect",),
+        ("inspect", "nosuch"),
+        ("inspect", "-f", "{{.Id}}", "nosuch"),
+        ("inspect", "--type", "nosuch", "x"),
+        ("inspect", "--type", "image", "nosuch"),
+        ("container", "inspect", "nosuch"),
+        ("image", "inspect", "nosuch"),
+        ("network", "inspect", "nosuch"),
+        ("volume", "inspect", "nosuch"),
+        ("top", "nosuch"),
+        ("top",),
+        ("port",),
+        ("port", "a", "b", "c"),
+        ("port", "nosuch"),
+        ("diff", "nosuch"),
+        ("diff",),
+        ("stats", "--no-stream", "nosuch"),
+    ],
+)
+def test_what_is_wrong_is_said_alike(things: Both, words: tuple[str, ...]) -> None:
+    assert things(*words).code != 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("-a",),
+        ("-q",),
+        ("-q", "--no-trunc"),
+        ("--digests",),
+        ("--no-trunc",),
+        ("-f", f"reference={TAG}"),
+        (TAG,),
+        ("nosuch",),
+        ("--format", "{{.Repository}}:{{.Tag}} {{.ID}} {{.Size}} {{.CreatedSince}} {{.CreatedAt}}"),
+        ("--format", "table {{.Repository}}\\t{{.Size}}"),
+        ("--format", "raw"),
+        ("--digests", "--format", "raw"),
+    ],
+)
+def test_images(things: Both, words: tuple[str, ...]) -> None:
+    assert things("images", *words).code == 0
+    assert things("image", "ls", *words).code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("-q",), ("--no-trunc",), ("-H=false",), ("--format", "{{.ID}} {{.CreatedBy}} {{.Size}}")],
+)
+def test_history(things: Both, words: tuple[str, ...]) -> None:
+    assert things("history", *words, BUSYBOX).code == 0
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{{.State.Status}} {{.Name}} {{.Config.Env}} {{.Config.Labels}}",
+        "{{range .Mounts}}{{.Source}} {{end}}",
+        "{{range $p, $c := .NetworkSettings.Ports}}{{$p}}{{with $c}}{{index . 0}}{{end}};{{end}}",
+        "{{json .Config.Cmd}} {{join .Config.Cmd `,`}} {{len .Mounts}} {{.HostConfig.Binds}}",
+        "{{.Config.Entrypoint}} {{.HostConfig.Dns}} {{.Config.Volumes}} {{json .Config.OnBuild}}",
+        "{{.NetworkSettings.Ports}} {{.Config.ExposedPorts}}",
+        "{{.State.Nosuch}}",
+        "{{.State.Status",
+        "{{.Id | printf `%.12s`}} {{.HostConfig.Memory}} {{.State.Running}} {{.RestartCount}}",
+        "{{with .State}}{{.ExitCode}}{{end}} {{if .State.Running}}on{{else}}off{{end}}",
+        "{{.HostConfig.LogConfig}} {{.HostConfig.RestartPolicy}}",
+    ],
+)
+def test_inspect_by_a_template(things: Both, form: str) -> None:
+    things("inspect", "-f", form, A, B)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("inspect", A),
+        ("inspect", A, BUSYBOX),
+        ("inspect", A, "nosuch", B),
+        ("container", "inspect", B),
+        ("image", "inspect", BUSYBOX),
+        ("volume", "inspect", A),
+        ("network", "inspect", A),
+        ("inspect", "--type", "volume", A),
+        ("inspect", "--type", "network", A, "-f", "{{.Name}} {{.Labels}} {{.IPAM.Config}}"),
+    ],
+)
+def test_inspect(things: Both, words: tuple[str, ...]) -> None:
+    things(*words)
+
+
+def test_inspect_measures(things: Both) -> None:
+    things("inspect", "-s", "-f", "{{.SizeRw}} {{.SizeRootFs}}", B)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("-q",),
+        ("-f", f"name={A}"),
+        ("-f", f"name={A}", "--no-trunc"),
+        ("--format", "{{.Name}} {{.Driver}} {{.Scope}} {{.Internal}} {{.IPv6}} {{.Labels}}"),
+        ("--format", "table {{.Name}}\\t{{.ID}}"),
+        ("-f", f"name={A}", "--format", "{{.CreatedAt}}"),
+    ],
+)
+def test_networks(things: Both, words: tuple[str, ...]) -> None:
+    assert things("network", "ls", *words).code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("-q",),
+        ("-f", f"name={A}"),
+        (
+            "-f",
+            f"name={A}",
+            "--format",
+            "{{.Name}} {{.Mountpoint}} {{.Labels}} {{.Size}} {{.Links}}",
+        ),
+        ("--format", "table {{.Name}}\\t{{.Scope}}"),
+    ],
+)
+def test_volumes(things: Both, words: tuple[str, ...]) -> None:
+    assert things("volume", "ls", *words).code == 0
+
+
+def test_top_port_and_diff(things: Both) -> None:
+    assert things("top", A, "-o", "pid,args").code == 0
+    assert things("port", A).out.startswith("80/tcp -> 127.0.0.1:")
+    assert things("port", A, "80").out.startswith("127.0.0.1:")
+    assert things("port", A, "80/tcp").code == 0
+    assert things("port", A, "99").code == 1
+    assert "A /etc/new\n" in things("diff", A).out
+    assert things("top", B).code == 1
+
+
+def test_the_server_of_version(things: Both) -> None:
+    mine, theirs = things.ours("version"), things.docker("version")
+    assert _server(mine.out) == _server(theirs.out)
+    assert things("version", "-f", "{{.Server.Version}} {{.Server.Os}} {{.Server.Arch}}").code == 0
+
+
+def _server(text: str) -> list[str]:
+    lines = text[text.index("Server:") :].splitlines()
+    return [" ".join(line.split()) for line in lines if line.strip()]

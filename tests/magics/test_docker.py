@@ -1,0 +1,73 @@
+"""%docker in a kernel: what is shown, what is assigned, what fails."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def image(images):
+    return images.busybox
+
+
+def test_the_last_line_is_an_output_and_others_are_shown_too(shared_kernel, image):
+    shown = shared_kernel.run(f"%docker images {image}\n%docker images -q {image}\n1 + 1")
+    assert shown.status == "ok"
+    table, two = shown.outputs
+    assert table["data"]["text/plain"].startswith("REPOSITORY")
+    assert image in table["data"]["text/html"]
+    assert two["data"]["text/plain"] == "2"
+    assert len(shown.stdout.strip()) == 12
+    assert shared_kernel.run("%docker images").data["text/plain"].startswith("REPOSITORY")
+
+
+def test_a_value_is_assigned_and_nothing_shown(shared_kernel, image):
+    shown = shared_kernel.run(
+        f"ids = %docker images -q {image}\nrows = %docker images {image}\n"
+        f"found = %docker inspect {image}\n"
+        f"print(type(ids).__mro__[1].__name__, len(ids[0]), rows[0]['Repository'], "
+        f"found[0]['Id'][7:19] == ids[0])"
+    )
+    assert (shown.status, shown.outputs) == ("ok", [])
+    assert shown.stdout == f"list 12 {image} True\n"
+
+
+def test_braces_of_templates_stay_and_names_are_values(shared_kernel, image):
+    shown = shared_kernel.run(
+        f"it = '{image}'\nfor one in [it]:\n    %docker inspect -f '{{{{.Os}}}} x' {{one}}"
+    )
+    assert (shown.status, shown.stdout) == ("ok", "linux x\n")
+
+
+def test_a_failing_verb_fails_the_cell_in_dockers_words(shared_kernel, image):
+    shown = shared_kernel.run(f"%docker inspect -f '{{{{.Os}}}}' {image} nosuch")
+    assert (shown.status, shown.stdout) == ("error", "linux\n")
+    assert shown.error.traceback == ["Error: No such object: nosuch"]
+    assert shared_kernel.run("_exit_code").data["text/plain"] == "1"
+    shown = shared_kernel.run("%docker ps --filer a=b")
+    assert shown.error.traceback == [
+        "unknown flag: --filer",
+        "See 'docker ps --help'.",
+        "  hint: did you mean --filter?",
+    ]
+    assert shared_kernel.run("_exit_code").data["text/plain"] == "125"
+    shared_kernel.run("%docker ps")
+    assert shared_kernel.run("_exit_code").data["text/plain"] == "0"
+
+
+def test_help(shared_kernel):
+    assert "--no-trunc" in shared_kernel.run("%docker ps --help").data["text/plain"]
+    assert "%docker VERB" in shared_kernel.inspect("%docker")
+
+
+def test_a_hostile_label_is_text(shared_kernel, image):
+    name = "ipyc-hostile-label"
+    label = "<script>alert(1)</script>"
+    shared_kernel.run(f"%%container --keep --name {name} --label 'a={label}' {image}\ntrue")
+    try:
+        form = "table {{.Names}}\\t{{.Labels}}"
+        shown = shared_kernel.run(f"%docker ps -a -f name={name} --format '{form}'")
+        assert label in shown.data["text/plain"]
+        assert "<script>" not in shown.data["text/html"]
+    finally:
+        shared_kernel.run(f"import docker; docker.from_env().containers.get('{name}').remove()")
