@@ -33,7 +33,7 @@ FIRST = [
     folder("cache"),
     file("cache/c", b"3" * 300),
     file("bin/git", b"g" * 50, mode=0o4755),
-    hard_link("core/git", "bin/git"),
+    hard_link("core/git", "bin/git", mode=0o4755),
     link("lib", "usr/lib"),
     file("log", b"0"),
 ]

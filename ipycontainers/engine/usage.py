@@ -1,4 +1,5 @@
-"""How much room images, containers and volumes take, measured: bytes of files, as docker counts.
+"""How much room images, containers and volumes take, measured: bytes of files, as docker counts,
+of a symbolic link those of its target.
 
     sizes.json    {DIFF ID: bytes of the layer's files}, measured once from the layer's headers
 
@@ -12,7 +13,7 @@ import hashlib
 import json
 import logging
 import os
-import stat
+import tarfile
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from ipycontainers.errors import ContainerError
 from ipycontainers.oci import Image, Layer, Layout
-from ipycontainers.oci.entries import entries
+from ipycontainers.oci.heads import heads
 
 from .record import write
 
@@ -53,7 +54,13 @@ class Sizes:
 
     def _measured(self, layer: Layer) -> int:
         with self._layout.open_layer(layer) as stream:
-            return sum(entry.size for entry, _ in entries(stream, "the layer") if entry.isreg())
+            return sum(_weight(entry) for entry, _ in heads(stream, "the layer"))
+
+
+def _weight(entry: tarfile.TarInfo) -> int:
+    if entry.issym():
+        return len(os.fsencode(entry.linkname))
+    return entry.size if entry.isreg() else 0
 
 
 def _load(path: Path) -> dict[str, int]:
@@ -111,7 +118,7 @@ def _walk(folder: Path) -> Iterator[os.stat_result]:
 
 def _of(found: os.stat_result, seen: set[tuple[int, int]]) -> int:
     key = (found.st_dev, found.st_ino)
-    if not stat.S_ISREG(found.st_mode) or (found.st_nlink > 1 and key in seen):
+    if found.st_nlink > 1 and key in seen:
         return 0
     seen.add(key)
     return found.st_size

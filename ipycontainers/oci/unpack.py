@@ -232,7 +232,6 @@ class _Layer:
             self._record.size += entry.size
         elif entry.issym():
             os.symlink(entry.linkname, name, dir_fd=folder)
-            self._record.size += len(os.fsencode(entry.linkname))  # as dockerd counts a layer
         else:
             os.mkfifo(name, 0o600, dir_fd=folder)
             os.chmod(name, _readable(entry), dir_fd=folder)
