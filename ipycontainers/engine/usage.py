@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 import os
+import stat
 import tarfile
 import threading
 from collections import Counter
@@ -118,7 +119,7 @@ def _walk(folder: Path) -> Iterator[os.stat_result]:
 
 def _of(found: os.stat_result, seen: set[tuple[int, int]]) -> int:
     key = (found.st_dev, found.st_ino)
-    if found.st_nlink > 1 and key in seen:
+    if stat.S_ISDIR(found.st_mode) or (found.st_nlink > 1 and key in seen):
         return 0
     seen.add(key)
     return found.st_size
