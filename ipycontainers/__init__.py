@@ -17,12 +17,26 @@ if TYPE_CHECKING:
 
     from .widgets.namespaces import Namespaces
     from .widgets.processes import Processes
+    from .widgets.reach import ReachMap
+    from .widgets.stack import StackCompare
 
 __version__ = "0.1.0"
 
-__all__ = ["Namespaces", "Processes", "load_ipython_extension", "unload_ipython_extension"]
+__all__ = [
+    "Namespaces",
+    "Processes",
+    "ReachMap",
+    "StackCompare",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+]
 
-_WIDGETS = {"Namespaces": "namespaces", "Processes": "processes"}
+_WIDGETS = {
+    "Namespaces": "namespaces",
+    "Processes": "processes",
+    "ReachMap": "reach",
+    "StackCompare": "stack",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -19,6 +19,7 @@ ROWS = [
     {"__main__", "cli", "course", "magics", "provisioner", "widgets"},
     {
         "background",
+        "building",
         "cell",
         "commands",
         "difference",
@@ -29,7 +30,9 @@ ROWS = [
         "options",
         "outcome",
         "removal",
+        "reach",
         "sessions",
+        "stack",
         "inbox",
         "streams",
         "watchdog",

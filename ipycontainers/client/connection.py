@@ -10,7 +10,7 @@ except where a name differs.
 from __future__ import annotations
 
 import platform as machine
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +21,7 @@ from urllib.parse import quote
 from ipycontainers import errors
 
 from . import archives, executions
+from . import build as building
 from . import pull as pulling
 from .daemon import Daemon
 from .dial import Dialler
@@ -240,6 +241,13 @@ class Connection:
         registry, _ = auth.resolve_repository_name(repository)
         header = auth.get_config_header(self._api, registry)
         return {"X-Registry-Auth": header.decode()} if header else {}
+
+    def build(
+        self, context: Iterable[bytes], parameters: Mapping[str, str | Sequence[str]]
+    ) -> building.Build:
+        """``context`` is a tar, ``parameters`` the query of ``POST /build``. Returns when all is
+        sent; the lines say what becomes of it. Raises Invalid for a Dockerfile that is none."""
+        return building.start(self._api, self._dialler, context, parameters, timeout=self._timeout)
 
     # Containers
 

@@ -1,4 +1,4 @@
-"""Requests that last: attach, exec, events, wait, pull.
+"""Requests that last: attach, exec, events, wait, pull, build.
 
 Each has a connection of its own, so that closing it is what ends it, on both sides,
 and no time-out once the engine has answered: a program may be silent for hours.
@@ -17,7 +17,7 @@ import contextlib
 import http.client
 import json
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
@@ -44,7 +44,7 @@ class Stream:
         method: str,
         path: str,
         *,
-        parameters: Mapping[str, str] | None = None,
+        parameters: Mapping[str, str | Sequence[str]] | None = None,
         headers: Mapping[str, str] | None = None,
         body: Json | Body | None = None,
         doing: str,
@@ -66,7 +66,7 @@ class Stream:
         # Not getresponse(): that closes the socket when the answer has no length.
         self._response = http.client.HTTPResponse(cast("socket.socket", self._sock), method=method)
         try:
-            query = f"?{urlencode(parameters)}" if parameters else ""
+            query = f"?{urlencode(parameters, doseq=True)}" if parameters else ""
             self._send(method, path + query, headers or {}, body)
             self._response.begin()
             if self._response.status >= 400:

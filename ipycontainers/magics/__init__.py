@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 
 def register(shell: InteractiveShell) -> None:
-    """Make ``%%container``, ``%docker`` and their completion known to a shell."""
+    """Make ``%%container``, ``%%dockerfile``, ``%docker`` and their completion known to a shell."""
     from . import completion
     from .container import ContainerMagics
     from .docker import DockerMagics
+    from .dockerfile import DockerfileMagics
 
     magics = ContainerMagics(shell)
     shell.register_magics(magics)
-    shell.register_magics(DockerMagics(shell, magics))
+    shell.register_magics(DockerMagics(shell, magics), DockerfileMagics(shell, magics))
     shell.configurables.append(magics)  # type: ignore[arg-type]  # any Configurable
     _tables(shell).for_type_by_name("ipycontainers.commands.result", "Listing", _drawn)
     connect = partial(magics.connect, start=False)
@@ -37,8 +38,8 @@ def unregister(shell: InteractiveShell) -> None:
     completion.uninstall(shell)
     _tables(shell).pop("ipycontainers.commands.result.Listing", None)
     for table in shell.magics_manager.magics.values():
-        table.pop("container", None)
-        table.pop("docker", None)
+        for name in ("container", "docker", "dockerfile"):
+            table.pop(name, None)
     for one in list(shell.configurables):
         if isinstance(one, ContainerMagics):
             one.forget()

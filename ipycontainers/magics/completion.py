@@ -1,4 +1,4 @@
-"""Tab in the lines of %%container and %docker: options, images, containers, verbs …
+"""Tab in the lines of %%container, %%dockerfile and %docker: options, images, containers, verbs …
 
 ``candidates`` is pure: it takes the line up to the cursor and says what may stand
 there. ``Names`` knows what the engine has: it asks in a thread of its own and
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 INTERPRETERS = ("sh", "bash", "python3", "node", "perl", "ruby", "R", "julia")
 IDENTIFIER = "ipycontainers"
-MAGICS = ("%%container", "%container", "%docker")
+MAGICS = ("%%container", "%container", "%docker", "%%dockerfile")
 ASSIGNED = re.compile(r"^[\w.,\[\] ]+=\s*(?=%docker )")  # ids = %docker ps -q
 
 # Tab answers within this many seconds, with or without the engine.
@@ -100,29 +100,41 @@ def candidates(
     ``line`` begins with the magic's name. A candidate replaces the whole last word,
     that is all after the last blank.
     """
-    from ipycontainers.options import OPTIONS
-
     *before, word = line.split(" ")
     if before[0] == "%docker":
         from ipycontainers.commands import completion
 
         return completion.candidates(line, names)
+    is_build = before[0] == "%%dockerfile"
+    table = _table(is_build=is_build)
     if before[0] == "%container" and len(before) == 2 and before[1] in SESSION_VERBS[1:]:
         return list(names("session"))
-    option, image = _position(OPTIONS, [one for one in before[1:] if one])
+    option, image = _position(table, [one for one in before[1:] if one])
     if option:
         return _values(option, names, variables)
     if image:
         return list(INTERPRETERS) if before[0] == "%%container" else []
     if word.startswith("-"):
         name, equals, _ = word.partition("=")
-        found = next((one for one in OPTIONS if name in one.names), None)
+        found = next((one for one in table if name in one.names), None)
         if equals and found:
             known = _values(found, names, variables)
             return None if known is None else [f"{name}={value}" for value in known]
-        return [name for one in OPTIONS for name in one.names if name.startswith("--")]
+        return [name for one in table for name in one.names if name.startswith("--")]
+    if is_build:
+        return []
     verbs = [*SESSION_VERBS] if before == ["%container"] else []
     return [*names("image"), *verbs]
+
+
+def _table(*, is_build: bool) -> Sequence[Option]:
+    if is_build:
+        from ipycontainers.building.options import OPTIONS as BUILD
+
+        return BUILD
+    from ipycontainers.options import OPTIONS
+
+    return OPTIONS
 
 
 def _position(options: Sequence[Option], words: Sequence[str]) -> tuple[Option | None, bool]:

@@ -32,11 +32,12 @@ def is_watched(shell: InteractiveShell) -> bool:
 
 def tell(shell: InteractiveShell, sentence: str) -> None:
     """A sentence on what was done for a cell, to a person and not into stored outputs."""
-    if is_watched(shell) or _is_terminal(shell):
+    if is_watched(shell) or is_terminal(shell):
         print(sentence, file=sys.stderr)
 
 
-def _is_terminal(shell: InteractiveShell) -> bool:
+def is_terminal(shell: InteractiveShell) -> bool:
+    """Whether a person sees it in a terminal."""
     return not hasattr(shell, "kernel") and sys.stderr.isatty()
 
 
@@ -50,7 +51,7 @@ def pull_progress(
     """
     if is_watched(shell):
         view: _Widget | _Line = _Widget(image, alone)
-    elif _is_terminal(shell):
+    elif is_terminal(shell):
         view = _Line(image)
     else:
         yield None

@@ -5,6 +5,8 @@ Knows: the layout of the text. Does not know: IPython.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .table import OPTIONS, Option
 
 _COLUMN = 33
@@ -42,9 +44,14 @@ file in /.ipycontainers/values, and the variable is its path.
 
 def help_text() -> str:
     """The manual, at most 90 columns wide."""
-    parts = [_HEAD]
+    return written(_HEAD, OPTIONS)
+
+
+def written(head: str, options: Sequence[Option]) -> str:
+    """``head``, and the options below the titles of their sections."""
+    parts = [head]
     section = ""
-    for option in OPTIONS:
+    for option in options:
         if option.section != section:
             section = option.section
             parts.append(f"\n{section}\n")

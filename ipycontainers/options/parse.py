@@ -1,12 +1,10 @@
 """Words → RunOptions, by the rules of docker run's own parser.
 
-``-e A=1``, ``-eA=1``, ``-e=A=1``, ``--env A=1`` and ``--env=A=1`` are the same; short flags
-combine, ``-dP``; a flag takes ``=false``; ``--`` ends the options; the first other word is
-the image, and all behind it is the command. Nothing is abbreviated. A RunOptions that
-exists is valid as far as can be known without a folder and an engine.
+``--`` ends the options; the first other word is the image, and all behind it is the command.
+How options are written is in ``flags``. A RunOptions that exists is valid as far as can be known
+without a folder and an engine.
 
-Knows: the syntax of options, which of them exclude each other. Does not know: what
-becomes of them.
+Knows: which options exclude each other. Does not know: what becomes of them.
 """
 
 from __future__ import annotations
@@ -16,9 +14,10 @@ from collections.abc import Sequence
 from ipycontainers.errors import Invalid
 
 from . import values
+from .flags import Flags
 from .run_options import RunOptions
 from .table import BY_NAME, OPTIONS, Option
-from .words import as_typed, behind, check_text
+from .words import check_text
 
 _LIST = "%%container? lists the options"
 _INTERACTIVE = (
@@ -40,6 +39,7 @@ _NOT_OURS = """
     --oom-score-adj -q --quiet --restart --runtime --sig-proxy --storage-opt --use-api-socket
     --volume-driver --volumes-from
 """
+_FLAGS = Flags(BY_NAME, "%%container", "docker run", frozenset(_NOT_OURS.split()))
 
 
 def parse(words: Sequence[str]) -> RunOptions:
@@ -54,10 +54,7 @@ def parse(words: Sequence[str]) -> RunOptions:
         if word == "--":
             break
         _refuse_special(word, rest, lasts=any(option.name == "session" for option, _ in given))
-        found = _long(word, rest) if word[1] == "-" else _short(word, rest)
-        for option, value in found:
-            _check(option, value)
-        given += found
+        given += _FLAGS.take(word, rest)
     lasts = any(option.name == "session" for option, _ in given)
     if not (rest and rest[0]) and not lasts:
         raise Invalid(
@@ -70,92 +67,6 @@ def parse(words: Sequence[str]) -> RunOptions:
     options = RunOptions(rest[0], tuple(rest[1:]), tuple(given))
     _refuse_contradictions(options)
     return options
-
-
-def _long(word: str, rest: list[str]) -> list[tuple[Option, str | bool]]:
-    name, equals, value = word.partition("=")
-    option = _find(name)
-    if option.metavar:
-        return [
-            (option, behind(word, len(name) + 1) if equals else _next(name, option, rest)),
-        ]
-    return [(option, _flag(name, value) if equals else True)]
-
-
-def _short(word: str, rest: list[str]) -> list[tuple[Option, str | bool]]:
-    found: list[tuple[Option, str | bool]] = []
-    letters = behind(word, 1)
-    while letters:
-        name, letters = "-" + letters[0], behind(letters, 1)
-        option = _find(name, word)
-        if option.metavar:
-            # -e=A is A, but -e= is "=": Docker's parser looks for something behind the sign.
-            value = behind(letters, 1) if letters[:1] == "=" and letters[1:] else letters
-            return [*found, (option, value or _next(name, option, rest))]
-        if letters[:1] == "=" and letters[1:]:
-            return [*found, (option, _flag(name, letters[1:]))]
-        found.append((option, True))
-    return found
-
-
-def _next(name: str, option: Option, rest: list[str]) -> str:
-    if not rest:
-        raise Invalid(f"{name} wants a value, {option.metavar}", _hint(name, option))
-    return rest.pop(0)
-
-
-def _flag(name: str, value: str) -> bool:
-    try:
-        return values.boolean(value)
-    except ValueError as err:
-        raise Invalid(f"{name}={value}: {err}", f"{name} alone, or {name}=false") from None
-
-
-def _find(name: str, word: str = "") -> Option:
-    if name in BY_NAME:
-        return BY_NAME[name]
-    # Without what stands behind =, which may be a secret.
-    within = f" in {as_typed(word, _before_value(word))}" if word not in ("", name) else ""
-    if name in _NOT_OURS.split():
-        raise Invalid(
-            f"{name}{within} is an option of docker run that %%container does not take", _LIST
-        )
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, BY_NAME, 1, 0.5) if len(name) > 2 else []
-    raise Invalid(
-        f"there is no option {name}{within}",
-        f"did you mean {close[0]}? {_LIST}" if close else _LIST,
-    )
-
-
-def _hint(name: str, option: Option) -> str:
-    return f"for example: {name} {option.example}"
-
-
-def _before_value(word: str) -> int:
-    at = word.find("=")
-    return len(word) if at < 0 else at
-
-
-def _quoted(option: Option, value: str) -> str:
-    """A wrong value as an error shows it: of NAME=VALUE the name, since values are secrets."""
-    if "VALUE" not in option.metavar or "=" not in value:
-        return as_typed(value) if option.name == "env" else value
-    return as_typed(value, _before_value(value)) + "=…"
-
-
-def _check(option: Option, value: str | bool) -> None:
-    if isinstance(value, bool):
-        return
-    name = option.names[-1] if len(option.names[0]) == 2 else option.names[0]
-    check_text(value, name)
-    try:
-        if option.choices and value not in option.choices:
-            raise ValueError("one of " + ", ".join(option.choices) + " is meant")
-        option.read(value)
-    except ValueError as err:
-        raise Invalid(f"{name} {_quoted(option, value)}: {err}", _hint(name, option)) from None
 
 
 def _refuse_special(word: str, rest: Sequence[str], *, lasts: bool) -> None:

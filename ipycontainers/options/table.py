@@ -52,11 +52,12 @@ class Option:
         return {SCRIPT: "script", OURS: "ours"}.get(self.section, "docker")
 
 
-def _section(title: str, *options: Option) -> tuple[Option, ...]:
+def section(title: str, *options: Option) -> tuple[Option, ...]:
+    """Rows below one title."""
     return tuple(replace(option, section=title) for option in options)
 
 
-def _row(
+def row(
     names: str,
     metavar: str,
     text: str,
@@ -68,6 +69,7 @@ def _row(
     choices: tuple[str, ...] = (),
     kind: str = "",
 ) -> Option:
+    """One row, whose names stand in one text, the short one first."""
     return Option(
         tuple(names.split()),
         metavar,
@@ -83,148 +85,148 @@ def _row(
 
 
 # fmt: off
-_NOTEBOOK = _section(
+_NOTEBOOK = section(
     OURS,
-    _row("-s --session", "NAME", "run in the shell or Python of this name, which lives on",
+    row("-s --session", "NAME", "run in the shell or Python of this name, which lives on",
          read=values.session, example="lab", kind="session"),
-    _row("-i --input", "NAME,OTHER=EXPRESSION", "give the cell Python values, under these names",
+    row("-i --input", "NAME,OTHER=EXPRESSION", "give the cell Python values, under these names",
          read=values.inputs, example="table,n=len(rows)", repeats=True, kind="variable"),
-    _row("-o --output", "NAME,MINE=THEIRS", "put what the cell has set into Python variables",
+    row("-o --output", "NAME,MINE=THEIRS", "put what the cell has set into Python variables",
          read=values.outputs, example="result", repeats=True, kind="variable"),
-    _row("--output-limit", "SIZE", "how large all values of -o may be, 1g if not given",
+    row("--output-limit", "SIZE", "how large all values of -o may be, 1g if not given",
          read=values.size, example="4g"),
-    _row("--trust", "", "let HTML of a session run scripts, in a closed frame"),
-    _row("--here", "", "share the notebook's folder at the same path, as yourself"),
-    _row("--stdin", "NAME_OR_FILE", "what the program reads: a Python variable or a file",
+    row("--trust", "", "let HTML of a session run scripts, in a closed frame"),
+    row("--here", "", "share the notebook's folder at the same path, as yourself"),
+    row("--stdin", "NAME_OR_FILE", "what the program reads: a Python variable or a file",
          example="text", kind="variable"),
-    _row("--timeout", "SECONDS", "end the cell, all its processes, after this time",
+    row("--timeout", "SECONDS", "end the cell, all its processes, after this time",
          read=values.seconds, example="30"),
-    _row("--diff", "", "list the files that the cell added, changed and removed"),
-    _row("--keep", "", "do not remove the container when the cell ends"),
-    _row("--unenforced", "", "run it also where a protection cannot be enforced"),
+    row("--diff", "", "list the files that the cell added, changed and removed"),
+    row("--keep", "", "do not remove the container when the cell ends"),
+    row("--unenforced", "", "run it also where a protection cannot be enforced"),
 )
 
-_SCRIPT = _section(
+_SCRIPT = section(
     SCRIPT,
-    _row("--out", "NAME", "put the output into a variable, show nothing",
+    row("--out", "NAME", "put the output into a variable, show nothing",
          read=values.variable, example="text", kind="variable"),
-    _row("--err", "NAME", "the same for the error output", read=values.variable,
+    row("--err", "NAME", "the same for the error output", read=values.variable,
          example="errors", kind="variable"),
-    _row("--no-raise-error", "", "a non-zero exit code, see _exit_code, fails nothing"),
-    _row("--raise-error", "", "a non-zero exit code fails the cell (the default)"),
-    _row("--bg", "", "run in the background"),
-    _row("--proc", "NAME", "with --bg, put the running container into a variable",
+    row("--no-raise-error", "", "a non-zero exit code, see _exit_code, fails nothing"),
+    row("--raise-error", "", "a non-zero exit code fails the cell (the default)"),
+    row("--bg", "", "run in the background"),
+    row("--proc", "NAME", "with --bg, put the running container into a variable",
          read=values.variable, example="process", kind="variable"),
 )
 
-_PROGRAM = _section(
+_PROGRAM = section(
     "Program and environment",
-    _row("-e --env", "NAME[=VALUE]", "set a variable; NAME alone takes the kernel's value",
+    row("-e --env", "NAME[=VALUE]", "set a variable; NAME alone takes the kernel's value",
          read=values.environment, example="A=1", repeats=True),
-    _row("--env-file", "FILE", "read variables from a file of NAME=VALUE lines",
+    row("--env-file", "FILE", "read variables from a file of NAME=VALUE lines",
          repeats=True, kind="path", example=".env"),
-    _row("-w --workdir", "FOLDER", "start in this folder of the container", "WorkingDir",
+    row("-w --workdir", "FOLDER", "start in this folder of the container", "WorkingDir",
          paths.no_shell, "/tmp"),
-    _row("-u --user", "USER[:GROUP]", "run as this user, by name or number", "User",
+    row("-u --user", "USER[:GROUP]", "run as this user, by name or number", "User",
          example="1000:1000"),
-    _row("--group-add", "GROUP", "and in this group too", "HostConfig.GroupAdd[]",
+    row("--group-add", "GROUP", "and in this group too", "HostConfig.GroupAdd[]",
          example="audio"),
-    _row("--entrypoint", "PROGRAM", "run this instead of the image's own entrypoint",
+    row("--entrypoint", "PROGRAM", "run this instead of the image's own entrypoint",
          example="sh"),
-    _row("-t --tty", "", "give the program a terminal, which colours some outputs", "Tty"),
-    _row("--init", "", "run a small init as process 1, which collects zombies",
+    row("-t --tty", "", "give the program a terminal, which colours some outputs", "Tty"),
+    row("--init", "", "run a small init as process 1, which collects zombies",
          "HostConfig.Init"),
-    _row("--stop-signal", "SIGNAL", "the signal that asks the program to stop", "StopSignal",
+    row("--stop-signal", "SIGNAL", "the signal that asks the program to stop", "StopSignal",
          example="SIGINT"),
-    _row("--stop-timeout", "SECONDS", "how long it may take before it is killed", "StopTimeout",
+    row("--stop-timeout", "SECONDS", "how long it may take before it is killed", "StopTimeout",
          values.integer, "5"),
 )
 
-_FILES = _section(
+_FILES = section(
     "Files",
-    _row("-v --volume", "SOURCE:FOLDER[:ro]", "share a file, folder or named volume",
+    row("-v --volume", "SOURCE:FOLDER[:ro]", "share a file, folder or named volume",
          read=paths.volume, example=".:/data:ro", repeats=True, kind="path"),
-    _row("--mount", "type=…,target=…", "the same, spelt out: type=bind, volume or tmpfs",
+    row("--mount", "type=…,target=…", "the same, spelt out: type=bind, volume or tmpfs",
          read=paths.mount, example="type=bind,source=.,target=/data", repeats=True, kind="path"),
-    _row("--tmpfs", "FOLDER[:OPTIONS]", "a folder in memory", "HostConfig.Tmpfs{}",
+    row("--tmpfs", "FOLDER[:OPTIONS]", "a folder in memory", "HostConfig.Tmpfs{}",
          values.tmpfs, "/tmp:size=64m"),
-    _row("--read-only", "", "let nothing but volumes be written to",
+    row("--read-only", "", "let nothing but volumes be written to",
          "HostConfig.ReadonlyRootfs"),
-    _row("--shm-size", "SIZE", "the size of /dev/shm", "HostConfig.ShmSize", values.size, "256m"),
-    _row("--device", "DEVICE[:PATH][:rwm]", "a device of the host", "HostConfig.Devices[]",
+    row("--shm-size", "SIZE", "the size of /dev/shm", "HostConfig.ShmSize", values.size, "256m"),
+    row("--device", "DEVICE[:PATH][:rwm]", "a device of the host", "HostConfig.Devices[]",
          values.device, "/dev/fuse"),
-    _row("--gpus", "all|COUNT|device=…", "graphics processors", "HostConfig.DeviceRequests[]",
+    row("--gpus", "all|COUNT|device=…", "graphics processors", "HostConfig.DeviceRequests[]",
          values.gpus, "all"),
 )
 
-_LIMITS = _section(
+_LIMITS = section(
     "Limits",
-    _row("-m --memory", "SIZE", "how much memory it may take", "HostConfig.Memory", values.size,
+    row("-m --memory", "SIZE", "how much memory it may take", "HostConfig.Memory", values.size,
          "256m"),
-    _row("--memory-swap", "SIZE", "memory and swap together, -1 for no limit",
+    row("--memory-swap", "SIZE", "memory and swap together, -1 for no limit",
          "HostConfig.MemorySwap", values.swap, "1g"),
-    _row("--cpus", "NUMBER", "how many processors it may keep busy", "HostConfig.NanoCpus",
+    row("--cpus", "NUMBER", "how many processors it may keep busy", "HostConfig.NanoCpus",
          values.nano_cpus, "1.5"),
-    _row("--cpuset-cpus", "LIST", "and which", "HostConfig.CpusetCpus", example="0-1"),
-    _row("--pids-limit", "NUMBER", "how many processes and threads", "HostConfig.PidsLimit",
+    row("--cpuset-cpus", "LIST", "and which", "HostConfig.CpusetCpus", example="0-1"),
+    row("--pids-limit", "NUMBER", "how many processes and threads", "HostConfig.PidsLimit",
          values.integer, "100"),
-    _row("--ulimit", "NAME=SOFT[:HARD]", "a limit of the kernel", "HostConfig.Ulimits[]",
+    row("--ulimit", "NAME=SOFT[:HARD]", "a limit of the kernel", "HostConfig.Ulimits[]",
          values.ulimit, "nofile=1024"),
 )
 
-_NETWORK = _section(
+_NETWORK = section(
     "Network",
-    _row("--network --net", "NETWORK", "join a network: NAME, none, host, container:NAME",
+    row("--network --net", "NETWORK", "join a network: NAME, none, host, container:NAME",
          read=values.network, example="none", repeats=True, kind="network"),
-    _row("--network-alias --net-alias", "NAME", "another name in that network", repeats=True,
+    row("--network-alias --net-alias", "NAME", "another name in that network", repeats=True,
          example="db"),
-    _row("-p --publish", "[HOST:]PORT", "make a port reachable from the host",
+    row("-p --publish", "[HOST:]PORT", "make a port reachable from the host",
          read=values.publish, example="8080:80", repeats=True),
-    _row("-P --publish-all", "", "the same for all ports that the image names",
+    row("-P --publish-all", "", "the same for all ports that the image names",
          "HostConfig.PublishAllPorts"),
-    _row("-h --hostname", "NAME", "how the container calls itself", "Hostname", example="box"),
-    _row("--add-host", "NAME:IP", "a line of /etc/hosts", "HostConfig.ExtraHosts[]", values.host,
+    row("-h --hostname", "NAME", "how the container calls itself", "Hostname", example="box"),
+    row("--add-host", "NAME:IP", "a line of /etc/hosts", "HostConfig.ExtraHosts[]", values.host,
          "db:10.0.0.2"),
-    _row("--dns", "IP", "a name server", "HostConfig.Dns[]", values.address, "1.1.1.1"),
-    _row("--dns-search", "DOMAIN", "a domain for short names", "HostConfig.DnsSearch[]",
+    row("--dns", "IP", "a name server", "HostConfig.Dns[]", values.address, "1.1.1.1"),
+    row("--dns-search", "DOMAIN", "a domain for short names", "HostConfig.DnsSearch[]",
          values.search_domain, "example.org"),
-    _row("--dns-option", "OPTION", "an option of the resolver", "HostConfig.DnsOptions[]",
+    row("--dns-option", "OPTION", "an option of the resolver", "HostConfig.DnsOptions[]",
          example="timeout:3"),
 )
 
-_RIGHTS = _section(
+_RIGHTS = section(
     "Rights and namespaces",
-    _row("--cap-add", "CAPABILITY", "allow more", "HostConfig.CapAdd[]", example="SYS_PTRACE"),
-    _row("--cap-drop", "CAPABILITY", "allow less", "HostConfig.CapDrop[]", example="ALL"),
-    _row("--security-opt", "NAME=VALUE", "seccomp, apparmor, label, no-new-privileges",
+    row("--cap-add", "CAPABILITY", "allow more", "HostConfig.CapAdd[]", example="SYS_PTRACE"),
+    row("--cap-drop", "CAPABILITY", "allow less", "HostConfig.CapDrop[]", example="ALL"),
+    row("--security-opt", "NAME=VALUE", "seccomp, apparmor, label, no-new-privileges",
          read=values.security, example="no-new-privileges", repeats=True),
-    _row("--privileged", "", "allow everything: no protection is left", "HostConfig.Privileged"),
-    _row("--pid", "MODE", "whose processes it sees: host, container:NAME", "HostConfig.PidMode",
+    row("--privileged", "", "allow everything: no protection is left", "HostConfig.Privileged"),
+    row("--pid", "MODE", "whose processes it sees: host, container:NAME", "HostConfig.PidMode",
          values.process_namespace, "host", kind="container"),
-    _row("--ipc", "MODE", "whose shared memory: private, shareable, host, …",
+    row("--ipc", "MODE", "whose shared memory: private, shareable, host, …",
          "HostConfig.IpcMode", example="host", kind="container"),
-    _row("--uts", "MODE", "whose host name", "HostConfig.UTSMode", example="host",
+    row("--uts", "MODE", "whose host name", "HostConfig.UTSMode", example="host",
          choices=("host",)),
-    _row("--userns", "MODE", "whose user numbers", "HostConfig.UsernsMode", example="host",
+    row("--userns", "MODE", "whose user numbers", "HostConfig.UsernsMode", example="host",
          choices=("host",)),
-    _row("--cgroupns", "MODE", "whose view of limits", "HostConfig.CgroupnsMode",
+    row("--cgroupns", "MODE", "whose view of limits", "HostConfig.CgroupnsMode",
          example="private", choices=("private", "host")),
-    _row("--sysctl", "NAME=VALUE", "a setting of the container's kernel",
+    row("--sysctl", "NAME=VALUE", "a setting of the container's kernel",
          "HostConfig.Sysctls{}", values.sysctl, "net.core.somaxconn=1024"),
 )
 
-_CONTAINER = _section(
+_CONTAINER = section(
     "Container and image",
-    _row("--name", "NAME", "how others call the container", example="web"),
-    _row("-d --detach", "", "start it and let it live on; nothing is shown"),
-    _row("--rm", "", "remove it when it ends (the default without -d, --keep)"),
-    _row("-l --label", "NAME[=VALUE]", "note something on it", "Labels{}", values.label,
+    row("--name", "NAME", "how others call the container", example="web"),
+    row("-d --detach", "", "start it and let it live on; nothing is shown"),
+    row("--rm", "", "remove it when it ends (the default without -d, --keep)"),
+    row("-l --label", "NAME[=VALUE]", "note something on it", "Labels{}", values.label,
          "course=1"),
-    _row("--label-file", "FILE", "note the lines of a file", repeats=True, kind="path",
+    row("--label-file", "FILE", "note the lines of a file", repeats=True, kind="path",
          example="labels"),
-    _row("--pull", "WHEN", "fetch the image missing (the default), always or never",
+    row("--pull", "WHEN", "fetch the image missing (the default), always or never",
          example="always", choices=("missing", "always", "never")),
-    _row("--platform", "OS/ARCH", "of an image made for several", example="linux/amd64"),
+    row("--platform", "OS/ARCH", "of an image made for several", example="linux/amd64"),
 )
 
 # fmt: on

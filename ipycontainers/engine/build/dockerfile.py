@@ -26,6 +26,14 @@ _ON_BUILD = re.compile(r"[\t\n\f\r ]*ONBUILD[\t\n\f\r ]*", re.IGNORECASE)
 _Read = tuple[syntax.Node, Line, tuple[Heredoc, ...]]
 
 
+class WrongLine(Invalid):
+    """What is wrong with the instruction that begins in ``line``, from 1."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
 def decode(content: bytes) -> str:
     """A file's text: each byte that is no UTF-8 becomes U+FFFD, as in Go."""
     return re.sub("[\udc80-\udcff]", "\ufffd", content.decode("utf-8", "surrogateescape"))
@@ -41,6 +49,8 @@ def parse(text: str, *, name: str = "Dockerfile", heredocs: bool = True) -> Dock
     source = Source(text)
     try:
         lines = _lines(source, heredocs)
+    except WrongLine as error:
+        raise WrongLine(f"failed to parse {name}: {error}", error.line) from None
     except Invalid as error:
         raise Invalid(f"failed to parse {name}: {error}") from None
     arguments: list[Instruction] = []
@@ -53,7 +63,7 @@ def parse(text: str, *, name: str = "Dockerfile", heredocs: bool = True) -> Dock
         elif instruction.word == "ARG":
             arguments.append(instruction)
         else:
-            raise Invalid("no build stage in current context")
+            raise WrongLine("no build stage in current context", instruction.line)
     warnings = source.warnings
     if warnings:
         warnings.append(
@@ -92,8 +102,12 @@ def label(name: str, value: str) -> Instruction:
 def _lines(source: Source, heredocs: bool) -> list[_Read]:
     read: list[_Read] = []
     for line in source:
-        node = syntax.read(line.text, source.escape)
-        read.append((node, line, _documents(source, node) if heredocs else ()))
+        try:
+            node = syntax.read(line.text, source.escape)
+            documents = _documents(source, node) if heredocs else ()
+        except Invalid as error:
+            raise WrongLine(error.message, line.number) from None
+        read.append((node, line, documents))
     if not read:
         raise Invalid("file with no instructions")
     return read
@@ -110,7 +124,8 @@ def _located(line: _Read) -> Instruction:
     try:
         return _instruction(line)
     except Invalid as error:
-        raise Invalid(f"dockerfile parse error line {line[1].number}: {error}") from None
+        number = line[1].number
+        raise WrongLine(f"dockerfile parse error line {number}: {error}", number) from None
 
 
 def _instruction(read: _Read) -> Instruction:
@@ -138,4 +153,5 @@ def _stage(instructions: list[Instruction]) -> Stage:
         str(begin.flags.get("platform", "")),
         begin.original,
         tuple(rest),
+        begin.line,
     )

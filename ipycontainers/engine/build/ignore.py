@@ -74,10 +74,10 @@ class Ignore:
             return False  # the context itself
         names = path.split("/")
         folders = ("/".join(names[:count]) for count in range(1, len(names)))
-        return any(map(self._closes, folders)) or self._matches(path)
+        return any(map(self.closes, folders)) or self._matches(path)
 
-    def _closes(self, folder: str) -> bool:
-        """Whether nothing below the folder is asked any more."""
+    def closes(self, folder: str) -> bool:
+        """Whether nothing below the folder is asked any more: it need not be looked into."""
         below = f"{folder}/"
         return self._matches(folder) and not any(
             line.takes_in and f"{line.path}/".startswith(below) for line in self.lines

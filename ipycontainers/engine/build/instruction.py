@@ -41,6 +41,7 @@ class Stage:
     platform: str
     original: str
     instructions: tuple[Instruction, ...] = ()
+    line: int = 0
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,15 @@ import os
 import posixpath
 import subprocess
 import tarfile
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from engine.build.listener import listening
 from engine.docker_command import DEBIAN
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import require, serving
+from support import require
 
 from ipycontainers.engine.build.ignore import Ignore
 from ipycontainers.errors import Invalid
@@ -62,45 +61,6 @@ def sent(text: str, paths: list[str]) -> set[str]:
     return {path for path in paths if not ignored.leaves_out(path)}
 
 
-class Listener(BaseHTTPRequestHandler):
-    """Takes the context that the docker command sends, and builds nothing."""
-
-    contexts: list[bytes]
-    protocol_version = "HTTP/1.1"
-
-    def do_HEAD(self) -> None:
-        self._answer(b"")
-
-    def do_GET(self) -> None:
-        self._answer(b"OK")
-
-    def do_POST(self) -> None:
-        body = b""
-        while size := int(self.rfile.readline(), 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        type(self).contexts.append(body)
-        self._answer(b"")
-
-    def _answer(self, body: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Api-Version", "1.41")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextlib.contextmanager
-def listening() -> Iterator[tuple[str, list[bytes]]]:
-    contexts: list[bytes] = []
-    with serving(type("Own", (Listener,), {"contexts": contexts})) as address:
-        yield f"tcp://{address}", contexts
-
-
 def names(context: BinaryIO) -> set[str]:
     with tarfile.open(fileobj=context) as archive:
         return {member.name for member in archive if member.isfile()}
@@ -117,7 +77,7 @@ def test_the_docker_command_sends_what_is_not_left_out(tmp_path: Path) -> None:
         for text in TEXTS:
             (tmp_path / ".dockerignore").write_text(text, encoding="utf-8")
             subprocess.run(command, env=own, check=True, capture_output=True, timeout=60)
-            theirs = names(io.BytesIO(contexts[-1]))
+            theirs = names(io.BytesIO(contexts[-1].body))
             # The command always sends these two; the engine is to hide them.
             own_files = {"Dockerfile", ".dockerignore"}
             assert sent(text, PATHS) - own_files == theirs - own_files, text

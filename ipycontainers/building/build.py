@@ -1,0 +1,170 @@
+"""One build: what is sent, what comes back, which layers are new.
+
+    built = run(connection, Order(options, text, plan, context), progress, watch, sent)
+
+Knows: the query of POST /build. Does not know: how a build is shown, IPython.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ipycontainers.errors import ContainerError, EngineUnavailable, Invalid, NotFound
+
+from . import failure
+from .context import Context
+from .options import BuildOptions
+from .plan import Plan, Text
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from ipycontainers.client import Connection
+
+Watch = Callable[[Mapping[str, Any], bool], None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be built."""
+
+    options: BuildOptions
+    text: Text
+    plan: Plan
+    context: Context
+
+    @property
+    def parameters(self) -> dict[str, str | Sequence[str]]:
+        """The query, as docker's own; a failed step leaves no container either."""
+        options = self.options
+        found: dict[str, str | Sequence[str]] = {
+            "version": "1",
+            "dockerfile": self.context.dockerfile_name(self.text.content),
+            "rm": "1",
+            "forcerm": "1",
+            "t": options.tags,
+            "target": options.target,
+            "platform": options.platform,
+            "nocache": "1" if options.flag("no-cache") else "",
+            "pull": "1" if options.flag("pull") else "",
+        }
+        if arguments := options.arguments():
+            found["buildargs"] = json.dumps(arguments)
+        return {name: value for name, value in found.items() if value}
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image. ``name`` is what it was called, else its id; ``new`` are the diff ids of those
+    of its ``layers`` that this build made; ``size`` is bytes."""
+
+    id: str
+    name: str
+    layers: tuple[str, ...]
+    new: tuple[str, ...]
+    size: int
+
+
+def run(
+    connection: Connection,
+    order: Order,
+    progress: Progress,
+    watch: Watch,
+    sent: Callable[[int], None],
+) -> Built:
+    """Returns when the image is there. ``progress`` is fed, and then ``watch`` called, for each
+    line of the engine's, with whether a step began or ended; ``sent`` with the bytes of the
+    context that are on their way.
+
+    An exception of theirs, and an interrupt, end the build at the engine. Raises CellFailed for
+    a step that fails, Invalid for a Dockerfile that is none, and what engines raise.
+    """
+    if order.plan.documents and not reads_documents(connection):
+        raise failure.of_documents(order.plan)
+    pieces = _counted(order.context.archive(order.text.content), sent)
+    try:
+        stream = connection.build(pieces, order.parameters)
+    except EngineUnavailable:
+        raise
+    except ContainerError as error:
+        raise failure.of_text(error, order.plan, order.text) from error
+    with stream:
+        for line in stream.lines():
+            watch(line, progress.feed(line))
+    progress.end()
+    watch({}, True)
+    if progress.failure:
+        has_context = order.context.folder is not None
+        raise failure.of_step(progress, order.plan, order.text, has_context=has_context)
+    return _built(connection, order, progress)
+
+
+def reads_documents(connection: Connection) -> bool:
+    """Whether the engine reads here-documents: ours does, Podman from 4.9 on, dockerd by BuildKit
+    only, which its API does not speak."""
+    if connection.launcher:
+        return True
+    version = str(connection.version().get("Version")).split(".")
+    numbers = [int(part) for part in version[:2] if part.isdecimal()]
+    return connection.engine_name == "Podman" and numbers >= [4, 9]
+
+
+def append_to(connection: Connection, name: str) -> str:
+    """The id of the image that --append goes on from. Raises NotFound."""
+    try:
+        return str(connection.inspect_image(name)["Id"])
+    except NotFound as error:
+        raise NotFound(
+            f"there is no image {name} to append to",
+            f"build it first, without --append: %%dockerfile -t {name}, and FROM IMAGE below it",
+        ) from error
+
+
+def _counted(pieces: Iterator[bytes], sent: Callable[[int], None]) -> Iterator[bytes]:
+    count = 0
+    for piece in pieces:
+        yield piece
+        count += len(piece)
+        sent(count)
+
+
+def _built(connection: Connection, order: Order, progress: Progress) -> Built:
+    names = order.options.tags
+    ids = [progress.image, *(step.image for step in reversed(progress.steps))]
+    name = names[0] if names else next((one for one in ids if one), "")
+    if not name:
+        raise Invalid("the engine built an image and did not say which", "give it a name: -t NAME")
+    image = connection.inspect_image(name)
+    layers = _layers(image)
+    before = _before(connection, progress)
+    new = layers[len(before or ()) :] if before is not None else ()
+    if before and layers[: len(before)] != before:
+        new = ()
+    return Built(str(image["Id"]), name, layers, new, int(image.get("Size") or 0))
+
+
+def _before(connection: Connection, progress: Progress) -> tuple[str, ...] | None:
+    """The layers that were there before the first step of the last stage that was not cached;
+    None where all were, or nobody can tell."""
+    if not (steps := progress.last_stage):
+        return None
+    base = steps[0].text.split()[1:2]
+    known = steps[0].image or (base[0] if base else "")
+    for step in steps[1:]:
+        if step.state != "cached":
+            break
+        known = step.image or known
+    else:
+        return None
+    if known == "scratch":
+        return ()
+    try:
+        return _layers(connection.inspect_image(known))
+    except ContainerError:
+        return None
+
+
+def _layers(image: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple((image.get("RootFS") or {}).get("Layers") or ())

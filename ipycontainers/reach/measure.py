@@ -1,0 +1,160 @@
+"""Tries to connect, from containers by a program of theirs, and from here.
+
+Only connections are made: nothing is sent. A container without a shell, or without any program
+that connects, is not changed for it: what the networks say stands in the answer then.
+
+Knows: exec, sockets. Does not know: what is shown of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ipycontainers import streams
+from ipycontainers.errors import ContainerError, NotFound
+
+from . import attempts
+from .attempts import HERE, Attempt, meaning
+from .places import SHARED, Place, places
+
+if TYPE_CHECKING:
+    from ipycontainers.client import Connection
+
+PATIENCE = 2  # seconds for one connection
+MOST = 16  # containers: each tries to reach each other
+_SAID = 65536  # bytes of all answers of one container
+# Each pair of arguments is a host and a port; each is answered by "NUMBER CODE WORDS" in a line.
+# busybox's nc ends by -e when it is connected, others by -z.
+SCRIPT = f"""
+one() {{
+    if command -v python3 >/dev/null 2>&1; then
+        python3 -c 'import socket, sys
+socket.create_connection((sys.argv[1], int(sys.argv[2])), {PATIENCE}).close()' "$1" "$2"
+    elif command -v bash >/dev/null 2>&1; then
+        timeout {PATIENCE} bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2"
+    elif command -v nc >/dev/null 2>&1; then
+        case $(nc --help 2>&1) in
+            *BusyBox*) timeout {PATIENCE} nc "$1" "$2" -e true </dev/null ;;
+            *) nc -z -w {PATIENCE} "$1" "$2" </dev/null ;;
+        esac
+    else
+        return 99
+    fi
+}}
+number=0
+while [ $# -gt 1 ]; do
+    (said=$(one "$1" "$2" 2>&1); echo "$number" $? $said) &
+    number=$((number + 1))
+    shift 2
+done
+wait
+"""
+
+
+def measure(
+    connection: Connection, names: Sequence[str] = ()
+) -> tuple[tuple[Place, ...], tuple[Attempt, ...]]:
+    """The containers that run, those of ``names`` or at most ``MOST``, and all attempts.
+
+    Raises NotFound for a name that none has, and what engines do when they are asked.
+    """
+    told = connection.list_containers(all=False)
+    every = _chosen(places(told, shares=bool(connection.network_lack)), names)
+    gateways = {address for one in every for address in one.gateways.values()}
+    with _listening(gateways) as ports, ThreadPoolExecutor(8) as pool:
+        from_here = pool.submit(_from_here, attempts.of_here(every, _host_of(connection)))
+        found = pool.map(lambda one: _from(connection, one, every, ports), every)
+        measured = [attempt for each in found for attempt in each]
+    return every, (*from_here.result(), *measured)
+
+
+def _chosen(every: Sequence[Place], names: Sequence[str]) -> tuple[Place, ...]:
+    if not names:
+        return tuple(every[:MOST])
+    found = [one for one in every if one.name in names or one.id.startswith(tuple(names))]
+    for name in names:
+        if not any(one.name == name or one.id.startswith(name) for one in found):
+            raise NotFound(
+                f"no container {name} runs", "%container sessions and docker ps list them"
+            )
+    return tuple(found)
+
+
+def _from(
+    connection: Connection, source: Place, every: Sequence[Place], ports: dict[str, int]
+) -> list[Attempt]:
+    gateway = next(iter(source.gateways.values()), "")
+    planned = attempts.of_container(source, every, ports.get(gateway, 0))
+    tried = [one for one in planned if one.address]
+    words = [word for one in tried for word in (one.address, str(one.port))]
+    answers: dict[int, str] = {}
+    if words:
+        with contextlib.suppress(ContainerError, OSError):
+            answers = _asked(connection, source.id, words)
+    results = {id(one): answers[n] for n, one in enumerate(tried) if n in answers}
+    return [one.found(results[id(one)]) if id(one) in results else one for one in planned]
+
+
+def _asked(connection: Connection, container_id: str, words: Sequence[str]) -> dict[int, str]:
+    said = b""
+    with connection.execute(container_id, ["sh", "-c", SCRIPT, "sh", *words]) as execution:
+        for frames in streams.batches(execution.read):
+            said += b"".join(frame.data for frame in frames)[:_SAID]
+            if len(said) > _SAID:
+                break
+    return parsed(said.decode("utf-8", "replace"), len(words) // 2)
+
+
+def parsed(said: str, count: int) -> dict[int, str]:
+    """The meaning of each answer, by its number; what is no answer, or none is known, is left
+    out."""
+    found: dict[int, str] = {}
+    for line in said.splitlines():
+        number, _, rest = line.partition(" ")
+        code, _, words = rest.partition(" ")
+        if number.isdecimal() and code.isdecimal() and int(number) < count and code != "99":
+            result = meaning(int(code), words)
+            if result != attempts.UNKNOWN:
+                found[int(number)] = result
+    return found
+
+
+def _from_here(planned: Sequence[Attempt]) -> list[Attempt]:
+    with ThreadPoolExecutor(16) as pool:
+        return list(pool.map(_tried, planned))
+
+
+def _tried(one: Attempt) -> Attempt:
+    if not one.address:
+        return one
+    try:
+        socket.create_connection((one.address, one.port), PATIENCE).close()
+    except OSError as error:
+        return one.found(meaning(1, str(error)))
+    return one.found(attempts.REACHED)
+
+
+@contextlib.contextmanager
+def _listening(gateways: set[str]) -> Iterator[dict[str, int]]:
+    """A port at each address of this machine's by which containers see it; where an engine's
+    networks are elsewhere, there is none. Whoever connects is let go at once."""
+    with contextlib.ExitStack() as opened:
+        ports: dict[str, int] = {}
+        for address in gateways:
+            with contextlib.suppress(OSError):
+                made = opened.enter_context(socket.create_server((address, 0), backlog=64))
+                ports[address] = made.getsockname()[1]
+        yield ports
+
+
+def _host_of(connection: Connection) -> str:
+    """The host whose ports containers publish."""
+    return urlsplit(connection.candidate.address).hostname or SHARED
+
+
+__all__ = ["HERE", "Attempt", "Place", "measure", "parsed"]

@@ -1,0 +1,235 @@
+"""Host, container and virtual machine side by side, measured here and now.
+
+    StackCompare()                       a container of busybox
+    StackCompare("debian:stable-slim")   of another image that has a shell
+
+What was measured stands in the live form; stored is what does not differ from run to run.
+
+Knows: what the numbers mean, drawing. Does not know: how they are measured.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ipycontainers.errors import ContainerError
+from ipycontainers.stack import container, here, machine
+from ipycontainers.stack.probe import Measured
+
+from .connection import connection
+from .drawing import Markup, element, size, table
+from .widget import Widget, source
+
+WHERE = {"host": "Host", "container": "Container", "vm": "Virtual machine"}
+# The layers of each, from the hardware up; the word says whether it is shared with the host.
+LAYERS = {
+    "host": ("processes", "kernel", "hardware"),
+    "container": ("processes, own view", "kernel, the host's", "hardware"),
+    "vm": ("processes, own view", "kernel, its own", "machine, pretended", "kernel", "hardware"),
+}
+FIXED = {
+    "host": ("the host's", "all of this machine", "this machine's"),
+    "container": ("the host's", "its own only", "its image's layers"),
+    "vm": ("its own", "its own only", "a disk of its own, or one that it is lent"),
+}
+
+
+class StackCompare(Widget):
+    """Measures when it is made, in threads of its own; ``data`` waits for all of it."""
+
+    _css = source("widget.css", "stack.css")
+
+    def __init__(self, image: str = "busybox", *, engine: str = "") -> None:
+        super().__init__()
+        self._image, self._engine = image, engine
+        self._found: dict[str, Measured] = {}
+        self._threads = [
+            threading.Thread(target=self._measure, args=pair, name=f"ipycontainers {pair[0]}")
+            for pair in self._measures().items()
+        ]
+        self.redraw()
+        for thread in self._threads:
+            thread.daemon = True
+            thread.start()
+
+    def _measures(self) -> Mapping[str, Callable[[], Measured]]:
+        return {"host": here.measure, "container": self._container, "vm": machine.measure}
+
+    def _container(self) -> Measured:
+        try:
+            return container.measure(connection(self._engine), self._image)
+        except ContainerError as error:
+            return Measured("container", missing=error.message)
+
+    def _measure(self, where: str, measure: Callable[[], Measured]) -> None:
+        try:
+            found = measure()
+        except Exception as error:  # noqa: BLE001  # a thread's would be lost; it is shown
+            found = Measured(where, missing=f"{type(error).__name__}: {error}")
+        self._found[where] = found
+        self.redraw()
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """``{"host": {"kernel", "seconds", …}, "container": …, "vm": …}``, in seconds and bytes."""
+        for thread in self._threads:
+            thread.join()
+        return {where: self._found[where].plain for where in WHERE}
+
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        """One for each machine."""
+        return list(self.data.values())
+
+    def subject(self) -> str:
+        return "" if self._image == "busybox" else repr(self._image)
+
+    def summary(self) -> str:
+        """A line for each machine, as measured."""
+        told = self.data
+        return "\n".join(
+            f"{name}: not measured: {told[where]['missing']}"
+            if told[where]["missing"]
+            else f"{name}: Linux {told[where]['kernel']}, {told[where]['processes']} processes, "
+            f"first program after {_seconds(told[where]['seconds'])}"
+            for where, name in WHERE.items()
+        )
+
+    def static(self) -> Markup:
+        heads = ("", "Kernel", "Processes that it sees", "Root file system")
+        rows = [(name, *FIXED[where]) for where, name in WHERE.items()]
+        form = table(heads, rows, caption="Host, container and virtual machine")
+        return element("div", form, class_="ipycontainers")
+
+    def draw(self) -> Markup:
+        found = dict(self._found)
+        return element(
+            "div",
+            element("div", *(_stack(where) for where in WHERE), class_="stack-towers"),
+            self._table(found),
+            *(_why(found[where]) for where in WHERE if where in found and found[where].missing),
+            class_="stack",
+        )
+
+    def _table(self, found: Mapping[str, Measured]) -> Markup:
+        heads = "".join(element("th", name, scope="col") for name in WHERE.values())
+        rows = "".join(
+            element(
+                "tr",
+                element("th", label, scope="row"),
+                *(_cell(found.get(where), of, found) for where in WHERE),
+            )
+            for label, of in ROWS
+        )
+        return element(
+            "table",
+            element("caption", "As measured here: each starts a shell that looks around"),
+            element("thead", Markup(f"<tr><td></td>{heads}</tr>")),
+            element("tbody", Markup(rows)),
+            class_="stack-table",
+        )
+
+
+Cell = Callable[[Measured, Mapping[str, Measured]], Markup]
+
+
+def _stack(where: str) -> Markup:
+    """Its layers, the hardware lowest; what is the host's is hatched."""
+    own = {"container": 1, "vm": 3}.get(where, 0)
+    layers = [
+        element(
+            "li", text, class_="stack-layer " + ("stack-own" if number < own else "stack-shared")
+        )
+        for number, text in enumerate(LAYERS[where])
+    ]
+    return element(
+        "figure",
+        element("ol", *layers, aria_label=f"{WHERE[where]}, from the top"),
+        element("figcaption", element("strong", WHERE[where])),
+    )
+
+
+def _cell(found: Measured | None, of: Cell, every: Mapping[str, Measured]) -> Markup:
+    if found is None:
+        return element("td", "measuring …", class_="muted")
+    if found.missing:
+        return element("td", "not measured", class_="muted")
+    return element("td", of(found, every))
+
+
+def _why(found: Measured) -> Markup:
+    return element("p", f"{WHERE[found.where]}: not measured: {found.missing}", class_="muted")
+
+
+def _kernel(found: Measured, every: Mapping[str, Measured]) -> Markup:
+    host = every.get("host")
+    if found.where == "host" or host is None or not host.boot:
+        whose = ""
+    else:
+        whose = "the host's" if found.boot == host.boot else "its own"
+    return _with(found.kernel, whose)
+
+
+def _first(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: ARG001
+    """A bar on a scale of powers of ten, from 1 ms to 100 s."""
+    share = (math.log10(min(max(found.seconds, 0.001), 100.0)) + 3) / 5
+    bar = element(
+        "svg",
+        element("rect", x=0, y=0, width=100, height=6, class_="stack-scale"),
+        element("rect", x=0, y=0, width=round(2 + 98 * share), height=6, class_="stack-bar"),
+        viewBox="0 0 100 6",
+        preserveAspectRatio="none",
+        aria_hidden="true",
+    )
+    return element("span", _seconds(found.seconds), bar)
+
+
+def _uptime(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: ARG001
+    return element("span", _seconds(found.uptime))
+
+
+def _processes(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: ARG001
+    return _with(f"{found.processes:,}", f"number 1 is {found.first}" if found.first else "")
+
+
+def _memory(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: ARG001
+    limit = f"may take {size(found.limit)}" if found.limit else "no limit"
+    return _with(size(found.memory), limit)
+
+
+def _used(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: ARG001
+    return element("span", size(found.used))
+
+
+def _root(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: ARG001
+    return _with(found.root, found.system)
+
+
+ROWS: tuple[tuple[str, Cell], ...] = (
+    ("Kernel", _kernel),
+    ("Until its first program", _first),
+    ("Its kernel runs since", _uptime),
+    ("Processes that it sees", _processes),
+    ("Memory that it sees", _memory),
+    ("Memory that it takes", _used),
+    ("Root file system", _root),
+)
+
+
+def _with(main: str, more: str) -> Markup:
+    rest = [" ", element("span", more, class_="muted stack-more")] if more else []
+    return element("span", main, *rest)
+
+
+def _seconds(seconds: float) -> str:
+    """``3 ms``, ``2.4 s``, ``5 min``, ``7 h``, ``3 days``."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    for name, length in (("min", 60), ("h", 3600)):
+        if seconds < length * (120 if name == "min" else 48):
+            return f"{seconds / length:.0f} {name}"
+    return f"{seconds / 86400:.0f} days"

@@ -1,0 +1,186 @@
+"""Who reaches whom is tried, and where it cannot be, the networks say so."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from support import free_port, wait_for
+
+from ipycontainers.errors import NotFound
+from ipycontainers.reach import attempts
+from ipycontainers.reach.attempts import HERE, Attempt, meaning, of_container, of_here
+from ipycontainers.reach.measure import measure, parsed
+from ipycontainers.reach.places import Place, Published
+
+WORDS = {
+    "nc: can't connect to remote host (172.17.0.2): Connection refused": attempts.REFUSED,
+    "nc: bad address 'web'": attempts.NAMELESS,
+    "bash: connect: No route to host": attempts.UNREACHABLE,
+    "OSError: [Errno 101] Network is unreachable": attempts.UNREACHABLE,
+    "TimeoutError: timed out": attempts.SILENT,
+    "socket.gaierror: [Errno -3] Temporary failure in name resolution": attempts.NAMELESS,
+    "what": attempts.UNKNOWN,
+}
+
+
+@pytest.mark.parametrize(("said", "result"), WORDS.items())
+def test_words_have_a_meaning(said: str, result: str) -> None:
+    assert meaning(1, said) == result
+
+
+def test_a_code_has_a_meaning() -> None:
+    assert meaning(0, "refused") == attempts.REACHED
+    assert meaning(143, "Terminated") == attempts.SILENT
+
+
+def test_only_answers_are_read() -> None:
+    said = "0 0\n1 1 nc: Connection refused\nx\n7 0\n2 99 \n3 1 what\n\x1b[1m4 0\n"
+    assert parsed(said, 5) == {0: attempts.REACHED, 1: attempts.REFUSED}
+
+
+WEB = Place("1", "web", {"lab": "10.0.0.2"}, {"lab": "10.0.0.1"}, (80,), (Published("", 8080, 80),))
+DB = Place("2", "db", {"lab": "10.0.0.3", "back": "10.1.0.3"}, {"lab": "10.0.0.1"})
+ALONE = Place("3", "alone")
+PLAIN = Place("4", "plain", {"bridge": "172.17.0.2"}, {"bridge": "172.17.0.1"})
+EVERY = (WEB, DB, ALONE, PLAIN)
+
+
+def told(found: list[Attempt], target: str) -> list[tuple[str, str, int, str]]:
+    return [(one.by, one.address, one.port, one.result) for one in found if one.target == target]
+
+
+def test_what_networks_say() -> None:
+    found = of_container(WEB, EVERY, 4000)
+    assert told(found, "db") == [
+        ("address", "10.0.0.3", 9, attempts.REACHED),
+        ("name", "db", 9, attempts.REACHED),
+    ]
+    assert told(found, "alone") == [("address", "", 9, attempts.UNREACHABLE)]
+    assert told(found, "plain") == [("address", "172.17.0.2", 9, attempts.UNREACHABLE)]
+    assert told(found, HERE) == [("address", "10.0.0.1", 4000, attempts.REACHED)]
+    assert told(of_container(ALONE, EVERY, 0), HERE) == [("address", "", 0, attempts.UNREACHABLE)]
+    from_here = of_here(EVERY, "127.0.0.1")
+    assert told(from_here, "web") == [
+        ("address", "10.0.0.2", 80, attempts.REACHED),
+        ("published port 8080", "127.0.0.1", 8080, attempts.REACHED),
+    ]
+    assert not any(one.measured for one in (*found, *from_here))
+
+
+Start = Callable[..., str]
+
+
+def shares(engine: Any, name: str) -> bool:
+    """Whether every container has this machine's network there, and then that it is told so."""
+    if not engine.network_lack:
+        return False
+    found, _ = measure(engine, [name])
+    assert [one.has_hosts_network for one in found if one.name == name] == [True]
+    return True
+
+
+@pytest.fixture
+def network(engine: Any) -> Iterator[str]:
+    name = f"reach-{uuid.uuid4().hex[:8]}"
+    made = engine.docker.api.create_network(name)["Id"]
+    yield name
+
+    def is_gone() -> bool:
+        with suppress(Exception):
+            engine.docker.api.remove_network(made)
+        return not engine.docker.api.networks(names=[name])
+
+    assert wait_for(is_gone)
+
+
+@pytest.fixture
+def start(engine: Any, images: Any, network: str) -> Iterator[Start]:
+    """start("web", network) runs a server on port 80; its name begins so. All is removed."""
+    mark, made = uuid.uuid4().hex[:8], []
+    server = "while :; do echo hi | nc -l -p 80 >/dev/null; done"
+
+    def run(name: str, network: str = "", *, command: str = server, port: int = 0) -> str:
+        host = {"NetworkMode": network} if network else {}
+        if port:
+            host["PortBindings"] = {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]}  # type: ignore[assignment]
+        config = {
+            "Image": images.busybox,
+            "Cmd": ["sh", "-c", command],
+            "ExposedPorts": {"80/tcp": {}},
+            "HostConfig": host,
+        }
+        created = engine.create(config, name=f"{name}-{mark}")
+        made.append(created.id)
+        engine.start(created.id)
+        return f"{name}-{mark}"
+
+    yield run
+    for one in made:
+        engine.remove(one)
+
+
+def results(engine: Any, source: str, target: str) -> dict[str, tuple[str, bool]]:
+    names = [one for one in (source, target) if one != HERE]
+    _, found = measure(engine, names)
+    return {
+        one.by: (one.result, one.measured)
+        for one in found
+        if (one.source, one.target) == (source, target)
+    }
+
+
+def test_containers_of_one_network_reach_each_other_by_name(
+    engine: Any, start: Start, network: str
+) -> None:
+    web, asks = start("web", network), start("asks", network, command="sleep 600")
+    if shares(engine, web):
+        return
+    both = {"address": ("reached", True), "name": ("reached", True)}
+    assert wait_for(lambda: results(engine, asks, web) == both, seconds=15)
+    # Nobody listens at its port 80.
+    assert results(engine, web, asks)["address"] == ("refused", True)
+
+
+def test_without_a_network_nobody_is_reached(engine: Any, start: Start, network: str) -> None:
+    web, alone = start("web", network), start("alone", "none", command="sleep 600")
+    if shares(engine, web):
+        return
+    assert wait_for(
+        lambda: results(engine, alone, web) == {"address": ("unreachable", True)}, seconds=15
+    )
+    assert results(engine, web, alone) == {"address": ("unreachable", False)}
+
+
+def test_a_published_port_is_reached_from_here(engine: Any, start: Start) -> None:
+    port = free_port()
+    web = start("web", port=port)
+    if shares(engine, web):
+        return
+    by = f"published port {port}"
+    assert wait_for(lambda: results(engine, HERE, web).get(by) == ("reached", True), seconds=15)
+
+
+def test_a_container_without_a_shell_is_declared(
+    engine: Any, start: Start, network: str, images: Any
+) -> None:
+    web = start("web", network)
+    if shares(engine, web):
+        return
+    config = {"Image": images.noshell, "Entrypoint": ["/bin/awk", "BEGIN { while (1) x = 1 }"]}
+    created = engine.create({**config, "HostConfig": {"NetworkMode": network}}, name="reach-awk")
+    try:
+        engine.start(created.id)
+        assert results(engine, "reach-awk", web)["address"] == ("reached", False)
+        # It is there, which the other can try.
+        assert results(engine, web, "reach-awk")["address"] == ("refused", True)
+    finally:
+        engine.remove(created.id)
+
+
+def test_a_name_that_none_has_is_told(engine: Any) -> None:
+    with pytest.raises(NotFound, match="no container reach-nobody runs"):
+        measure(engine, ["reach-nobody"])
