@@ -15,7 +15,7 @@ Knows: how a request is sent and refused. Does not know: any endpoint.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -25,6 +25,7 @@ from .dial import Dialler
 from .stream import UPGRADE, Attachment, Body, Stream
 from .translate import Json, translated
 
+Query = str | Sequence[str]  # several values of one name
 LARGEST = 256 << 20  # bytes of an answer that is read as a whole: a list, an inspection
 
 
@@ -124,7 +125,7 @@ def refused(status: int, explanation: str, doing: str) -> errors.ContainerError:
     return errors.Refused(explanation.strip() or f"{doing}: {status}", status=status)
 
 
-def _given(query: Mapping[str, str]) -> dict[str, str]:
+def _given(query: Mapping[str, Query]) -> dict[str, Query]:
     """Without what is empty, which engines read as given."""
     return {name: value for name, value in query.items() if value}
 

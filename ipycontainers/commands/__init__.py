@@ -17,7 +17,7 @@ from .call import Call
 from .console import Console
 from .manual import help_text
 from .parse import Help, parse
-from .result import Inspected, Lines, Listing, Result, Text
+from .result import Inspected, Lines, Listing, Result, Tar, Text
 
 __all__ = [
     "Call",
@@ -27,6 +27,7 @@ __all__ = [
     "Lines",
     "Listing",
     "Result",
+    "Tar",
     "Text",
     "help_text",
     "parse",

@@ -10,7 +10,7 @@ Knows: streams of text. Does not know: notebooks, verbs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,22 +18,43 @@ from typing import TYPE_CHECKING
 from ipycontainers.errors import CommandFailed, Refused
 
 if TYPE_CHECKING:
-    from ipycontainers.client import Connection, Daemon
+    from ipycontainers.client import Connection, Daemon, PullProgress
+
+    from .call import Call
+
+    # Takes the reports of a pull; None where nobody looks.
+    Watch = Callable[[PullProgress], None] | None
+
+
+def _nothing(name: str) -> bytes:
+    raise failed(f"--stdin {name}: there is nothing to read from here")
+
+
+def _unseen(_image: str) -> AbstractContextManager[Watch]:
+    return nullcontext(None)
 
 
 @dataclass(frozen=True)
 class Console:
     """``out`` and ``err`` take text as it comes: the notebook's streams, or what collects the
-    output for a variable. Relative paths mean ``folder``."""
+    output for a variable. Relative paths mean ``folder``. ``read`` gives what --stdin names;
+    ``pulling`` shows how the image of that name is pulled, in a block."""
 
     connection: Connection
     out: Callable[[str], object]
     err: Callable[[str], object]
     folder: Path
+    read: Callable[[str], bytes] = _nothing
+    pulling: Callable[[str], AbstractContextManager[Watch]] = _unseen
 
     @property
     def daemon(self) -> Daemon:
         return self.connection.daemon
+
+    def given(self, call: Call) -> bytes | None:
+        """What --stdin names, if it is there."""
+        name = call.text("stdin")
+        return self.read(name) if name else None
 
 
 def failed(message: str, exit_code: int = 1) -> CommandFailed:
@@ -44,6 +65,19 @@ def failed(message: str, exit_code: int = 1) -> CommandFailed:
 def told(error: Refused) -> str:
     """As most verbs tell it."""
     return f"Error response from daemon: {error.message}"
+
+
+@contextmanager
+def missing(kind: str, name: str) -> Iterator[None]:
+    """As ``refusals``; that there is none of that name is told as the docker command tells it."""
+    try:
+        with refusals():
+            yield
+    except CommandFailed as error:
+        cause = error.__cause__
+        if not (isinstance(cause, Refused) and cause.status == 404):
+            raise
+        raise failed(f"Error: No such {kind}: {name}") from cause
 
 
 @contextmanager

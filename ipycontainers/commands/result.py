@@ -117,4 +117,19 @@ class Text(str):
         printer.text(str(self))
 
 
-Result = Lines | Listing | Inspected | Text
+class Tar(bytes):
+    """A tar, as ``cp NAME:PATH -`` gives it."""
+
+    @property
+    def text(self) -> str:
+        """What it is: a notebook cannot show it."""
+        return f"a tar of {len(self):,} bytes\n"
+
+    def __repr__(self) -> str:
+        return self.text.removesuffix("\n")
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
+        printer.text(repr(self))
+
+
+Result = Lines | Listing | Inspected | Text | Tar

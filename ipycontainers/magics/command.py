@@ -18,9 +18,15 @@ from ipycontainers import commands, options
 from ipycontainers.commands import Console, Lines, Listing, Result, Text
 from ipycontainers.errors import CommandFailed, ContainerError, EngineUnavailable
 
-from .run import interrupted
+from .progress import pull_progress
+from .run import interrupted, standard_input
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from ipycontainers.client import PullProgress
+
     from .container import ContainerMagics
 
 INTERRUPTED = 130
@@ -69,8 +75,13 @@ class CommandRun:
             self._collect if self._use == USED else sys.stdout.write,
             sys.stderr.write,
             self._magics.folder,
+            read=lambda name: standard_input(name, self._variables, self._magics.folder),
+            pulling=self._pulling,
         )
         return call.verb.handler()(call, console)
+
+    def _pulling(self, image: str) -> AbstractContextManager[Callable[[PullProgress], None] | None]:
+        return pull_progress(self._magics.shell, image, alone=False)
 
     def _collect(self, text: str) -> None:
         self._length += len(text)

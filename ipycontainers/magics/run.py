@@ -244,23 +244,7 @@ class CellRun:
     def _stdin(self) -> bytes | None:
         """What --stdin names: a variable of text or bytes, else a file."""
         name = self._given.stdin
-        if name is None:
-            return None
-        if name in self._variables:
-            value = self._variables[name]
-            if isinstance(value, str):
-                return interpreter.encoded(value, f"--stdin {name}")
-            if isinstance(value, (bytes, bytearray, memoryview)):
-                return bytes(value)
-            raise Invalid(f"--stdin {name} is a {type(value).__name__}, not text or bytes")
-        path = self._magics.folder / Path(name).expanduser()
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise Invalid(
-                f"--stdin {name}: no such variable, and {path}: {error.strerror}",
-                "name a variable of str or bytes, or a file",
-            ) from error
+        return None if name is None else standard_input(name, self._variables, self._magics.folder)
 
     def _output(self) -> streams.Output:
         """Both streams shown, or into variables, which may be one and the same."""
@@ -409,6 +393,25 @@ class CellRun:
         if name in self._variables:
             return f" < {name}.txt  # the variable {name} being in {name}.txt"
         return f" < {shlex.quote(str(self._magics.folder / Path(name).expanduser()))}"
+
+
+def standard_input(name: str, variables: Mapping[str, Any], folder: Path) -> bytes:
+    """What --stdin names: a variable of text or bytes, else a file. Raises Invalid."""
+    if name in variables:
+        value = variables[name]
+        if isinstance(value, str):
+            return interpreter.encoded(value, f"--stdin {name}")
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return bytes(value)
+        raise Invalid(f"--stdin {name} is a {type(value).__name__}, not text or bytes")
+    path = folder / Path(name).expanduser()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Invalid(
+            f"--stdin {name}: no such variable, and {path}: {error.strerror}",
+            "name a variable of str or bytes, or a file",
+        ) from error
 
 
 def check_values(unset: Sequence[str], refused: Mapping[str, str], advice: str = "") -> None:

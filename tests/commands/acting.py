@@ -1,0 +1,177 @@
+"""Verbs of %docker and of the real docker command, told apart: what each prints, on one engine.
+
+    compare(address, "pause A", "unpause A")
+
+A story is lines as somebody types them. It is told twice on the same engine, by docker and by
+%docker, each time from the same beginning, and each line has to print the same on the same stream
+and to end with the same code.
+
+Knows: both commands, what of their output is of a moment. Does not know: pytest, launchers.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.docker_command import DEBIAN, Outcome, Terminal, plain
+
+from ipycontainers import commands
+from ipycontainers.errors import CommandFailed
+
+IMAGE = "ipycontainers-test/busybox"
+NAMES = ("ipyc-act-a", "ipyc-act-b")
+TAGS = ("ipyc-act:1", "ipyc-act:2", "ipyc-act:imported", "ipyc-act:built")
+_FOLDER = re.compile(r"/[^\s\"]*/(ours|theirs)(?=/)")
+# Beside docker's own lines ours says what a code of 127 means, and a hint.
+OURS = re.compile(r"^(exit code \d+ in .*)\n", re.MULTILINE)
+
+
+@dataclass
+class Ours:
+    """%docker without a notebook."""
+
+    connection: Any
+    folder: Path
+    variables: dict[str, bytes] = field(default_factory=dict)
+    interrupts: Callable[[], None] | None = None
+
+    def run(self, *words: str) -> Outcome:
+        out: list[str] = []
+        err: list[str] = []
+        code = 0
+        try:
+            call = commands.parse(words)
+            console = commands.Console(
+                self.connection,
+                out.append,
+                err.append,
+                self.folder,
+                read=lambda name: self.variables[name],
+                pulling=lambda _: nullcontext(None),
+            )
+            result = call.verb.handler()(call, console)
+            out.append(result.text if result is not None else "")
+        except CommandFailed as error:
+            code = error.exit_code
+            err.append(f"{error.message}\n")
+        told = OURS.sub("", "".join(err))
+        return Outcome(code, plain("".join(out).encode()), plain(told.encode()))
+
+
+def docker(terminal: Terminal, *words: str, stdin: bytes, folder: Path) -> Outcome:
+    """The real one, which calls itself by its path."""
+    made = terminal.run(*words, stdin=stdin, cwd=str(folder))
+    return Outcome(made.code, made.out, made.err.replace(DEBIAN, "docker"))
+
+
+def clear(terminal: Terminal) -> None:
+    """Nothing of an earlier story is left."""
+    terminal.run("rm", "-f", "-v", *NAMES)
+    terminal.run("volume", "rm", "-f", *NAMES)
+    terminal.run("network", "rm", *NAMES)
+    terminal.run("rmi", "-f", *TAGS)
+
+
+@dataclass
+class Story:
+    """``only`` is what of the outputs has to agree, by the words that begin a line."""
+
+    lines: Sequence[str]
+    given: bytes = b""
+    only: dict[str, Callable[[str], object]] = field(default_factory=dict)
+
+    def compare(self, address: str, connection: Any, folder: Path) -> None:
+        terminal = Terminal(address)
+        ours = Ours(connection, _made(folder / "ours"), {"given": self.given})
+        theirs = _made(folder / "theirs")
+        with _cleared(terminal):
+            expected = [
+                docker(terminal, *words, stdin=self.given, folder=theirs) for words in self._words()
+            ]
+        with _cleared(terminal):
+            found = [ours.run(*words) for words in self._words(with_stdin=True)]
+        told = zip(self.lines, self._words(), expected, found, strict=True)
+        wrong = [
+            f"docker {line}\n  docker {wanted}\n  ours   {mine}"
+            for line, words, wanted, mine in told
+            if self._compared(words, wanted) != self._compared(words, mine)
+        ]
+        assert not wrong, "\n".join(wrong)
+        assert listed(folder / "ours") == listed(folder / "theirs")
+
+    def _compared(self, words: Sequence[str], said: Outcome) -> object:
+        line = " ".join(words)
+        found = (only for start, only in self.only.items() if line.startswith(start))
+        plain_lines = (text.replace("\r\n", "\n") for text in (said.out, said.err))
+        out, err = (_FOLDER.sub("HERE", text) for text in plain_lines)
+        return said.code, next(found, str)(out), err
+
+    def _words(self, *, with_stdin: bool = False) -> Iterator[list[str]]:
+        a, b = NAMES
+        for line in self.lines:
+            text = line.replace("IMAGE", IMAGE)
+            words = [re.sub(r"\bB\b", b, re.sub(r"\bA\b", a, word)) for word in shlex.split(text)]
+            at = words.index("<") if "<" in words else 0
+            if at and with_stdin:
+                verb = 2 if words[0] in {"container", "image"} else 1
+                words[verb:verb] = ["--stdin", "given"]
+            yield [word for word in words if word != "<"]
+
+
+def listed(folder: Path) -> dict[str, str]:
+    """What lies in a folder: path → kind, mode and content."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        mode = path.lstat().st_mode & 0o7777
+        if path.is_symlink():
+            found[str(path.relative_to(folder))] = f"-> {path.readlink()}"
+        elif path.is_dir():
+            found[str(path.relative_to(folder))] = f"folder {mode:o}"
+        elif path.suffix == ".tar":
+            found[str(path.relative_to(folder))] = "tar"
+        else:
+            found[str(path.relative_to(folder))] = f"{mode:o} {path.read_bytes()!r}"
+    return found
+
+
+def _made(folder: Path) -> Path:
+    """With the files that stories copy and build."""
+    (folder / "in" / "deep").mkdir(parents=True)
+    (folder / "in" / "file").write_text("from here")
+    (folder / "in" / "deep" / "run").write_text("#!/bin/sh\n")
+    (folder / "in" / "deep" / "run").chmod(0o755)
+    (folder / "in" / "link").symlink_to("file")
+    (folder / "there").mkdir()
+    (folder / "full").write_text("old")
+    (folder / "context").mkdir()
+    (folder / "context" / "Dockerfile").write_text(
+        f"FROM {IMAGE}\nARG WHO=me\nCOPY given /given\nRUN echo hi $WHO\n"
+    )
+    (folder / "context" / "given").write_text("given")
+    (folder / "context" / "Failing").write_text(f"FROM {IMAGE}\nRUN echo why; exit 3\n")
+    return folder
+
+
+@contextmanager
+def _cleared(terminal: Terminal) -> Iterator[None]:
+    clear(terminal)
+    try:
+        yield
+    finally:
+        clear(terminal)
+
+
+@dataclass(frozen=True)
+class Configured(Terminal):
+    """Where the docker command has a folder of settings."""
+
+    config: str = ""
+
+    def _environ(self) -> dict[str, str]:
+        return {**super()._environ(), "DOCKER_CONFIG": self.config}

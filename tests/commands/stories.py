@@ -1,0 +1,238 @@
+"""What is typed, to be told by docker and by %docker; see ``acting``.
+
+``A`` and ``B`` are names, ``IMAGE`` is busybox, ``<`` stands for what is given on standard input.
+
+Knows: docker's verbs. Does not know: how they are compared.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+
+from commands.acting import Story
+
+COUNTS = "for i in 1 2 3; do echo $i; sleep 0.2; done; echo e >&2; exit 4"
+FILES = (
+    "mkdir -p /d/e; echo f > /d/f; chmod 640 /d/f; ln -s f /d/s; ln -s d /link; "
+    "ln -s /etc/passwd /d/out; touch /ready; sleep 100"
+)
+RUNS = "run -d --name A IMAGE sleep 100"
+
+
+def _tar() -> bytes:
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w") as tar:
+        entry = tarfile.TarInfo("d/from-tar")
+        entry.size = 5
+        tar.addfile(entry, io.BytesIO(b"hello"))
+    return held.getvalue()
+
+
+def _sorted(text: str) -> object:
+    return sorted(text.splitlines())
+
+
+def no_layers(text: str) -> object:
+    return [line for line in text.splitlines() if not line.startswith("SHORT: ")]
+
+
+STORIES: dict[str, Story] = {
+    "life": Story([
+        RUNS,
+        "pause A",
+        "pause A",
+        "exec A true",
+        "unpause A",
+        "unpause A",
+        "rename A B",
+        "rename nosuch A",
+        "rename B ' '",
+        "kill -s TERM nosuch",
+        "kill -s NOSUCH B",
+        "restart -t 0 B nosuch",
+        "rm B",
+        "stop -t 0 B nosuch",
+        "kill B",
+        "stop B",
+        "start B nosuch",
+        "start nosuch",
+        "kill B",
+        "wait B",
+        "wait nosuch",
+        "rm nosuch /",
+        "rm -v B",
+        "rm B",
+        "rm -f nosuch",
+    ]),
+    "update": Story([
+        RUNS,
+        "update A",
+        "update --restart no A nosuch",
+        "update --restart on-failure:x A",
+        "update --cpu-shares 512 A",
+        "update --memory 6x A",
+        "inspect -f '{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.CpuShares}}' A",
+        "update --restart on-failure:3 A",
+    ]),
+    "run": Story([
+        "run --rm IMAGE echo hi",
+        "run --rm IMAGE sh -c 'echo e >&2; exit 7'",
+        "run --name A IMAGE /nosuch",
+        "run --name A IMAGE true",
+        "rm A",
+        "run --rm IMAGE /etc/passwd",
+        "run --rm --nosuch IMAGE",
+        "run --rm -p x:y IMAGE true",
+        "run",
+        "run --rm --pull never ipyc-nosuch true",
+        "run --rm -i IMAGE cat <",
+        "run --rm -e X=1 -w /tmp -u 0:0 -h box IMAGE sh -c 'echo $X $PWD $(id -u) $(hostname)'",
+        "run --rm --network nosuch IMAGE true",
+        "create --name A -l a=b --restart on-failure:2 --expose 80 IMAGE sh -c 'exit 4'",
+        "start -a A",
+        "inspect -f '{{.Config.Labels}} {{json .HostConfig.RestartPolicy}}' A",
+        "inspect -f '{{.Config.ExposedPorts}} {{.HostConfig.LogConfig.Type}}' A",
+        "create --name A IMAGE",
+        "create UPPER",
+    ], given=b"given",
+    ),
+    "exec": Story([
+        RUNS,
+        "exec A sh -c 'echo out; exit 6'",
+        "exec A sh -c 'echo err >&2'",
+        "exec -e Y=2 -w /tmp -u 0 A sh -c 'echo $Y $PWD; id -u'",
+        "exec -i A cat <",
+        "exec A /nosuch",
+        "exec -d A true",
+        "exec nosuch true",
+        "exec A",
+        "kill A",
+        "exec A true",
+    ], given=b"given"),
+    "logs": Story([
+        f"run -d --name A IMAGE sh -c '{COUNTS}'",
+        "logs -f A",
+        "wait A",
+        "logs --tail 1 A",
+        "logs -n 2 A",
+        "logs --tail x A",
+        "logs -t A",
+        "logs --since 1h A",
+        "logs --since 2000-01-02T03:04:05Z --until 2000-01-02 A",
+        "logs --since never A",
+        "logs nosuch",
+        "start -a A",
+        "start -a A B",
+    ], only={"logs -t": lambda text: text.count("\n")}),
+    "images": Story([
+        "run --name A IMAGE sh -c 'echo new > /new'",
+        "commit -m text -a me -c 'CMD [\"cat\", \"/new\"]' A ipyc-act:1",
+        "run --rm ipyc-act:1",
+        "commit nosuch",
+        "commit A UPPER",
+        "commit -c 'NOSUCH x' A",
+        "tag ipyc-act:1 ipyc-act:2",
+        "tag ipyc-nosuch ipyc-act:2",
+        "tag ipyc-act:1 Upper",
+        "inspect -f '{{.Comment}} {{.Author}} {{.Config.Cmd}}' ipyc-act:2",
+        "save -o saved.tar ipyc-act:1 ipyc-act:2",
+        "save -o nosuch/saved.tar ipyc-act:1",
+        "save -o other.tar ipyc-nosuch",
+        "rmi ipyc-act:2 ipyc-nosuch",
+        "rmi -f ipyc-nosuch",
+        "rmi ipyc-act:1",
+        "load -i saved.tar",
+        "load -i nosuch.tar",
+        "load -i full",
+        "run --rm ipyc-act:2",
+        "export -o root.tar A",
+        "export -o root.tar nosuch",
+        "import -m brought -c 'CMD [\"true\"]' root.tar ipyc-act:imported",
+        "inspect -f '{{.Comment}} {{.Config.Cmd}}' ipyc-act:imported",
+        "import nosuch.tar",
+        "import - ipyc-act:imported <",
+    ], given=_tar(), only={"load -i saved": _sorted}),
+    "copies": Story([
+        f"run -d --name A IMAGE sh -c '{FILES}'",
+        "exec A sh -c 'until [ -e /ready ]; do sleep 0.1; done'",
+        "cp A:/d there",
+        "cp A:/d new",
+        "cp A:/d/. contents",
+        "cp A:/d/. there",
+        "cp A:/d/f there",
+        "cp A:/d/f full",
+        "cp A:/d/f renamed",
+        "cp A:/d/f nosuch/",
+        "cp A:/d/f nosuch/file",
+        "cp A:/d full",
+        "cp A:/link linked",
+        "cp -L A:/link followed",
+        "cp A:/d/s ./",
+        "cp -L A:/d/s ./followed-file",
+        "cp A:/nosuch there",
+        "cp nosuch:/d there",
+        "cp in A:/tmp",
+        "cp in A:/tmp/renamed",
+        "cp in/. A:/srv",
+        "cp in/file A:/tmp/file",
+        "cp in/file A:/tmp/nosuch/",
+        "cp in/file A:/nosuch/file",
+        "cp in A:/tmp/file",
+        "cp in/link A:/tmp",
+        "cp -L in/link A:/tmp/real",
+        "cp nosuch A:/tmp",
+        "cp in nosuch:/tmp",
+        "cp A:/d B:/d",
+        "cp in there",
+        "cp - A:/tmp <",
+        "cp - A:/tmp/file <",
+        "exec A sh -c 'find /tmp /srv | sort; cat /tmp/file /tmp/d/from-tar; readlink /tmp/link'",
+        "exec A sh -c 'stat -c \"%a %u %g %n\" /tmp/in/file /tmp/in/deep/run /tmp/real'",
+    ], given=_tar()),
+    "volumes": Story([
+        "volume create --label A=1 A",
+        "volume create A",
+        "volume create",
+        "volume inspect -f '{{.Name}} {{.Labels}} {{.Driver}}' A",
+        "run --name A -v A:/data IMAGE true",
+        "volume rm A nosuch",
+        "rm A",
+        "volume prune -f --filter label=A",
+        "volume rm A",
+        "volume rm -f A",
+    ]),
+    "networks": Story([
+        "network create --label A=1 --internal A",
+        "network create A",
+        "network create --subnet x B",
+        "network create --gateway 1.2.3.4 B",
+        "run -d --name A --network A --network-alias www IMAGE sleep 100",
+        "run -d --name B IMAGE sleep 100",
+        "network connect --alias xyz A B",
+        "network connect A B",
+        "network connect nosuch B",
+        "network connect A nosuch",
+        "network rm A nosuch",
+        "network disconnect A B",
+        "network disconnect A B",
+        "network disconnect -f A B",
+        "rm -f A B",
+        "network prune -f --filter label=A",
+        "network rm A",
+    ]),
+    "prunes": Story([
+        "run --name A -l A=1 IMAGE true",
+        "container prune -f --filter label=A",
+        "container prune -f --filter label=A",
+        "image prune -f --filter label=A",
+        "network create --label A=1 A",
+        "system prune -f --filter label=A",
+    ]),
+    "logins": Story([
+        "logout 127.0.0.1:9",
+        "login -u me --password-stdin 127.0.0.1:9 <",
+        "login --password-stdin 127.0.0.1:9 <",
+        "login 127.0.0.1:9",
+    ], given=b"secret\n"),
+}  # fmt: skip

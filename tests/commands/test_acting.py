@@ -1,0 +1,118 @@
+"""The verbs of %docker that change something, compared with the real docker command."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import embedded
+import images as recipes
+import pytest
+from commands.acting import Configured, Ours, Story
+from commands.stories import STORIES, no_layers
+from engine.docker_command import DEBIAN
+from registry import Registry, is_installed, noise
+from support import require
+
+DOCKERD = "unix:///var/run/docker.sock"
+
+
+@pytest.fixture(scope="module", params=["dockerd", "bubblewrap"])
+def address(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Of an engine with busybox."""
+    require(shutil.which(DEBIAN), "docker", f"no {DEBIAN} here")
+    if request.param == "dockerd":
+        yield DOCKERD
+        return
+    with embedded.running(request.param) as engine:
+        yield f"unix://{engine.socket}"
+
+
+@pytest.fixture(scope="module")
+def connection(address: str) -> Iterator[Any]:
+    from ipycontainers.client import Candidate, open_candidate
+    from ipycontainers.errors import EngineUnavailable
+
+    try:
+        opened = open_candidate(Candidate("test", address, True))
+    except EngineUnavailable as error:
+        require(False, "docker", error.message)
+    with contextlib.closing(opened):
+        recipes.ensure(opened.docker, "busybox")
+        yield opened
+
+
+@pytest.mark.launcher
+@pytest.mark.parametrize("story", STORIES)
+def test_it_says_and_does_what_docker_does(
+    story: str, address: str, connection: Any, tmp_path: Path
+) -> None:
+    STORIES[story].compare(address, connection, tmp_path)
+
+
+def test_images_come_and_go(address: str, connection: Any, tmp_path: Path) -> None:
+    require(is_installed(), "docker", "no docker-registry here")
+    with contextlib.closing(Registry(tmp_path)) as registry:
+        name = f"127.0.0.1:{registry.port}/ipyc/act"
+        registry.push("ipyc/act", [noise(1000), noise(2000)])
+        story = Story(
+            [
+                f"pull {name}",
+                f"pull {name}",
+                f"pull -q {name}:latest",
+                f"pull -a {name}",
+                f"pull -a {name}:latest",
+                f"pull {name}:nosuch",
+                "pull UPPER",
+                f"tag {name} {name}:other",
+                f"push {name}:other",
+                f"push -q {name}:other",
+                f"push {name}:nosuch",
+                f"push -a {name}",
+                f"run --rm {name}:nosuch true",
+                f"rmi {name} {name}:other",
+            ],
+            only={
+                "pull -a": lambda text: text.splitlines()[-1:],
+                "pull": no_layers,
+                "push": no_layers,
+                "rmi": lambda text: text.splitlines()[:1],
+            },
+        )
+        story.compare(address, connection, tmp_path)
+
+
+# "secret", by bcrypt, which is all that docker-registry takes.
+USERS = "me:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n"
+
+
+def test_a_login_is_kept_as_docker_keeps_it(
+    address: str, connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require(is_installed(), "docker", "no docker-registry here")
+    with contextlib.closing(Registry(tmp_path, USERS)) as registry:
+        server = f"127.0.0.1:{registry.port}"
+        ours = Ours(connection, tmp_path, {"given": b"secret\n", "wrong": b"no"})
+        folders = {"theirs": tmp_path / "theirs", "ours": tmp_path / "ours"}
+        monkeypatch.setenv("DOCKER_CONFIG", str(folders["ours"]))
+        theirs = Configured(address, config=str(folders["theirs"]))
+        login = ("login", "-u", "me", "--password-stdin")
+        for words, given in (
+            ((*login, server), "given"),
+            ((*login, server), "wrong"),
+            (("login", server), "given"),
+            (("logout", f"https://{server}/v2"), "given"),
+            (("logout", server), "given"),
+        ):
+            wanted = theirs.run(*words, stdin=ours.variables[given])
+            verb = [words[0], *(["--stdin", given] if "--password-stdin" in words else [])]
+            found = ours.run(*verb, *words[1:])
+            error = wanted.err.replace(str(folders["theirs"]), str(folders["ours"]))
+            assert (found.code, found.out, found.err) == (wanted.code, wanted.out, error), words
+            kept = [(folder / "config.json").read_text() for folder in folders.values()]
+            assert json.loads(kept[1]) == json.loads(kept[0]), words
+            assert (folders["ours"] / "config.json").stat().st_mode & 0o777 == 0o600

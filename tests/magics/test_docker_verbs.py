@@ -1,0 +1,114 @@
+"""%docker's acting verbs in a kernel: how they fail, what is a value, what an interrupt ends."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import wait_for
+
+A = "ipyc-verbs-a"
+
+
+@pytest.fixture
+def busybox(engine: Any, images: Any) -> Iterator[str]:
+    """The image; no container of that name is left."""
+    yield images.busybox
+    _remove(engine.docker)
+
+
+def _remove(docker: Any) -> None:
+    from docker.errors import APIError
+
+    def gone() -> bool:
+        with contextlib.suppress(APIError):  # there is none, or it is on its way
+            docker.api.remove_container(A, force=True, v=True)
+        return not docker.api.containers(all=True, filters={"name": [f"^/{A}$"]})
+
+    assert wait_for(gone)
+
+
+def test_a_failing_verb_fails_the_cell_with_dockers_message(kernel: Any, busybox: str) -> None:
+    shown = kernel.run("%docker stop ipyc-nosuch")
+    assert shown.status == "error"
+    assert "Error response from daemon: No such container: ipyc-nosuch" in str(shown.error)
+    assert kernel.run("print(_exit_code)").stdout == "1\n"
+    shown = kernel.run(f"%docker run --rm {busybox} sh -c 'echo out; exit 7'")
+    assert (shown.status, shown.stdout) == ("error", "out\n")
+    assert kernel.run("print(_exit_code)").stdout == "7\n"
+    shown = kernel.run(f"%docker run -it {busybox} sh")
+    assert "the input device is not a TTY" in str(shown.error)
+
+
+def test_values_go_in_and_out(kernel: Any, busybox: str) -> None:
+    shown = kernel.run(
+        f"ids = %docker run -d --name {A} {busybox} sleep 100\n"
+        "text = %docker exec {ids[0]} echo hi\n"
+        "data = b'from a variable'\n"
+        f"back = %docker exec -i --stdin data {A} cat\n"
+        f"tar = %docker cp {A}:/bin/sh -\n"
+        "print(len(ids[0]), text, back, type(tar).__name__)\n"
+        f"%docker rm -f {A}\n"
+        "1"
+    )
+    assert shown.status == "ok", shown.error
+    assert shown.stdout == f"64 hi from a variable Tar\n{A}\n"
+
+
+@pytest.mark.parametrize(
+    "line", ["run --rm --name {} {} sh -c 'echo begun; sleep 100'", "run --name {} {} sleep 100"]
+)
+def test_an_interrupt_ends_what_runs(kernel: Any, engine: Any, busybox: str, line: str) -> None:
+    cell = kernel.submit(f"%docker {line.format(A, busybox)}")
+    named = {"name": [f"^/{A}$"]}
+    assert wait_for(lambda: engine.docker.api.containers(filters=named))
+    if "begun" in line:
+        cell.wait_for("begun")
+    kernel.interrupt()
+    assert "KeyboardInterrupt" in str(cell.result().error)
+    assert wait_for(lambda: not engine.docker.api.containers(filters=named))
+    stays = "--rm" not in line
+    assert wait_for(lambda: bool(engine.docker.api.containers(all=True, filters=named)) == stays)
+
+
+def test_logs_are_followed_until_an_interrupt(kernel: Any, busybox: str) -> None:
+    made = kernel.run(f"%docker run -d --name {A} {busybox} sh -c 'echo one; sleep 100'")
+    assert made.status == "ok", made.error
+    cell = kernel.submit(f"%docker logs -f {A}")
+    cell.wait_for("one")
+    kernel.interrupt()
+    assert cell.result().status == "ok"
+
+
+def test_hostile_output_is_text_and_bounded(kernel: Any, busybox: str) -> None:
+    script = r"printf '<script>alert(1)</script>\377\n'; yes | head -c 3000000"
+    shown = kernel.run(f'%docker run --rm {busybox} sh -c "{script}"')
+    assert shown.status == "ok", shown.error
+    assert shown.stdout.startswith("<script>alert(1)</script>\ufffd\n")
+    assert len(shown.stdout) < 1_000_000
+    assert "bytes not shown" in shown.stderr
+
+
+def test_without_force_nothing_goes_and_it_is_said_what_would(kernel: Any, busybox: str) -> None:
+    made = kernel.run(f"%docker run --name {A} --label ipyc-verbs=1 {busybox} true")
+    assert made.status == "ok", made.error
+    shown = kernel.run("told = %docker container prune --filter label=ipyc-verbs\nprint(told)")
+    assert "WARNING! This will remove all stopped containers." in shown.stdout
+    assert f"  {A} (" in shown.stdout
+    assert "Nothing was removed" in shown.stdout
+    assert kernel.run(f"%docker inspect -f ok {A}").status == "ok"
+
+
+def test_a_password_is_in_no_output_and_no_history(kernel: Any, tmp_path: Path) -> None:
+    kernel.run("import os; os.environ['DOCKER_CONFIG'] = " + repr(str(tmp_path / "config")))
+    kernel.run("token = 'se' + 'cret'")
+    shown = kernel.run("%docker login -u me --password-stdin --stdin token 127.0.0.1:9")
+    assert shown.status == "error"
+    assert "secret" not in shown.stdout + shown.stderr + str(shown.error)
+    shown = kernel.run("%docker login -u me -p typed 127.0.0.1:9")
+    assert "stays in the notebook" in str(shown.error)
+    history = kernel.run("print([line for *_, line in get_ipython().history_manager.get_range()])")
+    assert "secret" not in history.stdout
