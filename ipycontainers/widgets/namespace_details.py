@@ -14,6 +14,7 @@ from .drawing import Markup, element, joined, size, table
 
 Data = Mapping[str, Any]
 MANY = 200  # mounts that are drawn
+NAMED = 4  # containers that are named in one place
 # What each of these allows comes close to being root of the machine, where root is not mapped.
 FAR_REACHING = frozenset(
     {"SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO", "SYS_BOOT", "SYS_TIME", "NET_ADMIN"}
@@ -56,10 +57,23 @@ def drawn(container: Data, *, is_open: bool) -> Markup:
 # --- parts that others draw with -----------------------------------------------------------------
 
 
-def cell(column: str, *content: str) -> Markup:
-    """A cell that names its column, where the table is too narrow for heads."""
+def cell(column: str, *content: str, is_live: bool = True) -> Markup:
+    """One that names its column, where the table is too narrow for heads; without a style sheet
+    its parts are lines."""
+    if not is_live:
+        lines = [part for it in content if it for part in (element("br"), it)]
+        return element("td", *lines[1:], role="cell")
     name = element("span", column, class_="spaces-column", aria_hidden="true")
     return element("td", name, element("span", *content, class_="spaces-value"), role="cell")
+
+
+def named(names: Sequence[str]) -> Markup:
+    """Who else is in it."""
+    if not names:
+        return Markup()
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    text = f"with {', '.join(names[:NAMED])}{more}"
+    return element("span", text, class_="spaces-with", title=", ".join(names) if more else None)
 
 
 def heard(text: str) -> Markup:
@@ -119,11 +133,11 @@ def _users(uid_map: Data) -> Markup:
     if ranges is None:
         return _unknown()
     lines = [
-        element("span", _range(it["inside"], it["outside"], it["count"]), class_="spaces-line")
+        element("div", _range(it["inside"], it["outside"], it["count"]), class_="spaces-line")
         for it in ranges[:10]
     ]
     if not ranges:
-        lines = [element("span", "no user is mapped: all are nobody", class_="spaces-line")]
+        lines = [element("div", "no user is mapped: all are nobody", class_="spaces-line")]
     return joined([*lines, source_of(uid_map)])
 
 
@@ -150,10 +164,10 @@ def _capabilities(found: Data) -> Markup:
         for name in names
     ]
     far = sorted(FAR_REACHING & set(names))
-    note = element("span", f"! far-reaching: {', '.join(far)}", class_="spaces-line") if far else ""
+    note = element("div", f"! far-reaching: {', '.join(far)}", class_="spaces-line") if far else ""
     spaced = [part for chip in chips for part in (chip, " ")]
-    line = element("span", *spaced, class_="spaces-line spaces-chips")
-    return joined([element("span", text, class_="spaces-line"), line, note, source_of(found)])
+    line = element("div", *spaced, class_="spaces-line spaces-chips")
+    return joined([element("div", text, class_="spaces-line"), line, note, source_of(found)])
 
 
 def _seccomp(found: Data) -> Markup:

@@ -15,16 +15,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ipycontainers.errors import ContainerError
-from ipycontainers.namespaces import KINDS, MEASURED
+from ipycontainers.namespaces import KINDS, MEASURED, Kind
 
 from . import namespace_details
 from .connection import connection
 from .drawing import Markup, element, joined
 from .inspection import Inspection
-from .namespace_details import cell, heard, source_of
+from .namespace_details import cell, heard, named, source_of
 from .widget import Widget, source
 
 Data = Mapping[str, Any]
+FEW = 4  # containers whose columns share the width that there is
 WORDS = {True: "own", False: "shared", None: "not known"}
 NOTE = (
     "A closed door is a namespace of its own, an open one is the host's. Measured in /proc, unless "
@@ -163,7 +164,9 @@ def drawn(data: Data, error: str = "", *, is_live: bool = True) -> Markup:
             parts.append(element("p", element("strong", "! "), text, class_="spaces-note"))
     if note := _around(data["host"]):
         parts.append(element("p", note, class_="spaces-note"))
-    parts += [_doors(data), element("p", NOTE, class_="muted spaces-legend"), _leaks(data)]
+    parts.append(_scrolled(data, "Namespaces", _doors(data, is_live=is_live)))
+    parts.append(element("p", NOTE, class_="muted spaces-legend"))
+    parts.append(_scrolled(data, "What leaks anyway", _leaks(data, is_live=is_live)))
     parts += [
         namespace_details.drawn(one, is_open=len(data["containers"]) == 1)
         for one in data["containers"]
@@ -191,43 +194,54 @@ def _around(host: Data) -> str:
     )
 
 
-def _doors(data: Data) -> Markup:
-    names = ["Host", *(one["name"] for one in data["containers"])]
-    heads = [element("th", "Namespace", scope="col", role="columnheader")]
-    heads += [element("th", name, scope="col", role="columnheader") for name in names]
+def _scrolled(data: Data, title: str, table: Markup) -> Markup:
+    """Many columns keep their width."""
+    if len(data["containers"]) <= FEW:
+        return table
+    class_ = "spaces-wide"
+    return element("div", table, class_=class_, role="region", aria_label=title, tabindex=0.0)
+
+
+def _heads(data: Data, first: str, *, is_live: bool) -> Markup:
+    """The host has a column where something is known of it that stays so in the next run."""
+    names = [first, *(["Host"] if is_live else []), *(one["name"] for one in data["containers"])]
+    heads = [element("th", name, scope="col", role="columnheader") for name in names]
+    return element("thead", element("tr", *heads, role="row"), role="rowgroup")
+
+
+def _doors(data: Data, *, is_live: bool) -> Markup:
     body = []
     for kind in KINDS:
         spaces = [one["namespaces"][kind.name] for one in data["containers"]]
-        if any(space["own"] is False for space in spaces):
-            shared = element("span", f" Shared: {kind.shared}.", class_="spaces-shared")
-        else:
-            shared = Markup()
-        meaning = element("span", kind.meaning, shared, class_="spaces-meaning muted")
-        title = element(
-            "th", element("code", kind.name), " ", meaning, role="rowheader", scope="row"
-        )
-        host = cell("Host", *_host_space(data["host"]["namespaces"][kind.name]))
-        cells = [
-            cell(one["name"], *_space(space))
+        cells = [_title(kind, is_shared=any(it["own"] is False for it in spaces))]
+        if is_live:
+            cells.append(cell("Host", *_host_space(data["host"]["namespaces"][kind.name])))
+        cells += [
+            cell(one["name"], *_space(space), is_live=is_live)
             for one, space in zip(data["containers"], spaces, strict=True)
         ]
-        body.append(element("tr", title, host, *cells, role="row"))
-    caption = "Each namespace: of the host, and whether it is each container's own"
+        body.append(element("tr", *cells, role="row"))
+    caption = "Each namespace, and whether it is each container's own"
     return element(
         "table",
         element("caption", caption, class_="heard"),
-        element("thead", element("tr", *heads, role="row"), role="rowgroup"),
+        _heads(data, "Namespace", is_live=is_live),
         element("tbody", *body, role="rowgroup"),
         class_="spaces-doors",
         role="table",
     )
 
 
+def _title(kind: Kind, *, is_shared: bool) -> Markup:
+    shared = f" Shared: {kind.shared}." if is_shared else ""
+    meaning = element("div", kind.meaning, shared, class_="spaces-meaning muted")
+    return element("th", element("code", kind.name), meaning, role="rowheader", scope="row")
+
+
 def _host_space(space: Data) -> Iterator[Markup]:
     if space["inode"]:
         yield element("code", str(space["inode"]), class_="muted")
-    if space["others"]:
-        yield element("span", f"with {', '.join(space['others'])}", class_="spaces-with")
+    yield named(space["others"])
     if not space["inode"] and not space["others"]:
         yield element("span", "–", heard("not known" if not space["source"] else ""))
 
@@ -239,61 +253,62 @@ def _space(space: Data) -> Iterator[Markup]:
     yield element("span", door(own), " ", WORDS[own], class_=f"spaces-word spaces-{state}{guess}")
     if space["inode"]:
         yield element("code", str(space["inode"]), class_="muted")
-    if space["others"] and own is not False:
-        yield element("span", f"with {', '.join(space['others'])}", class_="spaces-with")
+    if own is not False:
+        yield named(space["others"])
     yield source_of(space)
 
 
 def door(own: bool | None) -> Markup:
     """Closed, open, or one of which nothing is known."""
-    frame = element("path", d="M3 21V2h12v19", fill="none", stroke="currentColor")
-    sill = element("path", d="M1 21h16", stroke="currentColor")
+    frame = element("path", d="M8 21V3h11v18M5 21h16", fill="none", stroke="currentColor")
     if own:
-        leaf = element("path", d="M5 4h8v17H5z", fill="currentColor")
-        knob = element("circle", cx=11.0, cy=13.0, r=1.1, fill="var(--surface, #fff)")
+        leaf = element("path", d="M9.5 4.5h8V21h-8z", fill="currentColor")
+        knob = element("circle", cx=15.5, cy=13.0, r=1.2, fill="var(--surface, #fff)")
         inner = joined([leaf, knob])
     elif own is None:
-        inner = element(
-            "path",
-            d="M7 9a2 2 0 1 1 2.6 1.9c-.4.2-.6.5-.6 1.1v1M9 16v.6",
-            fill="none",
-            stroke="currentColor",
-        )
+        mark = "M11.5 9.5a2 2 0 1 1 2.7 1.8c-.5.3-.7.6-.7 1.2v1M13.5 16v.8"
+        inner = element("path", d=mark, fill="none", stroke="currentColor")
     else:
-        inner = element("path", d="M5 4l-3.4 2.4v16.2L5 21z", fill="currentColor")
+        inner = element("path", d="M8 3L2 6v17.5L8 21z", fill="currentColor")
     return element(
-        "svg", frame, sill, inner, viewBox="0 0 18 24", width=15.0, height=20.0,
-        aria_hidden="true", class_="spaces-door", stroke_width=1.4,
-    )  # fmt: skip
+        "svg",
+        *(frame, inner),
+        viewBox="0 0 22 25",
+        width=18.0,
+        height=20.5,
+        stroke_width=1.4,
+        aria_hidden="true",
+        class_="spaces-door",
+    )
 
 
 # --- what no namespace hides ---------------------------------------------------------------------
 
 LEAKS = {
-    "MemTotal": "Memory of the machine (MemTotal)",
-    "uptime": "Time since the boot (uptime)",
-    "boot_id": "Id of the boot",
-    "kernel_command_line": "Command line of the kernel",
+    "MemTotal": "Memory (MemTotal)",
+    "uptime": "Time since boot (uptime)",
+    "boot_id": "Boot id",
+    "kernel_command_line": "Kernel command line",
 }
 
 
-def _leaks(data: Data) -> Markup:
+def _leaks(data: Data, *, is_live: bool) -> Markup:
     machine = data["host"].get("machine") or {}
-    columns = [element("th", text, scope="col", role="columnheader") for text in ("", "Host")]
-    columns += [
-        element("th", one["name"], scope="col", role="columnheader") for one in data["containers"]
-    ]
     body = []
     for key, title in LEAKS.items():
-        cells = [cell("Host", namespace_details.value(key, machine.get(key)))]
-        cells += [cell(it["name"], *_leak(key, it["leaks"][key])) for it in data["containers"]]
-        head = element("th", title, scope="row", role="rowheader")
-        body.append(element("tr", head, *cells, role="row"))
+        cells = [element("th", title, scope="row", role="rowheader")]
+        if is_live:
+            cells.append(cell("Host", namespace_details.value(key, machine.get(key))))
+        cells += [
+            cell(one["name"], *_leak(key, one["leaks"][key]), is_live=is_live)
+            for one in data["containers"]
+        ]
+        body.append(element("tr", *cells, role="row"))
     text = "What leaks anyway: no namespace hides it, it is the kernel's, and there is one kernel."
     return element(
         "table",
         element("caption", element("strong", text)),
-        element("thead", element("tr", *columns, role="row"), role="rowgroup"),
+        _heads(data, "Of the machine", is_live=is_live),
         element("tbody", *body, role="rowgroup"),
         class_="spaces-leaks",
         role="table",

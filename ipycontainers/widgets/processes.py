@@ -121,7 +121,11 @@ def drawn(data: Data, *, is_live: bool = True) -> Markup:
     name = data["container"]
     text = f"{name}: {_count(len(found), 'process', 'processes')}" if found else str(name)
     state = element("span", str(data["status"]), class_="muted")
-    parts = [element("div", element("strong", text), state, source_of(data), class_="spaces-head")]
+    parts = [
+        element(
+            "div", element("strong", text), " ", state, " ", source_of(data), class_="spaces-head"
+        )
+    ]
     if data["why"]:
         parts.append(element("p", element("strong", "! "), data["why"], class_="spaces-note"))
     if found:
@@ -146,7 +150,7 @@ def _note(data: Data) -> str:
 
 
 def _table(data: Data, *, is_live: bool) -> Markup:
-    heads = ["Inside", *(["On the host"] if is_live else []), "Command", "User"]
+    heads = ["Inside", *(["Host"] if is_live else []), "Command", "User"]
     around = data["around"] if is_live else []
     rows = [_around_row(depth, it) for depth, it in enumerate(around)]
     rows += [_row(it, len(around), is_live=is_live) for it in data["processes"][:MANY]]
@@ -154,17 +158,22 @@ def _table(data: Data, *, is_live: bool) -> Markup:
     return element(
         "table",
         element("caption", caption, class_="heard"),
-        element("thead", element("tr", *(element("th", it, scope="col") for it in heads))),
+        element("thead", element("tr", *(_head(it) for it in heads))),
         element("tbody", *rows),
         class_="spaces-tree",
     )
+
+
+def _head(text: str) -> Markup:
+    class_ = "spaces-command" if text == "Command" else None
+    return element("th", text, scope="col", class_=class_)
 
 
 def _around_row(depth: int, it: Data) -> Markup:
     cells = [
         element("th", "–", heard("not seen inside"), scope="row"),
         element("td", *_branch(depth), str(it["pid"])),
-        element("td", _shortened(it["command"]), class_="spaces-command"),
+        element("td", _program(it["command"]), class_="spaces-command"),
         element("td"),
     ]
     return element("tr", *cells, class_="spaces-around", data_key=f"around {it['pid']}")
@@ -185,6 +194,11 @@ def _branch(depth: int) -> Iterator[Markup]:
     if depth:
         text = "  " * min(depth - 1, 8) + "└ "
         yield element("span", text, class_="spaces-branch", aria_hidden="true")
+
+
+def _program(command: str) -> str:
+    """Of what is not the container's, no arguments."""
+    return _shortened(command.partition(" ")[0].rpartition("/")[2] or command)
 
 
 def _shortened(command: str) -> str:

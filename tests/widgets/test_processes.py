@@ -129,9 +129,9 @@ def test_a_row_is_a_process_and_the_static_form_has_no_number_of_the_hosts() -> 
     data = processes.data_of(_running(SHELL, SLEEP, around=(SHIM,), shares=False))
     live, static = processes.drawn(data), processes.drawn(data, is_live=False)
     assert "&lt;b&gt;x&lt;/b&gt;" in live
-    assert "On the host" in live
+    assert ">Host<" in live
     assert "shim" in live
-    assert not [word for word in (">20<", ">30<", "shim", "On the host") if word in static]
+    assert not [word for word in (">20<", ">30<", "shim", ">Host<") if word in static]
     assert processes.summary(data) == (
         "web: 2 processes\n      1  sh -c <b>x</b>\n      7    sleep 9"
     )
