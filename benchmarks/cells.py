@@ -22,6 +22,7 @@ from .figure import Gap, Row, Side, compare
 
 CELL = "one-shot %%container ÷ docker run --rm"
 LOAD = "%load_ext ipycontainers ÷ import docker"
+LIST = "%docker ps ÷ docker ps"
 MUCH = "100 MB with --out ÷ docker run --log-driver none … | wc -c"
 NO_DOCKER = "no Docker answers"
 NO_PROGRAM = "no docker program on PATH"
@@ -39,7 +40,7 @@ def rows(image: str | None, runs: int) -> Iterator[Row]:
         runs=runs,
     )
     if image is None or not shutil.which("docker"):
-        yield from (Gap(CELL, without), load, Gap(MUCH, without))
+        yield from (Gap(CELL, without), load, Gap(MUCH, without), Gap(LIST, without))
         return
     with tempfile.TemporaryDirectory() as folder:
         kernel = Kernel(Path(folder), cwd=Path(folder), env={})
@@ -57,6 +58,13 @@ def rows(image: str | None, runs: int) -> Iterator[Row]:
                 cell_side(kernel, f"%%container --out text {image}\n{HUNDRED_MB}"),
                 command_side(f"docker run --rm --log-driver none {image} {HUNDRED_MB} | wc -c"),
                 target=1.2,
+                runs=runs,
+            )
+            yield compare(
+                LIST,
+                cell_side(kernel, "%docker ps"),
+                command_side("docker ps"),
+                target=0.7,
                 runs=runs,
             )
         finally:

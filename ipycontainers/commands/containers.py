@@ -5,7 +5,6 @@ Knows: what the engine says of containers. Does not know: how a table is laid ou
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,7 +16,7 @@ from .console import Console, failed, refusals, told
 from .listing import Kind, layout, listed
 from .references import familiar
 from .result import Lines, Listing, Result
-from .template import Template, TemplateError
+from .template import Record, Template, TemplateError
 
 Json = Mapping[str, Any]
 TABLE = (
@@ -57,10 +56,10 @@ def ls(call: Call, console: Console) -> Result:
         raw="container_id: {{.ID}}" if quiet else raw,
         quiet="{{.ID}}" if quiet else "",
     )
+    measured = sized or shows_size(form)
     last = call.number("last")
     if call.has("latest") and last < 0:
         last = 1
-    measured = sized or shows_size(form)
     with refusals():
         found = console.daemon.get(
             "containers",
@@ -75,13 +74,19 @@ def ls(call: Call, console: Console) -> Result:
 
 
 def shows_size(form: str) -> bool:
-    """Whether the engine has to measure for this template; one that is wrong is told later."""
-    if "Size" not in form and "json" not in form:
-        return False
+    """Whether the engine has to measure for this template, which is tried on a container of
+    nothing, as ps does before it asks. Raises CommandFailed for a wrong one."""
+    asked: list[str] = []
+    fields = {**kind(cut=True).fields, "Size": lambda _: asked.append("Size")}
     try:
-        return "Size" in Template(form).names() or bool(re.search(r"json\s+\.\s*[|})]", form))
-    except TemplateError:
-        return False
+        template = Template(form)
+    except TemplateError as error:
+        raise failed(f"failed to parse template: {error}") from error
+    try:
+        template.of(Record({"Id": "", "Created": 0}, fields, "*formatter.ContainerContext"))
+    except TemplateError as error:
+        raise failed(f"failed to execute template: {error}") from error
+    return bool(asked)
 
 
 def kind(*, cut: bool) -> Kind:
@@ -191,8 +196,8 @@ def port(call: Call, console: Console) -> Result:
         return Lines(f"{inside} -> {_outside(one)}" for inside, ones in rows for one in ones or ())
     number, slash, protocol = wanted[0].partition("/")
     inside = f"{number}/{protocol if slash else 'tcp'}"
-    if not number.isdigit():
-        raise failed(f"Error: Invalid port: {wanted[0]}")
+    if not (number.isascii() and number.isdigit()):
+        raise failed(f'strconv.ParseUint: parsing "{number}": invalid syntax')
     if inside not in published or published[inside] is None:
         raise failed(f"Error: No public port '{inside}' published for {name}")
     return Lines(map(_outside, published[inside]))

@@ -16,6 +16,7 @@ from .call import Call
 from .console import Console, failed, refusals
 from .inspections import BAD_TEMPLATE
 from .template import Template, TemplateError
+from .typed import typed
 
 Json = Mapping[str, Any]
 _AGE = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|s|m|h)")
@@ -43,7 +44,7 @@ def _line(event: Json, template: Template | None) -> str:
     if template is None:
         return f"{_drawn(event)}\n"
     try:
-        return f"{template.of(event)}\n"
+        return f"{template.of(typed(event))}\n"
     except TemplateError as error:
         raise failed(str(error)) from error
 
@@ -89,7 +90,5 @@ def _moment(text: str) -> str:
     try:
         moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError as error:
-        raise failed(
-            f'Error response from daemon: failed to parse value as time or duration: "{text}"'
-        ) from error
+        raise failed(f'failed to parse value as time or duration: "{text}"') from error
     return f"{moment.timestamp():.9f}"

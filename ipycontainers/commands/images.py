@@ -119,7 +119,7 @@ def kind(*, cut: bool) -> Kind:
             "Size": lambda row: columns.size(row.image.get("Size") or 0, 3),
             "Containers": lambda row: _counted(row.image.get("Containers")),
             "VirtualSize": lambda row: columns.size(
-                row.image.get("VirtualSize") or row.image.get("Size") or 0, 3
+                row.image.get("VirtualSize") or row.image.get("Size") or 0
             ),
             "SharedSize": lambda row: _measured(row.image.get("SharedSize")),
             "UniqueSize": _unique,
@@ -140,7 +140,7 @@ def _counted(count: int | None) -> str:
 
 
 def _measured(count: int | None) -> str:
-    return "N/A" if count in (None, -1) else columns.size(count or 0, 3)
+    return "N/A" if count in (None, -1) else columns.size(count or 0)
 
 
 def _unique(row: Row) -> str:
@@ -148,7 +148,7 @@ def _unique(row: Row) -> str:
     if shared in (None, -1):
         return "N/A"
     whole = row.image.get("VirtualSize") or row.image.get("Size") or 0
-    return columns.size(whole - (shared or 0), 3)
+    return columns.size(whole - (shared or 0))
 
 
 # --- history -------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ def _step(human: bool, cut: bool) -> Kind:
         return columns.size(one.get("Size") or 0, 3) if human else str(one.get("Size") or 0)
 
     return Kind(
-        "*formatter.historyContext",
+        "*image.historyContext",
         {
             "ID": "IMAGE",
             "CreatedSince": "CREATED",

@@ -10,11 +10,11 @@ from typing import Any
 
 from . import columns
 from .call import Call
-from .console import Console, failed, refusals
-from .inspections import BAD_TEMPLATE, typed
+from .console import Console, refusals
 from .result import Result, Text
-from .template import Template, TemplateError
 from .template_functions import json
+from .typed import typed
+from .version import filled
 
 Json = Mapping[str, Any]
 
@@ -29,10 +29,9 @@ def info(call: Call, console: Console) -> Result:
     if given == "json":
         return Text(json(found), found)
     if given:
-        try:
-            return Text(Template(given).of(typed(found)), found)
-        except TemplateError as error:
-            raise failed(f"Template parsing error: {error}", BAD_TEMPLATE) from error
+        told = typed(found)
+        told.type = "system.info"
+        return Text(filled(console, given, told), found)
     for warning in found.get("Warnings") or ():
         console.err(f"{warning}\n")
     address = console.daemon.address

@@ -15,7 +15,7 @@ from .call import Call
 from .console import Console, failed
 from .result import Inspected, Lines, Result
 from .template import Template, TemplateError
-from .template_functions import NilList, NilMap, Struct
+from .typed import typed
 
 BAD_TEMPLATE = 64
 KINDS = ("container", "image", "network", "volume")
@@ -25,17 +25,6 @@ NONE_HERE = {
     "network": "No such network",
     "volume": "No such volume",
 }
-# Of Go's types in the API: what is a map there, and not a struct.
-MAPS = frozenset(
-    {"Annotations", "AuxiliaryAddresses", "Containers", "Data", "DriverOpts", "ExposedPorts"}
-    | {"Labels", "LogConfig.Config", "Networks", "Options", "Ports", "Services", "Status"}
-    | {"StorageOpt", "Sysctls", "Tmpfs", "Volumes"}
-)
-# And what is a pointer or any value: nothing of it prints as <nil>; of a list [], of a map map[].
-POINTERS = frozenset(
-    {"Health", "Healthcheck", "IPAMConfig", "Init", "MemorySwappiness", "OomKillDisable"}
-    | {"PidsLimit", "StopTimeout", "UsageData"}
-)
 
 
 def inspect(call: Call, console: Console) -> Result:
@@ -92,11 +81,19 @@ def _one(
     """What the engine says, what the template makes of it, and what is wrong or ""."""
     try:
         one = _found(call, console, name, kinds)
-        return one, template.of(typed(one)) if template else "", ""
+        return one, _line(one, template) if template else "", ""
     except Refused as error:
         return None, "", _problem(error, name, kinds)
     except TemplateError as error:
-        return None, "", f"Template parsing error: {error}"
+        return None, "", f"template parsing error: {error}"
+
+
+def _line(one: Any, template: Template) -> str:
+    """By Go's names and types, and else by those of JSON, as the command tries both."""
+    try:
+        return template.of(typed(one))
+    except TemplateError:
+        return template.of(one)
 
 
 def _template(form: str) -> Template | None:
@@ -105,7 +102,7 @@ def _template(form: str) -> Template | None:
     try:
         return Template(form, strict=True)
     except TemplateError as error:
-        raise failed(f"Template parsing error: {error}", BAD_TEMPLATE) from error
+        raise failed(f"template parsing error: {error}", BAD_TEMPLATE) from error
 
 
 def _found(call: Call, console: Console, name: str, kinds: tuple[str, ...]) -> Any:
@@ -143,20 +140,3 @@ def _problem(error: Refused, name: str, kinds: tuple[str, ...]) -> str:
         what = NONE_HERE[kinds[0]] if len(kinds) == 1 else "No such object"
         return f"Error: {what}: {name}"
     return f"Error response from daemon: {error.message}"
-
-
-# --- Go's types ----------------------------------------------------------------------------------
-
-
-def typed(value: Any, key: str = "", within: str = "") -> Any:
-    """What an engine says, in the types that it has there: what JSON calls an object is a map
-    or a struct, and what it calls null an empty list or map, or nothing."""
-    if isinstance(value, dict):
-        is_map = key in MAPS or f"{within}.{key}" in MAPS
-        inner = {name: typed(one, "" if is_map else name, key) for name, one in value.items()}
-        return inner if is_map else Struct(inner)
-    if isinstance(value, list):
-        return [typed(one, "", key) for one in value]
-    if value is None and key and key not in POINTERS:
-        return NilMap() if key in MAPS else NilList()
-    return value

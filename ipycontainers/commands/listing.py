@@ -59,7 +59,7 @@ def listed(
             return Lines.of("".join(f"{row}\n" for row in rows))
         head = Template(source, _ON_HEADS).of(dict(kind.heads))
     except TemplateError as error:
-        raise failed(f"template parsing error: {error}\n") from error
+        raise failed(f"template parsing error: {error}") from error
     text = "".join(f"{row}\n" for row in (head, *rows))
     return Listing(
         (_plain(record, template) for record in records),
@@ -73,7 +73,7 @@ def _template(source: str) -> Template:
     try:
         return Template(source)
     except TemplateError as error:
-        raise failed(f"Template parsing error: {error}\n") from error
+        raise failed(f"template parsing error: {error}") from error
 
 
 def _plain(record: Record, template: Template) -> dict[str, str]:

@@ -44,7 +44,7 @@ def ls(call: Call, console: Console) -> Result:
 
 def _kind(*, cut: bool) -> Kind:
     return Kind(
-        "*formatter.networkContext",
+        "*network.networkContext",
         HEADS,
         {
             "ID": lambda one: columns.short(one["Id"]) if cut else one["Id"],

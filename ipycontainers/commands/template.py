@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .template_functions import BUILT_IN, printed
+from .template_functions import BUILT_IN, Struct, printed
 from .template_syntax import Block, Branch, Jump, Pipeline, TemplateError, Word, parse
 
 __all__ = ["Record", "Template", "TemplateError"]
@@ -53,20 +53,24 @@ class Template:
         functions: Mapping[str, Callable[..., Any]] | None = None,
         *,
         strict: bool = False,
+        name: str = "",
     ) -> None:
-        """``functions`` go before Go's and docker's own; ``strict`` refuses an unknown key."""
+        """``functions`` go before Go's and docker's own; ``strict`` refuses an unknown key;
+        ``name`` is the template's, in errors."""
         self._text = text
+        self._name = name
         self._functions = {**BUILT_IN, **(functions or {})}
         self._strict = strict
-        self._block = parse(text)
+        self._block = parse(text, name)
         for word in _words(self._block):
             if word.kind == "function" and word.value not in self._functions:
                 line = text.count("\n", 0, word.at) + 1
-                raise TemplateError(f'template: :{line}: function "{word.value}" not defined')
+                raise TemplateError(f'template: {name}:{line}: function "{word.value}" not defined')
 
     def of(self, value: Any) -> str:
         """The text that it makes of a value. Raises TemplateError."""
-        return _Run(self._text, self._functions, self._strict, value).text(self._block)
+        run = _Run(self._text, self._functions, self._strict, self._name, value)
+        return run.text(self._block)
 
     def names(self) -> list[str]:
         """The fields that stand in it, wherever, in their order."""
@@ -105,8 +109,14 @@ class _Run:
     """One use of a template."""
 
     def __init__(
-        self, source: str, functions: Mapping[str, Callable[..., Any]], strict: bool, value: Any
+        self,
+        source: str,
+        functions: Mapping[str, Callable[..., Any]],
+        strict: bool,
+        name: str,
+        value: Any,
     ) -> None:
+        self._name = name
         self._source = source
         self._functions = functions
         self._strict = strict
@@ -248,7 +258,7 @@ class _Run:
                 if name == word.value:
                     return value
             line = self._source.count("\n", 0, word.at) + 1
-            raise TemplateError(f'template: :{line}: undefined variable "{word.value}"')
+            raise TemplateError(f'template: {self._name}:{line}: undefined variable "{word.value}"')
         if word.kind == "pipeline":
             return self._pipeline(word.value, dot)
         return dot if word.kind == "dot" else word.value
@@ -260,6 +270,12 @@ class _Run:
 
     def _field(self, value: Any, name: str, word: Word) -> Any:
         if isinstance(value, Record):
+            try:
+                return value.field(name)
+            except KeyError:
+                text = f"can't evaluate field {name} in type {value.type}"
+                raise self._failed(word, text) from None
+        if isinstance(value, Struct):
             try:
                 return value.field(name)
             except KeyError:
@@ -278,7 +294,8 @@ class _Run:
         line = self._source.count("\n", 0, word.at) + 1
         column = len(self._source[start : word.at].encode())
         text = word.text if len(word.text) <= 20 else f"{word.text[:20]}..."
-        return TemplateError(f'template: :{line}:{column}: executing "" at <{text}>: {reason}')
+        where = f'template: {self._name}:{line}:{column}: executing "{self._name}" at <{text}>'
+        return TemplateError(f"{where}: {reason}")
 
 
 def is_true(value: Any) -> bool:

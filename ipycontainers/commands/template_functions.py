@@ -20,7 +20,13 @@ WIDEST = 10_000  # columns that %…s or pad may ask for
 
 
 class Struct(dict[str, Any]):
-    """A map with Go's face of a struct: {1 two true}."""
+    """A map with Go's face of a struct: {1 two true}. ``type`` is Go's name of it."""
+
+    type = "struct"
+
+    def field(self, name: str) -> Any:
+        """Raises KeyError for one that there is not."""
+        return self[name]
 
 
 class NilMap(dict[str, Any]):
@@ -207,7 +213,7 @@ def _println(*values: Any) -> str:
 
 def json(value: Any) -> str:
     """As docker's json function writes it: with nothing between its parts."""
-    plain = value.plain() if hasattr(value, "plain") else _without_nil(value)
+    plain = _without_nil(value.plain() if hasattr(value, "plain") else value)
     return encoding.dumps(plain, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -215,7 +221,9 @@ def _without_nil(value: Any) -> Any:
     if isinstance(value, (NilMap, NilList)):
         return None
     if isinstance(value, dict):
-        return {key: _without_nil(one) for key, one in value.items()}
+        # Go's maps have their keys in order, its structs have their fields in theirs.
+        keys = value if isinstance(value, Struct) else sorted(value)
+        return {key: _without_nil(value[key]) for key in keys}
     return [_without_nil(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 

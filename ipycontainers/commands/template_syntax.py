@@ -82,12 +82,12 @@ class Branch:
     other: Block
 
 
-def parse(source: str) -> Block:
-    """Raises TemplateError."""
-    return _Parser(source).template()
+def parse(source: str, name: str = "") -> Block:
+    """Raises TemplateError, in which the template has that name."""
+    return _Parser(source, name).template()
 
 
-def _actions(source: str) -> list[tuple[str, int, str]]:
+def _actions(source: str, name: str) -> list[tuple[str, int, str]]:
     """Texts and actions in turn: (what it is, where, text)."""
     found: list[tuple[str, int, str]] = []
     at = 0
@@ -106,19 +106,19 @@ def _actions(source: str) -> list[tuple[str, int, str]]:
         if comment := re.compile(r"\s*/\*.*?\*/\s*?(\s-)?\}\}", re.DOTALL).match(source, begin):
             trim, at = bool(comment[1]), comment.end()
             continue
-        end = _end(source, begin)
+        end = _end(source, begin, name)
         trim = bool(re.search(r"\s-$", source[begin:end]))
         found.append(("action", begin, source[begin : end - trim]))
         at = end + 2
 
 
-def _end(source: str, begin: int) -> int:
+def _end(source: str, begin: int, name: str) -> int:
     """Where the action ends; braces in strings do not end it."""
     inside = re.compile(r'"(?:[^"\\\n]|\\.)*"|`[^`]*`|\}\}', re.DOTALL)
     for found in inside.finditer(source, begin):
         if found[0] == "}}":
             return found.start()
-    raise TemplateError(f"template: :{_line(source, begin)}: unclosed action")
+    raise TemplateError(f"template: {name}:{_line(source, begin)}: unclosed action")
 
 
 def _line(source: str, at: int) -> int:
@@ -126,9 +126,10 @@ def _line(source: str, at: int) -> int:
 
 
 class _Parser:
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, name: str) -> None:
         self._source = source
-        self._actions = _actions(source)
+        self._name = name
+        self._actions = _actions(source, name)
         self._tokens: list[Token] = []
         self._depth = 0
 
@@ -139,7 +140,7 @@ class _Parser:
         return block
 
     def _wrong(self, reason: str, at: int) -> TemplateError:
-        return TemplateError(f"template: :{_line(self._source, at)}: {reason}")
+        return TemplateError(f"template: {self._name}:{_line(self._source, at)}: {reason}")
 
     # Blocks
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from . import columns, containers, images, volumes
 from .call import Call
-from .console import Console, failed, refusals
+from .console import Console, refusals
 from .listing import Kind, layout, listed
 from .references import familiar, split
 from .result import Listing, Result, Text
+from .version import filled
 
 Json = Mapping[str, Any]
 TABLE = "{{.Type}}\\t{{.TotalCount}}\\t{{.Active}}\\t{{.Size}}\\t{{.Reclaimable}}"
@@ -35,18 +36,17 @@ CACHE = (
 
 def df(call: Call, console: Console) -> Result:
     """docker system df."""
-    if call.has("verbose") and call.text("format"):
-        raise failed("the verbose and the format options conflict")
     with refusals():
         found = console.daemon.get("system", "df", patient=True)
     if call.has("verbose"):
-        return Text(_in_detail(found), found)
+        given = call.text("format")
+        return Text(filled(console, given, found) if given else _in_detail(found), found)
     rows = (_images(found), _containers(found), _volumes(found), _cache(found))
     return listed(rows, _KIND, layout(call.text("format"), TABLE))
 
 
 _KIND = Kind(
-    "*formatter.diskUsageContext",
+    "*formatter.diskUsageImagesContext",
     {
         "Type": "TYPE",
         "TotalCount": "TOTAL",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .call import Call
@@ -16,10 +16,11 @@ from .columns import tabulated
 from .console import Console, failed, refusals
 from .inspections import BAD_TEMPLATE
 from .result import Result, Text
-from .template import Template, TemplateError
-from .template_functions import json
+from .template import Record, Template, TemplateError
+from .template_functions import Struct, json
 
 Json = Mapping[str, Any]
+TYPE = "system.versionInfo"
 # What a row is called, and the engine's own name of it; the rest goes by its own name.
 ROWS = (
     ("Version", "Version"),
@@ -30,6 +31,7 @@ ROWS = (
     ("OS/Arch", "Os"),
     ("Experimental", "Experimental"),
 )
+ENGINE = "Engine"  # the part that is told of row by row
 OSES = {"darwin": "darwin", "win32": "windows"}
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "AMD64": "amd64"}
 
@@ -44,10 +46,25 @@ def version(call: Call, console: Console) -> Result:
         return Text(_drawn(told["Client"], server), told)
     if given == "json":
         return Text(json(told), told)
+    record = Record(told, {"Client": _part("Client"), "Server": _part("Server")}, TYPE)
+    return Text(filled(console, given, record, name="version"), told)
+
+
+def filled(console: Console, given: str, value: Any, *, name: str = "") -> str:
+    """What a template makes of what an engine says of itself. Raises CommandFailed."""
     try:
-        return Text(Template(given).of(told), told)
+        template = Template(given, name=name)
     except TemplateError as error:
-        raise failed(f"Template parsing error: {error}", BAD_TEMPLATE) from error
+        raise failed(f"template parsing error: {error}", BAD_TEMPLATE) from error
+    try:
+        return template.of(value)
+    except TemplateError as error:
+        console.out("\n")  # so does the command, which has begun its line by then
+        raise failed(str(error)) from error
+
+
+def _part(name: str) -> Callable[[Json], Any]:
+    return lambda told: Struct(told[name])
 
 
 def _client(console: Console) -> Json:
@@ -73,20 +90,22 @@ def _drawn(client: Json, server: Json) -> str:
     )
     name = (server.get("Platform") or {}).get("Name") or ""
     text += f"\nServer:{' ' + name if name else ''}\n"
-    for part in server.get("Components") or (_as_component(server),):
+    parts = list(server.get("Components") or ())
+    if not any(part["Name"] == ENGINE for part in parts):
+        told = {"Experimental": "false", **server}
+        parts.append({"Name": ENGINE, "Version": server.get("Version"), "Details": told})
+    for part in parts:
+        rows = _rows if part["Name"] == ENGINE else _details
         text += f" {part['Name']}:\n  Version:\t{part['Version']}\n"
-        text += _details(part.get("Details") or {})
+        text += rows(part.get("Details") or {})
     return tabulated(text, least=20, padding=1)
 
 
-def _as_component(server: Json) -> Json:
-    """Of an engine that tells of no parts."""
-    return {"Name": "Engine", "Version": server.get("Version"), "Details": server}
-
-
 def _details(details: Json) -> str:
-    if "ApiVersion" not in details:
-        return "".join(f"  {key}:\t{value}\n" for key, value in sorted(details.items()))
+    return "".join(f"  {key}:\t{value}\n" for key, value in sorted(details.items()))
+
+
+def _rows(details: Json) -> str:
     rows = []
     for title, key in ROWS[1:]:
         value = str(details.get(key) or "")

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,13 +41,15 @@ class Both:
 
     connection: Connection
 
-    def __call__(self, *words: str) -> Outcome:
+    def __call__(self, *words: str, only: Callable[[str], object] = str) -> Outcome:
+        """``only`` takes of what is printed what is compared."""
         # An age or a status may change between the two.
         pairs: list[tuple[Outcome, Outcome]] = []
 
         def alike() -> bool:
             pairs.append((self.docker(*words), self.ours(*words)))
-            return pairs[-1][0] == pairs[-1][1]
+            left, right = ((it.code, only(it.out), only(it.err)) for it in pairs[-1])
+            return left == right
 
         same = wait_for(alike, seconds=4, every=0.3)
         theirs, mine = pairs[-1]

@@ -27,7 +27,7 @@ THING = {
         ("{{.Name | upper}} {{upper .Name}} {{title .Name}} {{lower `AB`}}", "WEB WEB Web ab"),
         ('{{join .List ", "}} {{len .List}} {{index .List 1}} {{index .Map "a"}}', "a, b 2 b 1"),
         ('{{json .Map}} {{json .List}} {{(split "a:b" ":") | json}}',
-         '{"b":"2","a":"1"} ["a","b"] ["a","b"]'),
+         '{"a":"1","b":"2"} ["a","b"] ["a","b"]'),
         ("{{range .List}}<{{.}}>{{end}}{{range .None}}x{{else}}none{{end}}", "<a><b>none"),
         ("{{range $i, $x := .List}}{{$i}}={{$x}} {{end}}", "0=a 1=b "),
         ("{{range $p, $c := .Ports}}{{$p}}:{{if $c}}{{(index $c 0).HostPort}}{{end}} {{end}}",
