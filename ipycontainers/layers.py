@@ -23,12 +23,14 @@ from ipycontainers.oci.blob import Readable
 from ipycontainers.oci.changes import FILE, HARD_LINK, REMOVED, Entry
 from ipycontainers.oci.contents import Contents, visible
 from ipycontainers.oci.inside import MOST_LINKS
+from ipycontainers.oci.shelf import MOST_KEPT, is_enough
 from ipycontainers.oci.texts import LIMIT, FileText, Passage, difference, text
 
 if TYPE_CHECKING:
     from ipycontainers.client import Connection
 
 TOLD_EVERY = 0.1  # seconds
+MOST_AT_HAND = 2 * MOST_KEPT  # bytes of texts; when there are more, the oldest go
 
 
 @dataclass(frozen=True)
@@ -99,27 +101,45 @@ class Look:
 def look(
     connection: Connection, contents: Contents, layer: int, path: str, *, limit: int = LIMIT
 ) -> Look:
-    """The file ``path`` as a container of the layers up to ``layer`` has it. The archive is asked
-    for again, since no engine gives one layer; of a file ``limit`` bytes are read. NotFound where
-    no layer has such a file."""
+    """The file ``path`` as a container of the layers up to ``layer`` has it; ``limit`` bytes of it
+    are read. What ``read`` has kept is shown at once. For the rest the archive is asked for again,
+    since no engine gives one layer, and what is beside the file is kept. NotFound where no layer
+    has such a file."""
     here = _version(contents, layer, path)
     below = _version(contents, (here[0] if here else layer) - 1, path)
     versions = [version for version in (here, below) if version]
     if not versions:
         raise NotFound(f"{visible(contents.image)} has no file {visible(path)} in layer {layer}")
-    passage = Passage(frozenset(entry.path for _, entry in versions), limit)
-    with connection.save_image(contents.id) as archive:
-        found = saved.walk(archive, passage.take)
-    made = [number for number, one in enumerate(contents.layers) if not one.empty]
-    taken = {number: one.taken for number, one in zip(made, found.layers, strict=True)}
+    if not all(_is_at_hand(contents, number, entry, limit) for number, entry in versions):
+        _fetch(connection, contents, frozenset(entry.path for _, entry in versions), limit)
 
     def shown(version: tuple[int, Entry] | None) -> FileText | None:
         if version is None:
             return None
         number, entry = version
-        return text(path, number, entry.size, taken[number].get(entry.path, b""))
+        start = contents.layers[number].texts.get(entry.path, b"")
+        return text(path, number, entry.size, start[:limit])
 
     return Look(shown(here), shown(below), difference(shown(below), shown(here)))
+
+
+def _is_at_hand(contents: Contents, number: int, entry: Entry, limit: int) -> bool:
+    start = contents.layers[number].texts.get(entry.path)
+    return start is not None and is_enough(start, entry.size, limit)
+
+
+def _fetch(connection: Connection, contents: Contents, paths: frozenset[str], limit: int) -> None:
+    """Have the texts of these files at hand, and of others no more than may be kept."""
+    with connection.save_image(contents.id) as archive:
+        found = saved.walk(archive, Passage(paths, limit).take)
+    made = [one for one in contents.layers if not one.empty]
+    taken = [stored.taken for stored in found.layers]
+    before = sum(len(start) for one in made for start in one.texts.values())
+    if before + sum(len(start) for texts in taken for start in texts.values()) > MOST_AT_HAND:
+        for one in made:
+            one.texts.clear()
+    for one, texts in zip(made, taken, strict=True):
+        one.texts.update(texts)
 
 
 def _version(

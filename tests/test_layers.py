@@ -235,6 +235,25 @@ def test_a_long_file_is_cut_and_a_binary_is_named(engine: Any, load: Load) -> No
             layers.look(engine, contents, 0, path)
 
 
+def test_what_was_kept_is_shown_without_asking_again(engine: Any, load: Load) -> None:
+    """The archive of a large image takes its engine many seconds."""
+    long = b"y\n" * 50_000
+    name = load(
+        [file("a/long", long), file("b/long", long), file("short", b"s"), file("a/x", b"1")]
+    )
+    contents = layers.read(engine, name)
+    nobody: Any = None
+    assert layers.look(nobody, contents, 0, "/short").lines == ["@@ -0,0 +1 @@", "+s"]
+    with pytest.raises(AttributeError):  # nobody can be asked
+        layers.look(nobody, contents, 0, "/a/long")
+    first = layers.look(engine, contents, 0, "/a/long")
+    assert first.here
+    assert first.here.text == long.decode()
+    assert layers.look(nobody, contents, 0, "/a/long") == first
+    with pytest.raises(AttributeError):
+        layers.look(nobody, contents, 0, "/b/long")
+
+
 def test_two_images_of_one_base_are_compared(engine: Any, load: Load) -> None:
     one, other = load(FIRST, [file("a", b"1")]), load(FIRST, [file("a", b"2"), file("b", b"3")])
     found = compare(*(layers.read(engine, name, hashed=True) for name in (one, other)))

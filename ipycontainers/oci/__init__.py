@@ -7,7 +7,8 @@
 
 Reading order: descriptor, reference, blob, image, origins, unfinished, layout, entries, inside,
 archive, record, unpack, view, pack, delta, save, assembly, programs, from_host, stand_in; heads,
-listing, changes, tree, contents, saved, texts. Only the standard library; no network; no root.
+shelf, listing, changes, tree, contents, saved, texts. Only the standard library; no network; no
+root.
 
 Knows: images. Does not know: containers, registries, Docker's API.
 """

@@ -22,8 +22,8 @@ Knows: names, whiteouts. Does not know: tar, where layers come from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ipycontainers.errors import Invalid, UnsafeLayer
@@ -57,12 +57,14 @@ class Entry(NamedTuple):
 @dataclass(frozen=True)
 class Listed:
     """A layer as it is stored: entries in their order, the paths that it hides, the folders of
-    which it hides all that is older. ``size`` is the bytes of all its files."""
+    which it hides all that is older. ``size`` is the bytes of all its files and links, ``texts``
+    are beginnings of files, as far as they are kept."""
 
     entries: Sequence[Entry]
     whiteouts: Sequence[str]
     opaque: Sequence[str]
     size: int
+    texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 class Waste(NamedTuple):

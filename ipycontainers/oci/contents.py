@@ -33,7 +33,8 @@ LONGEST_LIST = 5  # files that a summary names
 @dataclass(frozen=True)
 class LayerContents:
     """One step. ``digest`` names the layer as it is stored, ``diff_id`` the tar in it; both are ""
-    of a step that is ``empty``, which changed the configuration only."""
+    of a step that is ``empty``, which changed the configuration only. ``texts`` has the
+    beginnings of files that are at hand, by path."""
 
     digest: str
     diff_id: str
@@ -43,6 +44,7 @@ class LayerContents:
     comment: str = ""
     empty: bool = False
     files: tuple[Entry, ...] = field(default=(), repr=False)
+    texts: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from .blob import Readable
 from .changes import ADDED, DIRECTORY, FILE, HARD_LINK, SYMLINK, Bound, Entry, Listed
 from .heads import Content, heads
 from .inside import LONGEST, check_depth
+from .shelf import Shelf
 
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 KINDS = {
@@ -39,13 +40,21 @@ KINDS = {
 
 
 def read(
-    stream: Readable, what: str, bound: Bound, *, first: bytes = b"", hashed: bool = False
+    stream: Readable,
+    what: str,
+    bound: Bound,
+    *,
+    first: bytes = b"",
+    hashed: bool = False,
+    shelf: Shelf | None = None,
 ) -> Listed:
-    """All of a tar that is not compressed; ``first`` was read from it already. Invalid where it is
-    broken or more than ``bound``, UnsafeLayer for names that lead outside."""
+    """All of a tar that is not compressed; ``first`` was read from it already, ``shelf`` keeps some
+    texts. Invalid where it is broken or more than ``bound``, UnsafeLayer for names that lead
+    outside."""
     entries: list[Entry] = []
     whiteouts: list[str] = []
     opaque: list[str] = []
+    texts: dict[str, bytes] = {}
     for head, content in heads(stream, what, first):
         path = normal(head.name)
         if not path or head.type not in KINDS:
@@ -53,22 +62,27 @@ def read(
         bound.take(path, head.linkname)
         above, _, name = path.rpartition("/")
         if not name.startswith(_WHITEOUT):
-            entries.append(_entry(head, path, content if hashed else None))
+            start = b""
+            if content and shelf:
+                start, kept = shelf.keep(content, head.size)
+                if kept is not None:
+                    texts[path] = kept
+            digest = _digest(start, content) if content and hashed else b""
+            entries.append(_entry(head, path, digest))
         elif name == _OPAQUE:
             opaque.append(above)
         elif _hides(hidden := name.removeprefix(_WHITEOUT)):
             whiteouts.append(f"{above}/{hidden}")
     size = sum(entry.size for entry in entries)
-    return Listed(tuple(entries), tuple(whiteouts), tuple(opaque), size)
+    return Listed(tuple(entries), tuple(whiteouts), tuple(opaque), size, texts)
 
 
-def _entry(head: tarfile.TarInfo, path: str, content: Content | None) -> Entry:
+def _entry(head: tarfile.TarInfo, path: str, digest: bytes) -> Entry:
     kind = KINDS[head.type]
     size = head.size if kind == FILE else 0
     if kind == SYMLINK:
         size = len(head.linkname.encode("utf-8", "surrogateescape"))
     target = normal(head.linkname) if kind == HARD_LINK else head.linkname
-    digest = _digest(content) if content else b""
     mode = head.mode & 0o7777
     return Entry(path, ADDED, kind, size, mode, head.uid, head.gid, target, digest)
 
@@ -92,8 +106,8 @@ def normal(name: str) -> str:
     return path
 
 
-def _digest(content: Content) -> bytes:
-    digest = hashlib.sha256()
+def _digest(start: bytes, content: Content) -> bytes:
+    digest = hashlib.sha256(start)
     while piece := content.read():
         digest.update(piece)
     return digest.digest()

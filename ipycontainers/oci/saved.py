@@ -4,7 +4,7 @@
 
 The archive is read once, from front to back, and its files may stand in any order: each layer
 becomes a list when it comes, and the lists that say which image has which layers are looked at
-last. So nothing but these lists is in memory, and nothing is on the disk.
+last. So these lists are in memory, with some texts (``shelf``), and nothing is on the disk.
 
 Digests are not computed: the engine that sends the archive has verified what it stores.
 
@@ -30,6 +30,7 @@ from .contents import Contents, LayerContents
 from .descriptor import INDEXES, Digest, Platform, parse_json
 from .heads import Content, heads
 from .image import Config
+from .shelf import Shelf
 
 MOST_FILES = 100_000  # in an archive; an image has at most a few hundred
 LARGEST_DOCUMENT = 8 << 20
@@ -77,7 +78,7 @@ def read(
     leads outside.
     """
     bound = bound or Bound()
-    take = partial(listing.read, what="a layer", bound=bound, hashed=hashed)
+    take = partial(listing.read, what="a layer", bound=bound, hashed=hashed, shelf=Shelf())
 
     def taken(tar: Readable, first: bytes) -> Listed:
         return take(tar, first=first)
@@ -129,12 +130,12 @@ class _Files(Generic[T]):
                 self._links[name] = posixpath.normpath(head.linkname)
 
     def _file(self, name: str, size: int, content: Content) -> None:
-        first = _exactly(content, _BLOCK)
+        first = content.exactly(_BLOCK)
         if _is_document(name, first):
             if size > LARGEST_DOCUMENT or size > self._left:
                 raise Invalid(f"the archive's file {name!r:.100} is larger than any such list")
             self._left -= size
-            self.documents[name] = first + _exactly(content, size)
+            self.documents[name] = first + content.exactly(size)
         elif (packed := is_compressed(first)) or _is_tar(first):
             tar: Readable = content
             if packed:
@@ -177,14 +178,6 @@ def _is_document(name: str, first: bytes) -> bool:
 def _is_tar(first: bytes) -> bool:
     """Also of nothing. Before POSIX tars had no mark, but a zero behind the checksum."""
     return first[_MAGIC] == b"ustar" or not any(first) or b"\0" in first[_CHECKSUM]
-
-
-def _exactly(content: Content, size: int) -> bytes:
-    """The next ``size`` bytes, or all that is left."""
-    taken = b""
-    while len(taken) < size and (more := content.read(size - len(taken))):
-        taken += more
-    return taken
 
 
 def _docker(files: _Files[T]) -> tuple[object, Sequence[object]]:
@@ -247,7 +240,8 @@ def _stacked(
         stored, diff_id = left.pop()
         numbers.append(number)
         row = replace(_said(step), digest=stored.digest, diff_id=str(diff_id))
-        rows.append(replace(row, size=stored.taken.size, files=stack.put(stored.taken)))
+        files, texts = stack.put(stored.taken), dict(stored.taken.texts)
+        rows.append(replace(row, size=stored.taken.size, files=files, texts=texts))
     wasted = [
         waste._replace(layer=numbers[waste.layer], by=numbers[waste.by]) for waste in stack.wasted
     ]

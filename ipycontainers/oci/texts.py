@@ -5,7 +5,7 @@
     shown = text("/etc/passwd", 3, size, content)
     difference(shown_below, shown)                   lines, as diff -u has them
 
-Knows: text, well-known kinds of files. Does not know: where archives come from.
+Knows: text. Does not know: where archives come from.
 """
 
 from __future__ import annotations
@@ -14,27 +14,13 @@ import difflib
 from dataclasses import dataclass
 
 from .blob import Readable
-from .heads import Content, heads
+from .heads import heads
 from .listing import normal
+from .shelf import Shelf, binary
 
 LIMIT = 1 << 19  # bytes of a file that are shown
 MOST_COMPARED = 20_000_000  # pairs of lines, after what is the same at both ends
-_LOOKED_AT = 8000  # bytes, in which git looks for a zero too
 _CONTEXT = 3
-_KINDS = (
-    (b"\x7fELF", "ELF program or library"),
-    (b"\x1f\x8b", "gzip"),
-    (b"BZh", "bzip2"),
-    (b"\xfd7zXZ", "xz"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"PK\x03\x04", "zip"),
-    (b"!<arch>", "ar archive"),
-    (b"\x89PNG", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"%PDF", "PDF"),
-    (b"SQLite format 3", "SQLite"),
-    (b"\0asm", "WebAssembly"),
-)
 
 
 @dataclass(frozen=True)
@@ -51,30 +37,34 @@ class FileText:
 
 
 class Passage:
-    """Takes the first bytes of some files out of the layers that pass."""
+    """Takes the first bytes of some files out of the layers that pass, and of the files beside
+    them what ``Shelf`` keeps: who opens one of a folder opens others."""
 
     def __init__(self, paths: frozenset[str], limit: int = LIMIT) -> None:
         self._paths, self._limit = paths, limit
+        self._folders = frozenset(path.rpartition("/")[0] for path in paths)
+        self._shelf = Shelf()
 
     def take(self, tar: Readable, first: bytes) -> dict[str, bytes]:
         """By path, as the layer has them; of a name that is there twice the last."""
         found = {}
         for head, content in heads(tar, "a layer", first):
-            if content and (path := normal(head.name)) in self._paths:
-                found[path] = self._start(content)
+            if content is None:
+                continue
+            path = normal(head.name)
+            if path in self._paths:
+                found[path] = content.exactly(min(self._limit, head.size))
+            elif path.rpartition("/")[0] in self._folders:
+                _, kept = self._shelf.keep(content, head.size)
+                if kept is not None:
+                    found[path] = kept
         return found
-
-    def _start(self, content: Content) -> bytes:
-        taken = b""
-        while len(taken) < self._limit and (more := content.read(self._limit - len(taken))):
-            taken += more
-        return taken
 
 
 def text(path: str, layer: int, size: int, content: bytes) -> FileText:
     """``content`` is all of the ``size`` bytes, or the first of them."""
     is_cut = len(content) < size
-    if kind := _binary(content):
+    if kind := binary(content):
         return FileText(path, layer, size, None, kind, is_cut)
     try:
         shown = content.decode()
@@ -83,13 +73,6 @@ def text(path: str, layer: int, size: int, content: bytes) -> FileText:
             return FileText(path, layer, size, None, "no UTF-8", is_cut)
         shown = content[: error.start].decode()
     return FileText(path, layer, size, shown, "", is_cut)
-
-
-def _binary(content: bytes) -> str:
-    for magic, kind in _KINDS:
-        if content.startswith(magic):
-            return kind
-    return "binary" if b"\0" in content[:_LOOKED_AT] else ""
 
 
 def difference(below: FileText | None, here: FileText | None) -> list[str] | None:

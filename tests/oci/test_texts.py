@@ -19,10 +19,12 @@ def shown(content: bytes) -> FileText:
     return text("/f", 0, len(content), content)
 
 
-def test_only_the_wanted_files_are_taken_and_only_their_beginning() -> None:
-    stream = io.BytesIO(tar(file("a", b"1"), file("./etc//b", b"2" * 3000), hard_link("c", "a")))
-    taken = Passage(frozenset({"/etc/b", "/c", "/d"}), limit=1000).take(stream, b"")
-    assert taken == {"/etc/b": b"2" * 1000}
+def test_the_wanted_files_are_taken_and_what_is_short_beside_them() -> None:
+    made = [file("a", b"1"), file("./etc//b", b"2" * 3000), hard_link("etc/c", "a")]
+    beside = [file("etc/d", b"3"), file("etc/e", b"4" * 100_000), file("etc/f/g", b"5")]
+    stream = io.BytesIO(tar(*made, *beside))
+    taken = Passage(frozenset({"/etc/b", "/etc/c", "/etc/none"}), limit=1000).take(stream, b"")
+    assert taken == {"/etc/b": b"2" * 1000, "/etc/d": b"3"}
 
 
 def test_text_is_shown() -> None:
