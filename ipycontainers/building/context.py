@@ -12,12 +12,14 @@ Knows: folders, .dockerignore, tar. Does not know: engines.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -166,7 +168,10 @@ def _unreadable(error: OSError) -> Invalid:
 def _packed(folder: Path, one: Found, links: dict[tuple[int, int], str]) -> Iterator[bytes]:
     status, mode = one.status, one.status.st_mode
     entry = tarfile.TarInfo(one.path)
-    entry.mode, entry.mtime = stat.S_IMODE(mode), int(status.st_mtime)
+    # dockerd's cache looks at all of it: with the kind in the mode and the names of owners, a step
+    # that the docker command has built is found again.
+    entry.mode, entry.mtime = mode, int(status.st_mtime)
+    entry.uname, entry.gname = _names(status.st_uid, status.st_gid)
     if os.name == "nt":
         entry.mode |= 0o755  # which Windows does not know, as the docker command does there
     if stat.S_ISREG(mode):
@@ -191,6 +196,22 @@ def _packed(folder: Path, one: Found, links: dict[tuple[int, int], str]) -> Iter
     yield _header(entry)
 
 
+@lru_cache(maxsize=64)
+def _names(user: int, group: int) -> tuple[str, str]:
+    """Of a file's owners, as far as this machine knows them."""
+    if os.name == "nt":
+        return "", ""
+    import grp
+    import pwd
+
+    names = ["", ""]
+    with contextlib.suppress(KeyError):
+        names[0] = pwd.getpwuid(user).pw_name
+    with contextlib.suppress(KeyError):
+        names[1] = grp.getgrgid(group).gr_name
+    return names[0], names[1]
+
+
 def _file(path: Path, entry: tarfile.TarInfo) -> Iterator[bytes]:
     """A file of the size that was announced; what it has grown by since then stays behind."""
     try:
@@ -210,7 +231,14 @@ def _file(path: Path, entry: tarfile.TarInfo) -> Iterator[bytes]:
 
 def _header(entry: tarfile.TarInfo) -> bytes:
     # GNU's form holds any bytes of a name; Python's PAX and Go's differ on those that are no UTF-8.
-    return entry.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
+    made = bytearray(entry.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape"))
+    if kind := stat.S_IFMT(entry.mode):
+        # tarfile leaves it out of the mode, Go does not.
+        head = memoryview(made)[-_BLOCK:]
+        head[100:108] = b"%07o\0" % (stat.S_IMODE(entry.mode) | kind)
+        head[148:156] = b" " * 8
+        head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(made)
 
 
 def _plain(name: str, content: bytes) -> tarfile.TarInfo:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.docker_command import DEBIAN, Outcome, Terminal, plain
+from engine.docker_command import BUILT, DEBIAN, RAN, Outcome, Terminal, plain
 
 from ipycontainers import commands
 from ipycontainers.errors import CommandFailed
@@ -39,7 +39,8 @@ class Ours:
     connection: Any
     folder: Path
     variables: dict[str, bytes] = field(default_factory=dict)
-    interrupts: Callable[[], None] | None = None
+    told: list[str] = field(default_factory=list)  # as of a Terminal
+    ran: list[str] = field(default_factory=list)
 
     def run(self, *words: str) -> Outcome:
         out: list[str] = []
@@ -61,6 +62,9 @@ class Ours:
             code = error.exit_code
             err.append(f"{error.message}\n")
         told = OURS.sub("", "".join(err))
+        said = "".join(out) + told
+        self.told.extend(BUILT.findall(said))
+        self.ran.extend(RAN.findall(said))
         return Outcome(code, plain("".join(out).encode()), plain(told.encode()))
 
 
@@ -86,9 +90,10 @@ class Story:
     given: bytes = b""
     only: dict[str, Callable[[str], object]] = field(default_factory=dict)
 
-    def compare(self, address: str, connection: Any, folder: Path) -> None:
-        terminal = Terminal(address)
-        ours = Ours(connection, _made(folder / "ours"), {"given": self.given})
+    def compare(self, terminal: Terminal, connection: Any, folder: Path) -> None:
+        """``terminal`` is docker's on that engine, and hears of all that is built."""
+        given = {"given": self.given}
+        ours = Ours(connection, _made(folder / "ours"), given, terminal.told, terminal.ran)
         theirs = _made(folder / "theirs")
         with _cleared(terminal):
             expected = [

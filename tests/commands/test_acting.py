@@ -14,7 +14,9 @@ import images as recipes
 import pytest
 from commands.acting import Configured, Ours, Story
 from commands.stories import STORIES, no_layers
-from engine.docker_command import DEBIAN
+from docker.errors import NotFound
+from engine.build.building import remove
+from engine.docker_command import DEBIAN, Terminal
 from registry import Registry, is_installed, noise
 from support import require
 
@@ -46,15 +48,28 @@ def connection(address: str) -> Iterator[Any]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def terminal(address: str, connection: Any) -> Iterator[Terminal]:
+    """docker on that engine; what is built is gone at the end."""
+    docker = connection.docker
+    before = {image.id for image in docker.images.list(all=True)}
+    made = Terminal(address)
+    yield made
+    for container in made.ran:
+        with contextlib.suppress(NotFound):
+            docker.api.remove_container(container, v=True, force=True)
+    remove(docker, made.told, before)
+
+
 @pytest.mark.launcher
 @pytest.mark.parametrize("story", STORIES)
 def test_it_says_and_does_what_docker_does(
-    story: str, address: str, connection: Any, tmp_path: Path
+    story: str, terminal: Terminal, connection: Any, tmp_path: Path
 ) -> None:
-    STORIES[story].compare(address, connection, tmp_path)
+    STORIES[story].compare(terminal, connection, tmp_path)
 
 
-def test_images_come_and_go(address: str, connection: Any, tmp_path: Path) -> None:
+def test_images_come_and_go(terminal: Terminal, connection: Any, tmp_path: Path) -> None:
     require(is_installed(), "docker", "no docker-registry here")
     with contextlib.closing(Registry(tmp_path)) as registry:
         name = f"127.0.0.1:{registry.port}/ipyc/act"
@@ -83,7 +98,7 @@ def test_images_come_and_go(address: str, connection: Any, tmp_path: Path) -> No
                 "rmi": lambda text: text.splitlines()[:1],
             },
         )
-        story.compare(address, connection, tmp_path)
+        story.compare(terminal, connection, tmp_path)
 
 
 # "secret", by bcrypt, which is all that docker-registry takes.

@@ -29,8 +29,8 @@ from engine.sides import NO_NETWORKS, WARNED
 # Debian's, whose words are compared: another may stand before it in the PATH.
 DEBIAN = "/usr/bin/docker"
 LIMIT = 60
-_RAN = re.compile(r"^ ---> Running in ([0-9a-f]{12})$", re.MULTILINE)
-_BUILT = re.compile(r"^(?: ---> |sha256:)([0-9a-f]{12})(?:[0-9a-f]{52})?$", re.MULTILINE)
+RAN = re.compile(r"^ ---> Running in ([0-9a-f]{12})$", re.MULTILINE)
+BUILT = re.compile(r"^(?: ---> |sha256:)([0-9a-f]{12})(?:[0-9a-f]{52})?$", re.MULTILINE)
 OF_A_MOMENT = (
     (re.compile(r"sha256:[0-9a-f]{64}"), "DIGEST"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "ID"),
@@ -73,8 +73,8 @@ class Terminal:
             env=self._environ(), cwd=cwd,
         )  # fmt: skip
         said = (made.stdout + made.stderr).decode(errors="replace")
-        self.told.extend(_BUILT.findall(said))
-        self.ran.extend(_RAN.findall(said))
+        self.told.extend(BUILT.findall(said))
+        self.ran.extend(RAN.findall(said))
         return Outcome(made.returncode, *map(plain, (made.stdout, made.stderr)))
 
     def typed(self, *words: str, keys: bytes) -> Outcome:

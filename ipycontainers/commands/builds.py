@@ -1,0 +1,185 @@
+"""docker build PATH, as the docker command prints it; %%dockerfile builds from a cell.
+
+Knows: the query of POST /build, what docker prints. Does not know: a context's files.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ipycontainers.building.context import Context
+from ipycontainers.client import logins
+from ipycontainers.errors import CommandFailed, Invalid
+from ipycontainers.oci.reference import Reference
+from ipycontainers.options import values
+
+from . import reports
+from .columns import size
+from .console import failed, refusals
+from .life import read_value, wrong_value
+from .result import Lines
+from .transfers import source
+
+if TYPE_CHECKING:
+    from .call import Call
+    from .console import Console
+
+BLOCK = 512
+REMOTE = re.compile(r"(https?|git)://|git@|github\.com/")
+Query = dict[str, Any]
+
+
+def build(call: Call, console: Console) -> Lines | None:
+    """``docker build [-t NAME] [-f FILE] PATH|URL|-``; an interrupt ends it at the engine."""
+    where = call.arguments[0]
+    query = _query(call)
+    body: Iterator[bytes] | None = None
+    said: list[str] = []
+    if REMOTE.match(where):
+        query |= {"remote": where, "dockerfile": call.text("file")}
+    else:
+        body, name, count = _context(call, console, where)
+        query["dockerfile"] = name
+        said.append(f"Sending build context to Docker daemon  {size(count)}\n")
+        if not call.has("quiet"):
+            console.out(said.pop())
+    made: list[str] = []
+
+    def learned(aux: reports.Json) -> None:
+        made[:] = [str(aux["ID"])] if "ID" in aux else made
+
+    say = said.append if call.has("quiet") else console.out
+    try:
+        with refusals():
+            stream = console.daemon.stream(
+                "POST", "build", body=body, headers=logins.headers() | TAR, **query
+            )
+        with stream:
+            reports.follow(stream.lines(), say, aux=learned)
+    except CommandFailed:
+        console.err("".join(said))
+        raise
+    if (path := call.text("iidfile")) and made:
+        (console.folder / path).expanduser().write_text(made[0])
+    return Lines([said[-1].strip()]) if call.has("quiet") else None
+
+
+TAR = {"Content-Type": "application/x-tar"}
+
+
+def _context(call: Call, console: Console, where: str) -> tuple[Iterator[bytes], str, int]:
+    """The tar, the Dockerfile's name in it, and its size as docker tells it, in bytes."""
+    file = call.text("file")
+    if where == "-":
+        if file == "-":
+            raise failed("invalid argument: can't use stdin for both build context and dockerfile")
+        with source(call, console, "", "build") as opened:
+            data = opened.read()
+        if not data:
+            raise failed("unable to prepare context: unexpected EOF")
+        if _is_tar(data):
+            return iter([data]), file or "Dockerfile", len(data)
+        text, context = data.decode(errors="surrogateescape"), Context()
+        return context.archive(text), context.dockerfile_name(text), len(data)
+    folder = (console.folder / where).expanduser()
+    if not folder.is_dir():
+        reason = f'path "{where}" not found' if not folder.exists() else f"{where}: not a directory"
+        raise failed(f"unable to prepare context: {reason}")
+    text = _dockerfile(call, console, folder, file)
+    try:
+        context = Context.of(folder)
+    except Invalid as error:
+        raise failed(f"error checking context: '{error.message}'.") from error
+    return context.archive(text), context.dockerfile_name(text), _packed_size(context)
+
+
+def _packed_size(context: Context) -> int:
+    """Bytes of the tar that docker would send: a block for each entry, whole ones for its content,
+    and two at the end."""
+    return BLOCK * (2 + sum(1 + -(-one.size // BLOCK) for one in context.found))
+
+
+def _dockerfile(call: Call, console: Console, folder: Path, file: str) -> str:
+    if file == "-":
+        with source(call, console, "", "build") as opened:
+            return opened.read().decode(errors="surrogateescape")
+    path = (console.folder / file).expanduser() if file else folder / "Dockerfile"
+    if not file and not path.exists() and (folder / "dockerfile").exists():
+        path = folder / "dockerfile"
+    try:
+        return path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        reason = f"lstat {path.resolve()}: {(error.strerror or '').lower()}"
+        message = (
+            f"unable to prepare context: unable to evaluate symlinks in Dockerfile path: {reason}"
+        )
+        raise failed(message) from error
+
+
+def _is_tar(data: bytes) -> bool:
+    packed = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
+    return data[257:262] == b"ustar" or data.startswith(packed)
+
+
+def _query(call: Call) -> Query:
+    """As docker sends it; what is not given is the engine's to decide."""
+    for name in call.texts("tag"):
+        _check_tag(call, name)
+    switches = {"no-cache": "nocache", "pull": "pull", "force-rm": "forcerm", "quiet": "q"}
+    query: Query = {
+        "t": call.texts("tag"),
+        "target": call.text("target"),
+        "rm": "1" if call.has("rm") else "0",
+        "networkmode": call.text("network"),
+        "cgroupparent": call.text("cgroup-parent"),
+        "cpusetcpus": call.text("cpuset-cpus"),
+        "cpusetmems": call.text("cpuset-mems"),
+        "extrahosts": call.texts("add-host"),
+        "isolation": call.text("isolation"),
+        "version": "1",
+        **{key: "1" for flag, key in switches.items() if call.has(flag)},
+    }
+    if call.texts("cache-from"):
+        query["cachefrom"] = json.dumps(call.texts("cache-from"))
+    for flag, key in (
+        ("cpu-period", "cpuperiod"),
+        ("cpu-quota", "cpuquota"),
+        ("cpu-shares", "cpushares"),
+    ):
+        if call.is_given(flag):
+            query[key] = call.text(flag)
+    for flag, key in (("memory", "memory"), ("memory-swap", "memswap"), ("shm-size", "shmsize")):
+        if call.is_given(flag):
+            read = values.swap if flag == "memory-swap" else values.size
+            query[key] = str(read_value(call, flag, read))
+    given: dict[str, Any] = {
+        "buildargs": _arguments(call),
+        "labels": dict(_pair(text) for text in call.texts("label")),
+        "ulimits": [values.ulimit(text) for text in call.texts("ulimit")],
+    }
+    return query | {name: json.dumps(value) for name, value in given.items() if value}
+
+
+def _check_tag(call: Call, name: str) -> None:
+    try:
+        Reference.parse(name)
+    except Invalid as error:
+        raise wrong_value(call, "tag", name, ValueError(error.message)) from error
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name, value
+
+
+def _arguments(call: Call) -> dict[str, str | None]:
+    import os
+
+    return {
+        name: value if equals else os.environ.get(name)
+        for name, equals, value in (text.partition("=") for text in call.texts("build-arg"))
+    }
