@@ -10,12 +10,14 @@ import json
 import os
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from layers import Entry, Made, file, folder, hard_link, image_archive, link, tar
 
 from ipycontainers import layers
+from ipycontainers.client import Candidate, open_candidate
 from ipycontainers.errors import NotFound
 from ipycontainers.layers import Progress
 from ipycontainers.oci.contents import compare
@@ -176,6 +178,25 @@ def test_data_is_what_json_holds_on_each_engine(engine: Any, load: Load) -> None
     paths = {it["path"] for it in data["layers"][2]["files"]}
     assert {f"/{HOSTILE}", "/caf\\xe9", "/a\nb", "/Ra\u00edz.pem"} <= paths
     assert data["config"]["Cmd"] == ["sh"]
+
+
+@pytest.mark.podman
+def test_podman_sends_the_same_image_in_another_archive(
+    engine: Any, load: Load, podman: str
+) -> None:
+    name = load(*ALL, history=HISTORY)
+    expected = layers.read(engine, name)
+    with open_candidate(Candidate("test", podman, True)) as other:
+        with engine.save_image(name) as archive:
+            other.docker.api.load_image(b"".join(iter(archive.read, b"")))
+        contents = layers.read(other, name)
+        shown = layers.look(other, contents, 2, "/etc/motd")
+        other.docker.api.remove_image(name, force=True)
+    assert [replace(one, digest="") for one in contents.layers] == [
+        replace(one, digest="") for one in expected.layers
+    ]
+    assert (contents.wasted, contents.efficiency) == (expected.wasted, expected.efficiency)
+    assert shown.lines == ["@@ -1,2 +1,2 @@", " one", "-two", "+three"]
 
 
 def test_progress_ends_with_all_layers(engine: Any, load: Load) -> None:

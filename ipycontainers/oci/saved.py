@@ -33,8 +33,9 @@ from .image import Config
 from .shelf import Shelf
 
 MOST_FILES = 100_000  # in an archive; an image has at most a few hundred
-LARGEST_DOCUMENT = 8 << 20
-MOST_DOCUMENTS = 64 << 20  # bytes of all of them
+LARGEST_DOCUMENT = 4 << 20  # as registries have it
+MOST_DOCUMENTS = 32 << 20  # bytes of all of them
+MOST_STEPS = 10_000  # of a history; dockerd has at most 127 layers
 _BLOBS = "blobs/sha256/"
 _ATTESTATION = "vnd.docker.reference.type"
 _MAGIC = slice(257, 262)
@@ -232,12 +233,17 @@ def _stacked(
 ) -> tuple[tuple[LayerContents, ...], tuple[Any, ...]]:
     """The steps of an image with what each changed, and what is wasted by numbers of steps."""
     stack, rows, numbers = Stack(bound), [], []
+    seen: set[int] = set()
     left = list(zip(found.layers, found.config.diff_ids, strict=True))[::-1]
     for number, step in enumerate(_steps(found.config)):
         if step.get("empty_layer"):
             rows.append(replace(_said(step), empty=True))
             continue
         stored, diff_id = left.pop()
+        if id(stored.taken) in seen:  # the same once more, which says all of it again
+            for entry in stored.taken.entries:
+                bound.take(entry.path)
+        seen.add(id(stored.taken))
         numbers.append(number)
         row = replace(_said(step), digest=stored.digest, diff_id=str(diff_id))
         files, texts = stack.put(stored.taken), dict(stored.taken.texts)
@@ -257,7 +263,8 @@ def _said(step: Mapping[str, Any]) -> LayerContents:
 
 def _steps(config: Config) -> Iterator[Mapping[str, Any]]:
     """The history, or steps that nothing is known of: it is optional, and squashed images lie."""
-    if sum(not step.get("empty_layer") for step in config.history) == len(config.diff_ids):
+    made = sum(not step.get("empty_layer") for step in config.history)
+    if made == len(config.diff_ids) and len(config.history) <= MOST_STEPS:
         yield from config.history
     else:
         yield from ({} for _ in config.diff_ids)

@@ -18,7 +18,7 @@ from layers import Entry, Made, file, folder, image_archive, link, oci_archive, 
 from support import examples
 
 from ipycontainers.errors import ContainerError, Invalid, UnsafeLayer
-from ipycontainers.oci import saved
+from ipycontainers.oci import room, saved
 from ipycontainers.oci.changes import Bound
 from ipycontainers.oci.contents import Contents
 
@@ -271,6 +271,36 @@ def test_memory_is_for_names_and_not_for_contents() -> None:
         tracemalloc.stop()
     assert (tree.count(), contents.size) == (1000, 200_000_000)
     assert peak < 8 << 20
+
+
+def test_a_layer_that_is_named_again_and_again_counts_each_time() -> None:
+    """A small archive could else be of a billion files."""
+    made = Made([FIRST] * 50)
+    manifest = [{"Config": "c.json", "Layers": ["l/layer.tar"] * 50}]
+    archive = tar(
+        file("l/layer.tar", FIRST),
+        file("c.json", made.config_blob),
+        file("manifest.json", json.dumps(manifest).encode()),
+    )
+    assert len(read(archive, bound=Bound(entries=150)).layers) == 50
+    with pytest.raises(Invalid, match="more than"):
+        read(archive, bound=Bound(entries=149))
+
+
+def test_a_layer_that_unpacks_to_more_than_anybody_packs_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(room, "UNSUSPECTED", 1000)
+    archive = image_archive(Made([tar(file("zeros", bytes(4 << 20)))], compress=True))
+    with pytest.raises(Invalid, match="unpacks to more than"):
+        read(archive)
+
+
+def test_lists_are_no_longer_than_any_program_writes() -> None:
+    with pytest.raises(Invalid, match="larger than"):
+        read(tar(file("manifest.json", b"[" + b" " * (5 << 20) + b"]")))
+    many = [{"empty_layer": True}] * 10_001
+    assert read(image_archive(Made([], config={"history": many}))).layers == ()
 
 
 WHOLE = {"docker": image_archive(PACKED), "oci": oci_archive(MADE)}
