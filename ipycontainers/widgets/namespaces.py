@@ -11,6 +11,7 @@ Knows: the data of ``namespaces.compare``. Does not know: how it was found (``in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -62,7 +63,7 @@ class Namespaces(Widget):
 
     def static(self) -> Markup:
         """Without inodes, sizes and what else is new in each run."""
-        return element("div", drawn(stable(self._data), is_live=False), class_="ipycontainers")
+        return element("div", static(self._data), class_="ipycontainers")
 
     def summary(self) -> str:
         return summary(self._data)
@@ -158,10 +159,10 @@ def drawn(data: Data, error: str = "", *, is_live: bool = True) -> Markup:
     parts = [_heading(data, is_live=is_live)]
     if error:
         parts.append(element("p", f"! {error}", class_="spaces-note", role="alert"))
-    for one in data["containers"]:
-        if one["why"]:
-            text = f"All doors of {one['name']} are open. {one['why']}"
-            parts.append(element("p", element("strong", "! "), text, class_="spaces-note"))
+    if open_ones := [one for one in data["containers"] if one["why"]]:
+        names = ", ".join(one["name"] for one in open_ones)
+        text = f"All doors of {names} are open. {open_ones[0]['why']}"
+        parts.append(element("p", element("strong", "! "), text, class_="spaces-note"))
     if note := _around(data["host"]):
         parts.append(element("p", note, class_="spaces-note"))
     parts.append(_scrolled(data, "Namespaces", _doors(data, is_live=is_live)))
@@ -172,6 +173,12 @@ def drawn(data: Data, error: str = "", *, is_live: bool = True) -> Markup:
         for one in data["containers"]
     ]
     return element("div", *parts, class_="spaces")
+
+
+def static(data: Data) -> Markup:
+    """For where there is no style sheet, and nbconvert's sets what is in a table to the right."""
+    form = drawn(stable(data), is_live=False)
+    return Markup(re.sub(r"<(td|th)\b", r'<\1 style="text-align: left"', form))
 
 
 def _heading(data: Data, *, is_live: bool) -> Markup:

@@ -25,6 +25,8 @@ Data = Mapping[str, Any]
 NEAR = 1.0  # seconds between two looks in /proc
 FAR = 5.0  # seconds between two questions to an engine and a container
 MANY = 300  # processes that are drawn
+GAP = "…"
+DEEP = 8  # steps of the tree that are drawn
 WHY = {
     "ptrace": "PRoot makes no pid namespace: a process has one number, and a program in the "
     "container sees every process of the machine.",
@@ -62,7 +64,7 @@ class Processes(Live):
         return drawn(self._data)
 
     def static(self) -> Markup:
-        """Without the host's numbers, which are new in each run."""
+        """Without numbers, which are new in each run."""
         return element("div", drawn(self._data, is_live=False), class_="ipycontainers")
 
     def summary(self) -> str:
@@ -98,15 +100,18 @@ def data_of(running: Running) -> Data:
 
 
 def summary(data: Data) -> str:
-    """Lines without the host's numbers."""
+    """The tree of the container, without numbers, which are new in each run."""
     found = data["processes"]
     if not found:
         return f"{data['container']}: no process ({data['status']})"
-    lines = [f"{data['container']}: {_count(len(found), 'process', 'processes')}"]
-    for it in found[:MANY]:
-        known = "" if it["inside"] is None else str(it["inside"])
-        lines.append(f"{known:>7}  {'  ' * it['depth']}{it['command'][:100]}")
-    return "\n".join(lines)
+    title = f"{data['container']}: {_count(len(found), 'process', 'processes')}"
+    return "\n".join([title, *_lines(data)])
+
+
+def _lines(data: Data) -> Iterator[str]:
+    for it in data["processes"][:MANY]:
+        branch = f"{'  ' * min(it['depth'] - 1, DEEP)}└ " if it["depth"] else ""
+        yield f"{branch}{_shortened(it['command'])}"
 
 
 def _count(count: int, one: str, more: str) -> str:
@@ -129,7 +134,7 @@ def drawn(data: Data, *, is_live: bool = True) -> Markup:
     if data["why"]:
         parts.append(element("p", element("strong", "! "), data["why"], class_="spaces-note"))
     if found:
-        parts.append(_table(data, is_live=is_live))
+        parts.append(_table(data) if is_live else element("pre", "\n".join(_lines(data))))
         parts.append(element("p", _note(data), class_="muted spaces-legend"))
     else:
         parts.append(element("p", "No process runs in it.", class_="muted"))
@@ -149,19 +154,30 @@ def _note(data: Data) -> str:
     )
 
 
-def _table(data: Data, *, is_live: bool) -> Markup:
-    heads = ["Inside", *(["Host"] if is_live else []), "Command", "User"]
-    around = data["around"] if is_live else []
+def _table(data: Data) -> Markup:
+    heads = ("Inside", "Host", "Command", "User")
+    around = _nearest(data["around"])
     rows = [_around_row(depth, it) for depth, it in enumerate(around)]
-    rows += [_row(it, len(around), is_live=is_live) for it in data["processes"][:MANY]]
+    rows += [_row(it, len(around)) for it in data["processes"][:MANY]]
     caption = f"The processes of {data['container']}, each after its parent"
-    return element(
+    drawn_table = element(
         "table",
         element("caption", caption, class_="heard"),
         element("thead", element("tr", *(_head(it) for it in heads))),
         element("tbody", *rows),
         class_="spaces-tree",
     )
+    return element(
+        "div", drawn_table, class_="spaces-room", role="region", aria_label=caption, tabindex=0.0
+    )
+
+
+def _nearest(around: Sequence[Data]) -> Sequence[Data]:
+    """The host's first process, and the last two above the container's."""
+    if len(around) <= 4:
+        return around
+    left_out = {"pid": GAP, "command": f"{len(around) - 3} more"}
+    return [around[0], left_out, *around[-2:]]
 
 
 def _head(text: str) -> Markup:
@@ -170,29 +186,31 @@ def _head(text: str) -> Markup:
 
 
 def _around_row(depth: int, it: Data) -> Markup:
+    command = it["command"] if it["pid"] == GAP else _program(it["command"])
     cells = [
         element("th", "–", heard("not seen inside"), scope="row"),
         element("td", *_branch(depth), str(it["pid"])),
-        element("td", _program(it["command"]), class_="spaces-command"),
+        element("td", command, class_="spaces-command"),
         element("td"),
     ]
     return element("tr", *cells, class_="spaces-around", data_key=f"around {it['pid']}")
 
 
-def _row(it: Data, above: int, *, is_live: bool) -> Markup:
+def _row(it: Data, above: int) -> Markup:
     inside = "?" if it["inside"] is None else str(it["inside"])
     outside = "?" if it["outside"] is None else str(it["outside"])
-    cells = [element("th", *_branch(it["depth"]), inside, scope="row")]
-    if is_live:
-        cells.append(element("td", *_branch(it["depth"] + above), outside))
-    cells.append(element("td", _shortened(it["command"]), class_="spaces-command"))
-    cells.append(element("td", "" if it["user"] is None else str(it["user"])))
+    cells = [
+        element("th", *_branch(it["depth"]), inside, scope="row"),
+        element("td", *_branch(it["depth"] + above), outside),
+        element("td", _shortened(it["command"]), class_="spaces-command"),
+        element("td", "" if it["user"] is None else str(it["user"])),
+    ]
     return element("tr", *cells, data_key=f"{inside} {outside}")
 
 
 def _branch(depth: int) -> Iterator[Markup]:
     if depth:
-        text = "  " * min(depth - 1, 8) + "└ "
+        text = "  " * min(depth - 1, DEEP) + "└ "
         yield element("span", text, class_="spaces-branch", aria_hidden="true")
 
 

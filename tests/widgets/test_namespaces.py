@@ -177,7 +177,7 @@ def test_the_static_form_is_the_same_for_the_next_container(
     for _ in range(2):
         name = start("same")
         data = Inspection(engine).namespaces([name])
-        form = str(namespaces.drawn(namespaces.stable(data), is_live=False))
+        form = str(namespaces.static(data))
         forms.append(form.replace(name, "NAME"))
         details = engine.inspect(name)
         for number in (details["Id"][:12], str(details["State"]["Pid"])):

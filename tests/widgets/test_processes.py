@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -108,7 +109,7 @@ def test_it_follows_in_a_notebook(kernel: Kernel, start: Start) -> None:
     made = kernel.run(f"from ipycontainers import Processes\np = Processes({name!r}); p")
     assert made.error is None, made.error
     assert made.data["text/plain"] == f"Processes({name!r})"
-    assert "spaces-tree" in made.data["text/html"]
+    assert "<pre>sh -c sleep 300 &amp; wait" in made.data["text/html"]
     kernel.run("p._handle_custom_msg({'view': 'opened'}, [])")
     kernel.run(f"from ipycontainers.client import connect\nc = connect(); c.remove({name!r})")
     said = kernel.run(f"{UNTIL_REMOVED}\nprint(p.data['status'], p.summary())").stdout
@@ -125,16 +126,23 @@ SLEEP = Process(30, 20, inside=7, outside=30, command="sleep 9", user=1000)
 SHIM = Process(10, 0, inside=None, outside=10, command="shim")
 
 
-def test_a_row_is_a_process_and_the_static_form_has_no_number_of_the_hosts() -> None:
+def test_a_row_is_a_process_and_the_static_form_has_no_numbers() -> None:
     data = processes.data_of(_running(SHELL, SLEEP, around=(SHIM,), shares=False))
     live, static = processes.drawn(data), processes.drawn(data, is_live=False)
     assert "&lt;b&gt;x&lt;/b&gt;" in live
     assert ">Host<" in live
     assert "shim" in live
-    assert not [word for word in (">20<", ">30<", "shim", ">Host<") if word in static]
-    assert processes.summary(data) == (
-        "web: 2 processes\n      1  sh -c <b>x</b>\n      7    sleep 9"
-    )
+    assert "<pre>sh -c &lt;b&gt;x&lt;/b&gt;\n└ sleep 9</pre>" in static
+    assert not [word for word in ("20", "30", "shim", ">Host<") if word in static]
+    assert processes.summary(data) == "web: 2 processes\nsh -c <b>x</b>\n└ sleep 9"
+
+
+def test_of_many_processes_around_it_the_nearest_are_drawn() -> None:
+    around = [Process(n, 0, inside=None, outside=n, command=f"/bin/p{n} x") for n in range(1, 9)]
+    data = processes.data_of(_running(SHELL, around=tuple(around), shares=False))
+    form = processes.drawn(data)
+    assert re.findall(r">(p\d|\d more)<", form) == ["p1", "5 more", "p7", "p8"]
+    assert len(data["around"]) == 8
 
 
 def test_where_nothing_is_measured_it_says_so() -> None:
