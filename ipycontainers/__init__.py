@@ -5,6 +5,9 @@
     %%container python:3.13-slim
     import sys; print(sys.version)
 
+    from ipycontainers import ImageLayers
+    ImageLayers("python:3.13-slim")
+
 Knows: the public names. Does not know: anything heavy, until it is used.
 """
 
@@ -15,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from .widgets.layers import ImageLayers
     from .widgets.namespaces import Namespaces
     from .widgets.processes import Processes
     from .widgets.reach import ReachMap
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ImageLayers",
     "Namespaces",
     "Processes",
     "ReachMap",
@@ -32,6 +37,7 @@ __all__ = [
 ]
 
 _WIDGETS = {
+    "ImageLayers": "layers",
     "Namespaces": "namespaces",
     "Processes": "processes",
     "ReachMap": "reach",
@@ -46,6 +52,10 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(f"{__name__}.widgets.{_WIDGETS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WIDGETS})
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -67,6 +67,10 @@ class Tree:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __iter__(self) -> Iterator[Entry]:
+        """All of them, in no order."""
+        return iter(self._entries.values())
+
     def __contains__(self, path: str) -> bool:
         return path in self._entries
 

@@ -1,0 +1,225 @@
+"""ImageLayers in JupyterLab: opened, clicked, keyed through, in both themes and all widths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import axe
+import pictured
+import pytest
+from lab import Notebook
+from pictured import HOSTILE, MANY
+from support import wait_for
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def names(engine: Any) -> Iterator[tuple[str, str]]:
+    with pictured.loaded(engine.docker) as found:
+        yield found
+
+
+class Layers:
+    """The widget in a page."""
+
+    def __init__(self, notebook: Notebook, number: int = 1) -> None:
+        self.notebook, self.page = notebook, notebook.page
+        self.said: list[str] = []
+        self.page.on("dialog", lambda dialog: (self.said.append(dialog.message), dialog.dismiss()))
+        cell = notebook.cell(number)
+        cell.run()
+        self.el = cell.locator.locator(".image-layers").first
+        self.grid = self.el.locator('[role="treegrid"]')
+        self.grid.locator(".rows .row").first.wait_for()
+
+    def layer(self, number: int) -> Any:
+        return self.el.locator(f'[data-step="0:{number}"]')
+
+    def tab(self, name: str) -> None:
+        self.el.get_by_role("tab", name=name, exact=True).click()
+
+    def rows(self) -> list[str]:
+        """The keys of the rows that are in the page, from top to bottom."""
+        return list(
+            self.grid.locator(".rows .row").evaluate_all(
+                """rows => rows.sort((a, b) => a.dataset.row - b.dataset.row)
+                               .map(row => row.querySelector(".label").title)"""
+            )
+        )
+
+    def row(self, key: str) -> Any:
+        key = key.replace("\\", "\\\\")
+        return self.grid.locator(".rows .row", has=self.page.locator(f'.label[title="{key}"]'))
+
+    def shows(self, *keys: str) -> None:
+        """Until these are the rows."""
+        assert wait_for(lambda: self.rows() == list(keys)), self.rows()
+
+    def focused(self) -> str:
+        """The key of the row that has the focus, or the text of what has it."""
+        return str(
+            self.page.evaluate(
+                """() => { const at = document.activeElement, label = at.querySelector(".label");
+                           return label ? label.title : at.textContent; }"""
+            )
+        )
+
+    def press(self, key: str, focused: str) -> None:
+        self.page.keyboard.press(key)
+        assert wait_for(lambda: self.focused() == focused), (key, self.focused())
+
+
+@pytest.fixture
+def layers(cells: Callable[..., Notebook], names: tuple[str, str]) -> Layers:
+    """Of the first image, with the files of its third layer."""
+    shown = Layers(cells(f"from ipycontainers import ImageLayers\nImageLayers({names[0]!r})"))
+    shown.layer(2).click()
+    shown.row("etc/motd").wait_for()
+    return shown
+
+
+CHANGES = [HOSTILE, "a\\nb", "caf\\xe9", "etc", "etc/gone", "etc/motd", "line\\u202egnp.txt"]
+
+
+def test_a_layer_shows_its_changes_with_words_and_signs(layers: Layers) -> None:
+    layers.shows(*CHANGES)
+    assert layers.row("etc/motd").locator(".change").inner_text() == "~ changed"
+    assert layers.row("etc/gone").locator(".change").inner_text() == "− removed"
+    assert layers.row("caf\\xe9").locator(".change").inner_text() == "+ added"
+    assert layers.layer(2).get_attribute("aria-selected") == "true"
+    layers.layer(1).click()
+    assert wait_for(lambda: layers.el.locator(".told").inner_text() == "no files")
+    assert "metadata only" in layers.layer(1).inner_text()
+
+
+def test_hostile_names_are_inert(layers: Layers) -> None:
+    layers.row(HOSTILE).click()
+    content = layers.el.locator(".reader .content")
+    content.get_by_text("<b>inert</b>").wait_for()
+    for tab in ("Map", "Layer", "Waste", "Config", "Files"):
+        layers.tab(tab)
+    layers.el.locator(".row").first.wait_for()
+    assert layers.el.locator("img, b:has-text('inert')").count() == 0
+    assert layers.said == []
+
+
+def test_all_is_reached_by_keys(layers: Layers) -> None:
+    """As the pattern of a treegrid has it."""
+    layers.layer(2).focus()
+    layers.page.keyboard.press("ArrowUp")
+    layers.page.keyboard.press("ArrowUp")
+    assert layers.layer(0).get_attribute("aria-selected") == "true"
+    layers.row("bin").wait_for()
+    layers.grid.locator(".rows .row").first.focus()
+    layers.press("ArrowRight", "bin/sh")
+    layers.press("ArrowLeft", "bin")
+    layers.press("ArrowLeft", "bin")
+    layers.row("bin/sh").wait_for(state="detached")
+    assert layers.row("bin").get_attribute("aria-expanded") == "false"
+    layers.press("ArrowRight", "bin")
+    layers.row("bin/sh").wait_for()
+    layers.press("End", "usr/share/b")
+    layers.press("Home", "bin")
+    layers.press("m", "etc/motd")
+    layers.page.keyboard.press("Enter")
+    layers.el.locator(".reader .line", has_text="old").wait_for()
+    assert layers.el.locator(".reader .title").inner_text() == "etc/motd"
+    layers.press("Escape", "etc/motd")
+    assert layers.el.locator(".reader").is_hidden()
+
+
+def test_a_file_is_compared_with_the_layer_below(layers: Layers) -> None:
+    layers.row("etc/motd").click()
+    layers.el.get_by_role("button", name="Difference from below").click()
+    layers.el.locator(".line.added", has_text="+new").wait_for()
+    assert layers.el.locator(".line.removed").inner_text() == "-old"
+
+
+def test_names_are_searched(layers: Layers) -> None:
+    layers.el.get_by_label("with all layers below").check()
+    layers.row("bin").wait_for()
+    layers.el.get_by_label("Search names of files").fill("TOOL")
+    layers.shows("bin", "bin/tool")
+    assert layers.el.locator(".told").inner_text() == "1 found"
+    layers.el.get_by_label("Search names of files").fill("nowhere")
+    layers.shows()
+    layers.el.get_by_label("Search names of files").fill("")
+    layers.row("usr").wait_for()
+    layers.el.get_by_label("changes only").check()
+    layers.shows(*CHANGES)
+
+
+def test_of_many_files_those_in_sight_are_in_the_page(layers: Layers) -> None:
+    layers.layer(3).click()
+    layers.row("srv/many").click()
+    layers.row("srv/many/00000").wait_for()
+    assert layers.grid.get_attribute("aria-rowcount") == str(MANY + 3)
+    assert layers.grid.locator(".rows .row").count() < 60
+    layers.press("End", f"srv/many/{MANY - 1:05}")
+    assert layers.grid.locator(".rows .row").count() < 60
+    last = layers.row(f"srv/many/{MANY - 1:05}")
+    assert last.get_attribute("aria-rowindex") == str(MANY + 3)
+    layers.press("Home", "srv")
+
+
+def test_the_map_leads_to_a_file(layers: Layers) -> None:
+    layers.layer(0).click()
+    layers.tab("Map")
+    layers.el.locator('[data-map="usr"]').click()
+    layers.el.locator('.way [data-way="usr"]').wait_for()
+    layers.el.locator('[data-map="usr/share/a"]').click()
+    layers.row("usr/share/a").wait_for()
+    assert layers.el.get_by_role("tab", name="Files").get_attribute("aria-selected") == "true"
+
+
+def test_two_images_lie_side_by_side(cells: Callable[..., Notebook], names: Any) -> None:
+    text = f"from ipycontainers import ImageLayers\nImageLayers({names[0]!r}, {names[1]!r})"
+    layers = Layers(cells(text))
+    layers.row("etc/motd").wait_for()
+    heads = layers.el.locator(".group > .title").all_inner_texts()
+    assert heads[:3] == ["In both", f"Only in {names[0]}", f"Only in {names[1]}"]
+    first, second = (
+        layers.el.locator(f'[data-step="{key}"]').bounding_box() for key in ("0:3", "1:3")
+    )
+    assert first["x"] + first["width"] <= second["x"] + 1
+    assert abs(first["y"] - second["y"]) < 4
+    assert layers.row("etc/extra").locator(".change").inner_text() == "+ added"
+    assert axe.violations(layers.page, ".image-layers") == []
+
+
+def test_it_is_for_all_in_each_theme_and_width(layers: Layers, tmp_path: Path) -> None:
+    """Nobody is left out, as axe-core judges, and nothing sticks out of its room."""
+    page = layers.page
+    page.keyboard.press("Control+B")
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        use(layers.notebook, theme)
+        for width in (400, 1400):
+            page.set_viewport_size({"width": width, "height": 1000})
+            for tab in ("Map", "Waste", "Layer", "Config", "Files"):
+                layers.tab(tab)
+                layers.el.locator('[role="tabpanel"]').hover()
+                settled(layers)
+                if tab == "Files":
+                    layers.row("etc/motd").click()
+                    layers.el.locator(".reader .line", has_text="new").first.wait_for()
+                layers.el.screenshot(path=tmp_path / f"{theme[11:]}-{width}-{tab}.png")
+                assert axe.violations(page, ".image-layers") == [], (theme, width, tab)
+                assert layers.el.evaluate("it => it.scrollWidth <= it.clientWidth + 1")
+
+
+def use(notebook: Notebook, theme: str) -> None:
+    page = notebook.page
+    page.get_by_role("menuitem", name="Settings", exact=True).first.click()
+    page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Theme$")).hover()
+    page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{theme}$")).click()
+    page.locator(f'body[data-jp-theme-name="{theme}"]').wait_for()
+
+
+def settled(layers: Layers) -> None:
+    """Until the chosen tab shows something."""
+    shown = layers.el.locator('[role="tabpanel"] > :not([hidden])')
+    assert wait_for(lambda: len(shown.first.inner_text().strip()) > 3)

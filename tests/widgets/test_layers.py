@@ -1,0 +1,270 @@
+"""ImageLayers reads an image of a real engine once, and answers what its front end asks."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pictured
+import pytest
+from kernels import Kernel
+from pictured import HOSTILE, MANY
+from support import wait_for
+
+import ipycontainers
+from ipycontainers import ImageLayers
+from ipycontainers.errors import CheckFailed, NotFound
+from ipycontainers.layers import Progress
+from ipycontainers.widgets import cells, connection, layers
+
+FILE_KEYS = {"path", "change", "kind", "size", "mode"}
+LAYER_KEYS = {"digest", "diff_id", "size", "created_by", "empty", "files"}
+
+
+@pytest.fixture(scope="module")
+def names(engine: Any) -> Iterator[tuple[str, str]]:
+    with pictured.loaded(engine.docker) as found:
+        yield found
+
+
+@pytest.fixture
+def show(engine: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Asked]:
+    address = engine.candidate.address
+    monkeypatch.setitem(connection._OPENED, address, engine)
+    return lambda *names, **options: Asked(*names, engine=address, **options)
+
+
+class Asked(ImageLayers):
+    """Keeps what it says to its front end."""
+
+    def __init__(self, *names: str, **options: Any) -> None:
+        self.said: list[dict[str, Any]] = []
+        super().__init__(*names, **options)
+
+    def send(self, content: Any, buffers: Any = None) -> None:
+        self.said.append(content)
+
+    def ask(self, kind: str, of: str, **question: Any) -> Any:
+        """The answer, or None where there is none."""
+        self._whole()
+        before = len(self.said)
+        self._handle_custom_msg({"ask": kind, "id": "1", "of": of, **question}, [])
+        if kind == "file":
+            wait_for(lambda: len(self.said) > before)
+        assert len(self.said) <= before + 1
+        return self.said[-1] if len(self.said) > before else None
+
+
+def test_the_data_has_the_promised_shape(show: Any, names: tuple[str, str]) -> None:
+    data = show(names[0]).data
+    assert set(data) == {"image", "config", "layers", "wasted_bytes", "efficiency"}
+    assert [set(layer) for layer in data["layers"]] == [LAYER_KEYS] * 5
+    assert all(set(file) == FILE_KEYS for layer in data["layers"] for file in layer["files"])
+    assert [layer["empty"] for layer in data["layers"]] == [False, True, False, False, True]
+    assert data["image"] == names[0]
+    assert data["wasted_bytes"] == 100_010 + 20_000
+    json.dumps(data, ensure_ascii=False).encode()
+
+
+def test_it_is_one_line_and_a_table_and_a_summary(show: Any, names: tuple[str, str]) -> None:
+    widget = show(names[0])
+    assert repr(widget).endswith("('ipycontainers-test/pictured:1')")
+    table = widget.to_pandas()
+    assert len(table) == sum(len(layer["files"]) for layer in widget.data["layers"])
+    assert set(table["change"]) == {"added", "changed", "removed"}
+    assert "wasted" in widget.summary()
+
+
+def test_its_static_form_is_the_same_each_time(show: Any, names: tuple[str, str]) -> None:
+    forms = {show(names[0])._repr_mimebundle_()[0]["text/html"] for _ in range(2)}
+    assert len(forms) == 1
+    form = forms.pop()
+    assert not re.search(r"\bid=|<button|<script", form)
+    assert "<caption>Layers of ipycontainers-test/pictured:1, oldest first</caption>" in form
+    assert "RUN echo new &gt; /etc/motd &amp;&amp; rm /etc/gone" in form
+    assert "metadata only" in form
+    assert "120kB wasted by 2 files" in form
+    assert "of layer 1, rewritten by layer 3" in form
+    assert "of layer 1, removed by layer 3" in form
+
+
+def test_a_check_fails_in_words(show: Any, names: tuple[str, str]) -> None:
+    widget = show(names[0])
+    widget.check(lowest_efficiency=0.5, highest_wasted_bytes=200_000)
+    with pytest.raises(CheckFailed, match="120,010 bytes are wasted, over 1,000"):
+        widget.check(highest_wasted_bytes=1000)
+
+
+def test_an_image_that_is_not_there_is_a_line_and_its_hint(show: Any, engine: Any) -> None:
+    widget = show("ipycontainers-test/nothing-of-this-name")
+    with pytest.raises(NotFound) as raised:
+        widget.summary()
+    assert wait_for(lambda: "Error: " in widget.drawing)
+    assert raised.value.message in widget.drawing
+    assert not raised.value.hint or "hint: " in widget.drawing
+    assert "Error: " in widget._repr_mimebundle_()[0]["text/html"]
+
+
+def test_only_the_rows_in_sight_are_answered(show: Any, names: tuple[str, str]) -> None:
+    widget = show(names[0])
+    question = {"opened": ["srv", "srv/many"], "from": 100, "count": 50}
+    answer = widget.ask("rows", "0:3", **question)
+    assert answer["total"] == MANY + 2
+    assert [row["name"] for row in answer["rows"]] == [f"{n:05}" for n in range(98, 148)]
+    assert len(widget.ask("rows", "0:3", **{**question, "count": 10**6})["rows"]) == 200
+    assert len(json.dumps(answer)) < 20_000
+
+
+def test_a_layer_and_all_up_to_it(show: Any, names: tuple[str, str]) -> None:
+    widget = show(names[0])
+    one = widget.ask("rows", "0:2", count=100)
+    marks = {row["key"]: row["change"] for row in one["rows"]}
+    assert marks["etc/motd"] == "changed"
+    assert marks["etc/gone"] == "removed"
+    assert marks[HOSTILE] == "added"
+    assert {"caf\\xe9", "a\\nb", "line\\u202egnp.txt"} <= set(marks)
+    assert "bin/tool" not in marks
+    whole = widget.ask("rows", "0:2", whole=True, count=100)
+    marks = {row["key"]: row["change"] for row in whole["rows"]}
+    assert (marks["bin/tool"], marks["etc/motd"], marks["etc/gone"]) == ("", "changed", "removed")
+    found = widget.ask("rows", "0:4", whole=True, find="MOTD", count=100)
+    assert [row["key"] for row in found["rows"]] == ["etc", "etc/motd"]
+    assert found["told"] == "1 found"
+
+
+def test_a_file_is_its_text_and_what_changed(show: Any, names: tuple[str, str]) -> None:
+    widget = show(names[0])
+    text = widget.ask("file", "0:2", key="etc/motd")["markup"]
+    assert '<code class="line">new</code>' in text
+    assert "only its beginning is shown" in text  # of 50,002 lines
+    changed = widget.ask("file", "0:2", key="etc/motd", way="difference")["markup"]
+    assert '<code class="line removed">-old</code>' in changed
+    assert '<code class="line added">+new</code>' in changed
+    assert "ELF" in widget.ask("file", "0:0", key="bin/tool")["markup"]
+    assert "A symlink to <code>tool</code>" in widget.ask("file", "0:0", key="bin/sh")["markup"]
+    inert = widget.ask("file", "0:2", key=HOSTILE)
+    assert "&lt;b&gt;inert&lt;/b&gt;" in inert["markup"]
+    assert inert["key"] == HOSTILE
+
+
+def test_maps_tables_and_config_are_markup(show: Any, names: tuple[str, str]) -> None:
+    widget = show(names[0])
+    assert 'data-map="bin"' in widget.ask("map", "0:0")["markup"]
+    assert 'data-map="usr/share/a"' in widget.ask("map", "0:0", key="usr/share")["markup"]
+    assert "/etc/motd" in widget.ask("waste", "0:0")["markup"]
+    assert "&lt;b&gt;x&lt;/b&gt;" in widget.ask("config", "0:0")["markup"]
+    assert "~ 1 changed" in widget.ask("layer", "0:2")["markup"]
+    assert "sha256:" in widget.ask("layer", "0:2")["markup"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"ask": "rows"},
+        {"ask": "rows", "of": "9:0"},
+        {"ask": "rows", "of": "0:-1"},
+        {"ask": "rows", "of": "difference"},
+        {"ask": "rows", "of": "0:0", "from": "x"},
+        {"ask": "rows", "of": "0:0", "count": float("inf")},
+        {"ask": "rows", "of": "0:0", "opened": 5},
+        {"ask": "map", "of": "0:0", "key": "../../etc"},
+        {"ask": "file", "of": "0:0", "key": "nothing"},
+        {"ask": ["rows"], "of": "0:0"},
+        {"ask": "steal", "of": "0:0"},
+    ],
+)
+def test_what_no_front_end_asks_has_no_answer(
+    show: Any, names: tuple[str, str], question: dict[str, Any]
+) -> None:
+    widget = show(names[0])
+    widget._whole()
+    widget._handle_custom_msg(question, [])
+    assert widget.said == []
+
+
+def test_two_images_share_what_they_share(show: Any, names: tuple[str, str]) -> None:
+    widget = show(*names)
+    assert repr(widget).endswith(
+        "('ipycontainers-test/pictured:1', 'ipycontainers-test/pictured:2')"
+    )
+    assert wait_for(lambda: widget.complete)
+    assert widget.chosen == "difference"
+    assert widget.drawing.count('data-step="0:') == 5
+    assert re.findall(r'data-step="1:(\d)"', widget.drawing) == ["3"]
+    assert widget.data["shared"] == 2
+    marks = {row["path"]: row["change"] for row in widget.data["files"]}
+    assert marks["/etc/motd"] == "changed"
+    assert marks["/etc/extra"] == "added"
+    assert marks["/srv/many/00000"] == "removed"
+    rows = widget.ask("rows", "difference", find="etc/", count=100)["rows"]
+    assert [(row["key"], row["change"]) for row in rows[1:]] == [
+        ("etc/extra", "added"),
+        ("etc/motd", "changed"),
+    ]
+    changed = widget.ask("file", "difference", key="etc/motd", way="difference")["markup"]
+    assert "+other" in changed
+    assert "2 layers are in both" in widget.summary()
+
+
+def test_new_layers_are_lit(show: Any, names: tuple[str, str]) -> None:
+    widget = show(names[0], lit=2)
+    assert wait_for(lambda: widget.complete)
+    assert widget.drawing.count('class="step lit"') == 1
+    assert widget.drawing.count('class="step empty lit"') == 1
+
+
+def test_the_cell_ends_while_the_image_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says how far it is; nobody's cell waits for all of it."""
+    told, go_on = threading.Event(), threading.Event()
+
+    def slow(_engine: object, image: str, *, hashed: bool, progress: Any) -> Any:
+        progress(Progress(1, 3, 5_000_000, 20_000_000))
+        told.set()
+        go_on.wait(60)
+        progress(Progress(2, 3, 6_000_000, 20_000_000))
+        raise NotFound("read so far")
+
+    monkeypatch.setattr(layers, "read", slow)
+    monkeypatch.setattr(layers, "PATIENCE", 0.01)
+    monkeypatch.setattr(connection, "connection", lambda _engine: None)
+    monkeypatch.setattr(cells, "is_watched", lambda: True)
+    widget = ImageLayers("large")
+    assert told.wait(60)
+    shown = widget._repr_mimebundle_()[0]["text/html"]
+    assert "Reading large: layer 2 of 3, 5MB" in shown
+    assert 'style="width:25%"' in shown
+    assert not widget.complete
+    widget.close()
+    go_on.set()
+    with pytest.raises(layers._Closed):  # it read no further
+        widget._whole()
+
+
+def test_a_cell_that_runs_again_keeps_its_newest_only(kernel: Kernel, images: Any) -> None:
+    """R25"""
+    kernel.run(
+        "import gc, weakref\n"
+        "from ipycontainers import ImageLayers\n"
+        "def counted():\n"
+        "    gc.collect()\n"
+        "    living = [it for it in gc.get_objects() if isinstance(it, ImageLayers)]\n"
+        "    return len(get_ipython().kernel.comm_manager.comms), len(living)\n"
+    )
+    counts = []
+    for _ in range(20):
+        shown = kernel.run(f"ImageLayers({images.busybox!r})", cell_id="one")
+        assert "Layers of" in shown.data["text/html"], shown.error
+        assert shown.data["text/plain"] == f"ImageLayers({images.busybox!r})"
+        counts.append(kernel.run("print(*counted())", cell_id="two").stdout)
+    comms, living = counts[0].split()
+    assert int(living) <= 2
+    assert set(counts[1:]) == {f"{comms} {living}\n"}
+
+
+def test_the_package_knows_it_by_name() -> None:
+    assert "ImageLayers" in dir(ipycontainers)
+    with pytest.raises(AttributeError, match="no attribute 'ImageLayer'"):
+        _ = ipycontainers.ImageLayer
