@@ -3,9 +3,9 @@
 Each figure is a ratio of medians; the sides take turns in one run, so that a machine that
 is slow for a while is slow for all. ``cells`` has the figures of a notebook on Docker,
 ``sessions`` those of sessions and values there, ``engines`` those of our own engine beside
-dockerd, with ``memory``; ``contents`` those of what is in an image.
+dockerd, with ``memory``; ``contents`` those of what is in an image, ``watching`` that of a widget.
 
-    python -m benchmarks [--runs N] [--only cells|sessions|engines|contents] [--json]
+    python -m benchmarks [--runs N] [--only cells|sessions|engines|contents|watching] [--json]
 
 No registry is needed: the images are made here (tests/images.py). The other side is Docker:
 its program on PATH, and the engine that docker-py finds. Only root may read how much memory
@@ -28,13 +28,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from images import CannotMake, ensure
 
-from . import cells, contents, engines, sessions
+from . import cells, contents, engines, sessions, watching
 from .figure import Figure, Row
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # python: Debian and its Python, 120 MB; numpy: the same with NumPy.
 IMAGES = {"busybox": "busybox", "debian": "python", "numpy": "numpy"}
-PARTS = ("cells", "sessions", "engines", "contents")
+PARTS = ("cells", "sessions", "engines", "contents", "watching")
 
 
 def main() -> int:
@@ -81,6 +81,8 @@ def _rows(docker: Any, only: str, runs: int) -> Iterator[Row]:
         yield from cells.rows(images.get("busybox"), runs)
     if only in ("", "sessions"):
         yield from sessions.rows(images, runs)
+    if only in ("", "watching"):
+        yield from watching.rows(docker, images.get("busybox"), runs)
     if only in ("", "engines"):
         images.pop("numpy", None)
         yield from engines.rows(docker, images, runs)

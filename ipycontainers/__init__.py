@@ -19,29 +19,38 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from .widgets.layers import ImageLayers
+    from .widgets.lifecycle import Lifecycle
     from .widgets.namespaces import Namespaces
+    from .widgets.platform import Platform
     from .widgets.processes import Processes
     from .widgets.reach import ReachMap
     from .widgets.stack import StackCompare
+    from .widgets.stats import Stats
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ImageLayers",
+    "Lifecycle",
     "Namespaces",
+    "Platform",
     "Processes",
     "ReachMap",
     "StackCompare",
+    "Stats",
     "load_ipython_extension",
     "unload_ipython_extension",
 ]
 
 _WIDGETS = {
     "ImageLayers": "layers",
+    "Lifecycle": "lifecycle",
     "Namespaces": "namespaces",
+    "Platform": "platform",
     "Processes": "processes",
     "ReachMap": "reach",
     "StackCompare": "stack",
+    "Stats": "stats",
 }
 
 

@@ -38,7 +38,7 @@ ROWS = [
         "watchdog",
     },
     {"client", "engine"},
-    {"namespaces", "oci"},
+    {"lifecycle", "namespaces", "oci"},
     {"errors"},
 ]
 ROW_OF = {part: number for number, row in enumerate(ROWS) for part in row}

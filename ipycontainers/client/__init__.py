@@ -11,9 +11,9 @@
 
 Reading order: ``discover`` (where an engine may be) with ``contexts`` and ``hints``;
 ``dial`` and ``ssh`` (a byte stream to it); ``stream`` (long requests: attach, exec,
-events, pull) and ``adapter`` (docker-py's short ones); ``opening`` (what fails, and how);
-``connection`` (all requests, one facade) with ``exits`` and ``pull``; ``daemon`` (any
-endpoint, as the docker command asks); ``doctor``.
+events, pull), ``feeds`` (many of them at once) and ``adapter`` (docker-py's short ones);
+``opening`` (what fails, and how); ``connection`` (all requests, one facade) with ``exits``
+and ``pull``; ``daemon`` (any endpoint, as the docker command asks); ``doctor``.
 
 Knows: that there are several engines with one API, docker-py. Does not know: cells,
 options of ``docker run``, IPython. Importing this package imports neither docker-py
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .daemon import Daemon
     from .executions import Execution
     from .exits import Exit, ExitWatch
+    from .feeds import Feed, Feeds
     from .pull import PullProgress
     from .stream import Attachment
 
@@ -44,6 +45,8 @@ __all__ = [
     "Execution",
     "Exit",
     "ExitWatch",
+    "Feed",
+    "Feeds",
     "PullProgress",
     "Tls",
     "candidates",
@@ -60,6 +63,8 @@ _LATER = {
     "Execution": "executions",
     "Exit": "exits",
     "ExitWatch": "exits",
+    "Feed": "feeds",
+    "Feeds": "feeds",
     "PullProgress": "pull",
 }
 

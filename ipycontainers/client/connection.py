@@ -27,6 +27,7 @@ from .daemon import Daemon
 from .dial import Dialler
 from .executions import Execution
 from .exits import ExitWatch
+from .feeds import Feed
 from .stream import UPGRADE, Attachment, Stream
 from .translate import Json, of_start, translated
 
@@ -428,6 +429,18 @@ class Connection:
         return sorted(str(one["Name"]) for one in self.daemon.get("volumes")["Volumes"] or ())
 
     # The wire
+
+    def feed(self, *path: str, parameters: Mapping[str, str] | None = None, doing: str) -> Feed:
+        """An answer of JSON objects that goes on, such as ``events``, to be read with others."""
+        with translated(doing):
+            return Feed(
+                self._dialler,
+                "GET",
+                self._path(*path),
+                parameters=parameters,
+                doing=doing,
+                timeout=self._timeout,
+            )
 
     def _path(self, *parts: str) -> str:
         quoted = "/".join(quote(part, safe="") for part in parts)

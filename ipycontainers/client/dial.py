@@ -113,6 +113,10 @@ class TlsSocket:
     def settimeout(self, seconds: float | None) -> None:
         self._sock.settimeout(seconds)
 
+    def fileno(self) -> int:
+        """To wait with; what OpenSSL has taken in already does not show there."""
+        return self._sock.fileno()
+
     def close(self) -> None:
         self._sock.close()
 

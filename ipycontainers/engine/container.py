@@ -12,22 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal, TypeVar
-
-State = Literal["created", "running", "paused", "restarting", "exited", "removing"]
-
-TRANSITIONS: Mapping[State, frozenset[State]] = MappingProxyType(
-    {
-        "created": frozenset[State]({"running", "exited", "removing"}),
-        "running": frozenset[State]({"paused", "restarting", "exited"}),
-        "paused": frozenset[State]({"running", "restarting", "exited"}),
-        "restarting": frozenset[State]({"running", "exited"}),
-        "exited": frozenset[State]({"running", "removing"}),
-        "removing": frozenset[State](),
-    }
-)
-"""State → where it may go. ``created → exited`` is a program that could not be started."""
 
 Network = Literal["none", "host", "own"]
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

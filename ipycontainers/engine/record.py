@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from ipycontainers.errors import Conflict
+from ipycontainers.lifecycle import TRANSITIONS, State
 from ipycontainers.oci.names import sync_folder
 
 from . import etc
-from .container import TRANSITIONS, Mount, Network, State
+from .container import Mount, Network
 from .health import Health
 from .network.binding import Binding
 from .network.endpoint import Endpoint, Lease

@@ -18,20 +18,21 @@ _OPENED: dict[str, Connection] = {}
 _OPENING = threading.Lock()
 
 
-def connection(engine: str = "") -> Connection:
+def connection(engine: str = "", *, start: bool = True) -> Connection:
     """To ``engine``, an address such as ``ssh://me@there``, or to that of this notebook.
 
-    Raises EngineUnavailable where none answers.
+    ``start``: our own engine is started where no other answers. Raises EngineUnavailable where
+    none answers.
     """
     magics = _magics()
     if not engine and magics is not None:
-        made: Connection = magics.connect()
+        made: Connection = magics.connect(start=start)
         return made
     from ipycontainers.client import connect
 
     with _OPENING:
         if engine not in _OPENED:
-            _OPENED[engine] = connect(engine or None)
+            _OPENED[engine] = connect(engine or None, start=start)
         return _OPENED[engine]
 
 
@@ -40,3 +41,14 @@ def _magics() -> Any:
 
     shell: Any = get_ipython()
     return shell and shell.magics_manager.registry.get("ContainerMagics")
+
+
+def forget(engine: str = "") -> None:
+    """Ask for it anew the next time: it does not answer any more, or another one may by now."""
+    magics = _magics()
+    if not engine and magics is not None:
+        magics.forget()
+        return
+    with _OPENING:
+        if opened := _OPENED.pop(engine, None):
+            opened.close()

@@ -36,8 +36,16 @@ class Live(Widget):
     def rest(self) -> None:
         """Nobody looks any more: let go of what was held for it."""
 
+    def wait(self, seconds: float) -> None:
+        """Until there is something to see, ``wake`` was called, or the time is over."""
+        self._views.wait(seconds)
+
+    def wake(self) -> None:
+        """Ends ``wait``; called from other threads."""
+
     def close(self) -> None:
         self._views.close()
+        self.wake()
         super().close()
 
     def _handle_custom_msg(self, content: object, buffers: object) -> None:
@@ -45,6 +53,8 @@ class Live(Widget):
         if view in ("opened", "alive", "closed"):
             self._views.hear(view)
             self._begin()
+            if view == "closed":
+                self.wake()
         else:
             super()._handle_custom_msg(content, buffers)
 
@@ -58,16 +68,29 @@ class Live(Widget):
             self._following.start()
 
     def _follow(self) -> None:
-        while True:
-            began = time.monotonic()
-            pause = self.look()
-            self.redraw()
-            self._views.wait(max(LEAST, pause - (time.monotonic() - began)))
+        try:
+            while self._goes_on():
+                began = time.monotonic()
+                pause = self.look()
+                self.redraw()
+                self.wait(max(LEAST, pause - (time.monotonic() - began)))
+                # What there is to see may have come at once.
+                self._views.wait(LEAST - (time.monotonic() - began))
+        except BaseException:
             with self._changes:
-                if not self._views.looks():
-                    self._following = None
-                    break
+                self._end()
+            raise
+
+    def _goes_on(self) -> bool:
+        with self._changes:
+            if not self._views.looks():
+                self._end()
+            return self._following is not None
+
+    def _end(self) -> None:
+        """Under the lock: the next one begins when this one has let go."""
         self.rest()
+        self._following = None
 
 
 class _Views:

@@ -52,8 +52,13 @@ function patchAttributes(old, made) {
 // Children are matched by their data-key, else by their place.
 function patch(old, made) {
   const keyed = new Map();
-  for (const child of old.children) {
-    if (child.dataset && child.dataset.key) keyed.set(child.dataset.key, child);
+  const kept = new Set([...made.children].map((child) => child.getAttribute("data-key")));
+  for (const child of [...old.children]) {
+    const key = child.getAttribute("data-key");
+    if (!key) continue;
+    // What goes first makes room, so that fewer have to move: one that moves loses the focus.
+    if (kept.has(key)) keyed.set(key, child);
+    else child.remove();
   }
   let place = old.firstChild;
   for (const child of made.childNodes) {
@@ -81,6 +86,12 @@ function patch(old, made) {
   }
 }
 
+function redraw(el, text) {
+  const focused = el.getRootNode().activeElement;
+  patch(el, parsed(text));
+  if (focused && el.contains(focused)) focused.focus({ preventScroll: true });
+}
+
 // Says that somebody looks: at once, and again as long as it is so.
 function watched(model, el) {
   const say = (view) => model.send({ view });
@@ -96,7 +107,7 @@ function watched(model, el) {
 
 function mount({ model, el }) {
   el.classList.add("ipycontainers");
-  const draw = () => patch(el, parsed(model.get("drawing")));
+  const draw = () => redraw(el, model.get("drawing"));
   const press = (event) => {
     const target = event.target.closest("[data-do]");
     if (!target || !el.contains(target) || target.getAttribute("aria-disabled") === "true") return;

@@ -1,0 +1,44 @@
+"""A container by what a person calls it: its name, its id, or the name of its session.
+
+Knows: inspect, the label of sessions. Does not know: widgets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from ipycontainers.errors import NotFound
+from ipycontainers.watchdog.labels import SESSION
+
+if TYPE_CHECKING:
+    from ipycontainers.client import Connection
+
+
+def find(connection: Connection, name: str) -> dict[str, Any] | None:
+    """The engine's answer to inspect, of what is called so; None where nothing is.
+
+    A name or id goes before a session's; of several sessions of that name, one that runs does.
+    """
+    try:
+        return connection.inspect(name)
+    except NotFound:
+        found = connection.list_containers(labels={SESSION: name})
+    for one in sorted(found, key=lambda one: one.get("State") != "running"):
+        with contextlib.suppress(NotFound):
+            return connection.inspect(str(one["Id"]))
+    return None
+
+
+def action(event: dict[str, Any]) -> str:
+    """What has happened, in the engine's word: "start", "exec_create: sh"."""
+    return str(event.get("Action") or event.get("status") or "")
+
+
+def is_named(event: dict[str, Any], name: str) -> bool:
+    """Whether an event of the engine is of a container that ``find`` could find by this name."""
+    actor = event.get("Actor") or {}
+    attributes = actor.get("Attributes") or {}
+    names = {attributes.get("name"), attributes.get("oldName", "").lstrip("/")}
+    session = attributes.get(SESSION)
+    return str(actor.get("ID", "")).startswith(name) or name in names or name == session

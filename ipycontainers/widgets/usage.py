@@ -1,0 +1,173 @@
+"""What a container uses, from the engine's samples, as ``docker stats`` computes it.
+
+A sample holds what has been used since the start; two of them give a percentage and a rate.
+
+Knows: the JSON of ``/containers/ID/stats`` on dockerd, Podman and our own engine, with control
+groups of both versions. Does not know: how samples come.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+KEPT = 60  # samples of history; engines give one a second
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Bytes, processors, and nanoseconds of all of them together since some moment."""
+
+    at: float  # seconds, of any clock
+    processor: int
+    system: int
+    processors: int
+    memory: int
+    memory_limit: int
+    received: int
+    sent: int
+    read: int
+    written: int
+    pids: int
+    pids_limit: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What it may use at most: processors, bytes; 0 where that is the machine's."""
+
+    processors: float = 0.0
+    memory: int = 0
+    pids: int = 0
+
+
+@dataclass
+class Use:
+    """One container: its last sample and what came before it. ``state`` is running, stopped,
+    gone, or absent, where nothing has the name."""
+
+    name: str
+    id: str = ""
+    state: str = "absent"
+    limits: Limits = Limits()
+    last: Sample | None = None
+    percent: float | None = None
+    # Per second: percent of a processor, bytes of memory, of networks, of devices.
+    history: deque[tuple[float, float, float, float]] = field(
+        default_factory=lambda: deque(maxlen=KEPT)
+    )
+
+    def take(self, now: Sample | None, before: Sample | None = None) -> None:
+        """One more sample; None: it does not run. ``before`` is for the first one."""
+        before, self.last = self.last or before, now
+        self.state = "running" if now else "stopped"
+        self.percent = None
+        if now and before:
+            seconds = now.at - before.at
+            network = now.received + now.sent - before.received - before.sent
+            device = now.read + now.written - before.read - before.written
+            self.percent = percent(before, now)
+            rates = [max(0.0, it / seconds) if seconds > 0 else 0.0 for it in (network, device)]
+            self.history.append((self.percent, now.memory, rates[0], rates[1]))
+
+    def follow(self, old: Use | None) -> None:
+        """It goes on where ``old`` was, if that is the same container."""
+        if old and old.id == self.id:
+            self.last, self.percent, self.history = old.last, old.percent, old.history
+
+    @property
+    def processors(self) -> float:
+        """How many it may use."""
+        return self.limits.processors or float(self.last.processors if self.last else 0)
+
+    @property
+    def memory_limit(self) -> int:
+        """Bytes; the machine's memory where it has no limit, 0 where that is not known."""
+        return self.limits.memory or (self.last.memory_limit if self.last else 0)
+
+
+def sample(told: Mapping[str, Any], at: float) -> Sample | None:
+    """None where nothing of it runs: engines then tell zeros."""
+    processor = told.get("cpu_stats") or {}
+    used = (processor.get("cpu_usage") or {}).get("total_usage") or 0
+    memory = told.get("memory_stats") or {}
+    pids = told.get("pids_stats") or {}
+    if not used and not memory.get("usage") and not pids.get("current"):
+        return None
+    received, sent = _networks(told.get("networks") or {})
+    read, written = _devices((told.get("blkio_stats") or {}).get("io_service_bytes_recursive"))
+    return Sample(
+        at=at,
+        processor=used,
+        system=processor.get("system_cpu_usage") or 0,
+        processors=_processors(processor),
+        memory=_memory(memory),
+        memory_limit=_number(memory.get("limit")),
+        received=received,
+        sent=sent,
+        read=read,
+        written=written,
+        pids=_number(pids.get("current")),
+        pids_limit=_number(pids.get("limit")),
+    )
+
+
+def sample_before(told: Mapping[str, Any], at: float) -> Sample | None:
+    """What the engine tells of a second before, which is the processor only."""
+    before = told.get("precpu_stats") or {}
+    if not before.get("system_cpu_usage"):
+        return None
+    now = sample(told, at - 1.0)
+    made = sample({**told, "cpu_stats": before}, at - 1.0)
+    return made if now else None
+
+
+def percent(before: Sample, now: Sample) -> float:
+    """Of one processor, as docker stats has it: two that are busy are 200."""
+    used, passed = now.processor - before.processor, now.system - before.system
+    if used <= 0 or passed <= 0:
+        return 0.0
+    return used / passed * now.processors * 100
+
+
+def limits(told: Mapping[str, Any]) -> Limits:
+    """Of the answer to inspect."""
+    host = told.get("HostConfig") or {}
+    quota, period = host.get("CpuQuota") or 0, host.get("CpuPeriod") or 100_000
+    processors = (host.get("NanoCpus") or 0) / 1e9 or (quota / period if quota > 0 else 0.0)
+    return Limits(processors, _number(host.get("Memory")), max(0, _number(host.get("PidsLimit"))))
+
+
+def _processors(told: Mapping[str, Any]) -> int:
+    each = (told.get("cpu_usage") or {}).get("percpu_usage") or ()
+    return _number(told.get("online_cpus")) or len(each) or 1
+
+
+def _memory(told: Mapping[str, Any]) -> int:
+    """Without the cache of files, which the kernel takes back when it is needed."""
+    used, details = _number(told.get("usage")), told.get("stats") or {}
+    cached = details.get("total_inactive_file", details.get("inactive_file")) or 0
+    return used - cached if cached < used else used
+
+
+def _networks(told: Mapping[str, Any]) -> tuple[int, int]:
+    each = [one for one in told.values() if isinstance(one, dict)]
+    return (
+        sum(_number(one.get("rx_bytes")) for one in each),
+        sum(_number(one.get("tx_bytes")) for one in each),
+    )
+
+
+def _devices(told: Any) -> tuple[int, int]:
+    sums = {"r": 0, "w": 0}
+    for one in told or ():
+        operation = str(one.get("op") or " ")[0].lower()
+        if operation in sums:
+            sums[operation] += _number(one.get("value"))
+    return sums["r"], sums["w"]
+
+
+def _number(value: Any) -> int:
+    return int(value) if isinstance(value, (int, float)) else 0

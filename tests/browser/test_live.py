@@ -1,0 +1,130 @@
+"""Live widgets as somebody sees and presses them in JupyterLab."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from lab import Notebook
+from support import wait_for
+
+pytestmark = pytest.mark.browser
+
+NAME = f"browser-life-{os.getpid()}"
+# Counts up by itself; its button counts presses.
+COUNTING = """
+from ipycontainers.widgets.drawing import element
+from ipycontainers.widgets.live import Live
+
+class Counting(Live):
+    looks = pressed = 0
+    def look(self):
+        self.looks += 1
+        return 0.0
+    def do(self, what, key):
+        self.pressed += 1
+    def draw(self):
+        return element("section",
+            element("p", f"looked {self.looks}, pressed {self.pressed}"),
+            element("details", element("summary", "more"), element("p", str(self.looks))),
+            *(element("b", str(n), data_key=str(n)) for n in range(self.looks % 3)),
+            element("button", "press", type="button", data_do="press", data_key="press"),
+            element("p", "<img src=x onerror=document.title='hacked'>"))
+counting = Counting()
+counting
+"""
+THREADS = """
+import threading
+names = [it.name for it in threading.enumerate()]
+print("threads:", [name for name in names if name.startswith("ipycontainers C")])
+"""
+
+
+@pytest.fixture
+def container(engine: Any, images: Any) -> Iterator[Any]:
+    """One of NAME that runs; it ends as soon as it is told to."""
+    made = engine.docker.containers.run(
+        images.busybox,
+        ["sleep", "1000"],
+        name=NAME,
+        detach=True,
+        network_mode="host",
+        stop_signal="SIGKILL",
+    )
+    yield made
+    engine.remove(made.id)
+
+
+def test_what_is_drawn_again_keeps_the_focus_and_stops_with_its_view(
+    cells: Callable[..., Notebook],
+) -> None:
+    notebook = cells(COUNTING, THREADS)
+    shown, threads = notebook.cell(1), notebook.cell(2)
+    shown.run()
+    shown.wait_for("looked 3")
+    shown.outputs.get_by_text("more", exact=True).click()
+    button = shown.outputs.get_by_role("button", name="press")
+    button.click()
+    shown.wait_for("pressed 1")
+    notebook.page.keyboard.press("Enter")
+    shown.wait_for("pressed 2")
+    before = shown.outputs.get_by_text("looked ").inner_text()
+    assert wait_for(lambda: shown.outputs.get_by_text("looked ").inner_text() != before)
+    assert button.evaluate("node => node === document.activeElement")
+    assert shown.outputs.locator("details").get_attribute("open") is not None
+    assert notebook.page.locator(".ipycontainers img").count() == 0
+    threads.run()
+    threads.wait_for("threads: ['ipycontainers Counting()']")
+    notebook.menu("Edit", "Clear Outputs of All Cells")
+
+    def has_stopped() -> bool:
+        threads.run()
+        return "threads: []" in "".join(threads.shown())
+
+    assert wait_for(has_stopped, every=0.5)
+
+
+def test_a_kernel_that_restarts_ends_it_and_the_cell_shows_it_anew(
+    cells: Callable[..., Notebook],
+) -> None:
+    notebook = cells(COUNTING)
+    complaints: list[str] = []
+    notebook.page.on("pageerror", lambda error: complaints.append(str(error)))
+    cell = notebook.cell(1)
+    cell.run()
+    cell.wait_for("looked 2")
+    notebook.page.locator('[data-jp-item-name="restart"] jp-button').click()
+    notebook.page.locator(".jp-Dialog .jp-mod-accept").click()
+    notebook.wait_until_idle()
+    cell.run()
+    cell.wait_for("looked 2")
+    assert complaints == []
+
+
+def test_the_life_of_a_container_is_seen_and_led(
+    cells: Callable[..., Notebook], container: Any
+) -> None:
+    notebook = cells(f"from ipycontainers import Lifecycle\nLifecycle({NAME!r})")
+    cell = notebook.cell(1)
+    cell.run()
+    cell.wait_for("Its program runs.")
+    cell.wait_for(f"docker pause {NAME}")
+    button = cell.outputs.get_by_role("button", name="pause:", exact=False).first
+    button.focus()
+    notebook.page.keyboard.press("Enter")
+    cell.wait_for("stand still")
+    container.reload()
+    assert container.status == "paused"
+    assert button.get_attribute("aria-disabled") == "true"
+    assert button.evaluate("node => node === document.activeElement")
+    container.unpause()
+    cell.wait_for("Its program runs.")
+    notebook.page.keyboard.press("Tab")
+    notebook.page.keyboard.press("Tab")
+    notebook.page.keyboard.press("Tab")
+    notebook.page.keyboard.press("Enter")  # unpause, restart, stop
+    cell.wait_for("exit code 137")
+    container.remove()
+    cell.wait_for("It is gone")

@@ -1,0 +1,141 @@
+"""What containers use, as a widget: one thread, the engine's own numbers, live and still."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from support import wait_for
+
+from ipycontainers.widgets.stats import Stats
+
+BUSY = "while :; do :; done"
+NAME = "widget-stats"
+
+
+@pytest.fixture
+def begin(engine: Any, images: Any) -> Iterator[Callable[..., Any]]:
+    """begin(script, **options) starts a container."""
+    made = []
+
+    def run(script: str = "sleep 1000", **options: Any) -> Any:
+        container = engine.docker.containers.run(
+            images.busybox, ["sh", "-c", script], detach=True, **options
+        )
+        made.append(container)
+        return container
+
+    yield run
+    for container in made:
+        engine.remove(container.id)
+
+
+@pytest.fixture
+def opened(engine: Any) -> Iterator[Callable[..., Stats]]:
+    """opened(*names) is a widget that somebody looks at."""
+    widgets = []
+
+    def look(*names: str) -> Stats:
+        widget = Stats(*names, engine=engine.candidate.address)
+        widgets.append(widget)
+        widget._handle_custom_msg({"view": "opened"}, [])
+        return widget
+
+    yield look
+    for widget in widgets:
+        widget.close()
+        assert wait_for(lambda it=widget: it._following is None)
+
+
+def of(widget: Stats, name: str) -> dict[str, Any]:
+    (found,) = [one for one in widget.data["containers"] if one["name"] == name]
+    return dict(found)
+
+
+def test_it_says_what_each_uses_without_somebody_who_looks(
+    begin: Callable[..., Any], engine: Any
+) -> None:
+    begin(BUSY, name=NAME)
+    quiet = begin()
+    widget = Stats(NAME, quiet.name, engine=engine.candidate.address)
+    assert widget._following is None
+    busy = of(widget, NAME)
+    assert busy["state"] == "running"
+    assert busy["cpu_percent"] > 5
+    assert busy["cpu_percent"] > of(widget, quiet.name)["cpu_percent"]
+    assert 0 < busy["memory"] < busy["memory_limit"]
+    assert busy["pids"] >= 1
+    assert json.loads(json.dumps(widget.data))
+    assert list(widget.to_pandas()["name"]) == [NAME, quiet.name]
+    assert re.search(rf"^{NAME}: [\d.]+% CPU, .* memory, network ", widget.summary())
+    static = str(widget.static())
+    assert NAME in static
+    assert not re.search(r"\bid=|<button", static)
+    assert repr(widget) == f"Stats({NAME!r}, {quiet.name!r})"
+
+
+def test_one_thread_follows_all_and_leaves_nothing(
+    begin: Callable[..., Any], opened: Callable[..., Stats]
+) -> None:
+    names = [begin().name for _ in range(3)]
+    before = threading.active_count()
+    widget = opened(*names)
+    assert wait_for(lambda: all(len(of(widget, it)["history"]["memory"]) >= 3 for it in names))
+    assert threading.active_count() == before + 1
+    assert widget.drawing.count("<polyline") == 4 * 3
+    assert widget._feeds
+    widget._handle_custom_msg({"view": "closed"}, [])
+    assert wait_for(lambda: threading.active_count() == before)
+    assert widget._feeds is None
+
+
+def test_containers_come_stop_and_go(
+    begin: Callable[..., Any], opened: Callable[..., Stats]
+) -> None:
+    widget = opened(NAME)
+    assert of(widget, NAME)["state"] == "absent"
+    container = begin(name=NAME, stop_signal="SIGKILL")
+    assert wait_for(lambda: of(widget, NAME)["cpu_percent"] is not None)
+    container.stop()
+    assert wait_for(lambda: of(widget, NAME)["state"] == "stopped")
+    container.start()
+    assert wait_for(lambda: of(widget, NAME)["state"] == "running")
+    container.remove(force=True)
+    assert wait_for(lambda: of(widget, NAME)["state"] == "gone")
+    assert "It is gone" in widget.draw()
+    again = begin(name=NAME)
+    assert wait_for(lambda: of(widget, NAME)["id"] == again.id)
+
+
+def test_of_all_that_run_the_new_are_seen_and_the_ended_are_not(
+    begin: Callable[..., Any], opened: Callable[..., Stats]
+) -> None:
+    widget = opened()
+    assert wait_for(lambda: widget._feeds is not None)
+    container = begin()
+
+    def is_seen() -> bool:
+        return any(one["id"] == container.id for one in widget.data["containers"])
+
+    assert wait_for(is_seen)
+    container.kill()
+    assert wait_for(lambda: not is_seen())
+
+
+@pytest.mark.needs("limits")
+def test_limits_are_those_of_the_container(begin: Callable[..., Any], engine: Any) -> None:
+    begin(name=NAME, mem_limit="64m", nano_cpus=500_000_000, pids_limit=7)
+    found = of(Stats(NAME, engine=engine.candidate.address), NAME)
+    assert (found["cpus"], found["memory_limit"], found["pids_limit"]) == (0.5, 64 << 20, 7)
+    assert found["is_memory_limited"]
+
+
+def test_a_name_that_is_markup_is_text(engine: Any) -> None:
+    hostile = "<img src=x onerror=alert(1)>"
+    widget = Stats(hostile, engine=engine.candidate.address)
+    assert hostile not in widget.draw()
+    assert "alert(1)" in widget.draw()

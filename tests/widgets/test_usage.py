@@ -1,0 +1,96 @@
+"""Percentages and bytes, from samples as engines give them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ipycontainers.widgets.usage import KEPT, Limits, Use, limits, percent, sample, sample_before
+
+
+def told(total: int, system: int, **more: Any) -> dict[str, Any]:
+    """As dockerd has it on control groups of version 1."""
+    return {
+        "cpu_stats": {
+            "cpu_usage": {"total_usage": total},
+            "system_cpu_usage": system,
+            "online_cpus": 2,
+        },
+        "memory_stats": {"usage": 3_000_000, "limit": 64_000_000, "stats": {}},
+        "pids_stats": {"current": 1},
+        **more,
+    }
+
+
+def test_a_percentage_is_of_one_processor() -> None:
+    before, now = sample(told(1_000, 10_000), 1.0), sample(told(2_000, 12_000), 2.0)
+    assert before
+    assert now
+    assert percent(before, now) == pytest.approx(100.0)  # half of two
+    assert percent(now, before) == 0.0
+
+
+def test_the_sample_before_comes_with_the_engines_own() -> None:
+    precpu = {"cpu_usage": {"total_usage": 1_000}, "system_cpu_usage": 10_000, "online_cpus": 2}
+    data = told(2_000, 12_000, precpu_stats=precpu)
+    use = Use("x")
+    use.take(sample(data, 2.0), sample_before(data, 2.0))
+    assert use.percent == pytest.approx(100.0)
+    assert sample_before(told(1, 1), 1.0) is None
+
+
+@pytest.mark.parametrize("key", ["total_inactive_file", "inactive_file"])
+def test_memory_is_without_the_cache_of_files(key: str) -> None:
+    memory = {"usage": 3_000_000, "limit": 1, "stats": {key: 1_000_000}}
+    found = sample(told(1, 1, memory_stats=memory), 0.0)
+    assert found
+    assert found.memory == 2_000_000
+
+
+def test_networks_and_devices_are_summed() -> None:
+    networks = {"eth0": {"rx_bytes": 5, "tx_bytes": 7}, "eth1": {"rx_bytes": 1, "tx_bytes": 2}}
+    moved = [
+        {"major": 8, "minor": 0, "op": "Read", "value": 10},
+        {"major": 8, "minor": 16, "op": "read", "value": 1},
+        {"major": 8, "minor": 0, "op": "Write", "value": 20},
+        {"major": 8, "minor": 0, "op": "Total", "value": 30},
+    ]
+    blkio = {"io_service_bytes_recursive": moved}
+    found = sample(told(1, 1, networks=networks, blkio_stats=blkio), 0.0)
+    assert found
+    assert (found.received, found.sent, found.read, found.written) == (6, 9, 11, 20)
+
+
+@pytest.mark.parametrize(
+    "zeros",
+    [
+        {},
+        {"read": "0001-01-01T00:00:00Z", "cpu_stats": {"cpu_usage": {"total_usage": 0}}},
+        {"cpu_stats": None, "memory_stats": None, "pids_stats": None},
+    ],
+)
+def test_zeros_are_of_one_that_does_not_run(zeros: dict[str, Any]) -> None:
+    assert sample(zeros, 0.0) is None
+
+
+def test_history_is_short_and_a_stop_leaves_no_numbers() -> None:
+    use = Use("x")
+    for second in range(2 * KEPT):
+        use.take(sample(told(1_000 * second + 1, 10_000 * second), float(second)))
+    assert len(use.history) == KEPT
+    use.take(None)
+    assert (use.state, use.last, use.percent) == ("stopped", None, None)
+
+
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        ({"NanoCpus": 500_000_000, "Memory": 64, "PidsLimit": 5}, Limits(0.5, 64, 5)),
+        ({"CpuQuota": 25_000, "CpuPeriod": 50_000}, Limits(0.5)),
+        ({"CpuQuota": -1, "PidsLimit": -1}, Limits()),
+        ({"PidsLimit": None}, Limits()),
+    ],
+)
+def test_limits_are_those_of_docker_run(host: dict[str, Any], found: Limits) -> None:
+    assert limits({"HostConfig": host}) == found
