@@ -63,4 +63,8 @@ def _kind(*, cut: bool) -> Kind:
 def _date(created: str) -> str:
     """2026-11-26T13:38:00.123456789Z → 2026-11-26 13:38:00.123456789 +0000 UTC."""
     moment = created.removesuffix("Z")
-    return f"{moment.replace('T', ' ')} +0000 UTC" if moment != created else created
+    if moment == created:
+        return created
+    seconds, _, rest = moment.replace("T", " ").partition(".")
+    rest = rest.rstrip("0")
+    return f"{seconds}{'.' if rest else ''}{rest} +0000 UTC"

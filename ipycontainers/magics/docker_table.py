@@ -11,14 +11,16 @@ from __future__ import annotations
 from ipycontainers.commands import Listing
 from ipycontainers.widgets.drawing import Markup, element, joined
 
-CELL = "text-align: left; vertical-align: top; padding: 4px 16px 4px 8px; white-space: pre-wrap"
+CELL = "text-align: left; vertical-align: top; padding: 4px 16px 4px 8px; white-space: "
+SHORT, LONG = f"{CELL}nowrap", f"{CELL}pre-wrap; min-width: 16em"
+WORDS = 36  # characters of a cell that stays on one line
 # Of columns whose words are ids and commands.
 CODE = frozenset({"CONTAINER ID", "IMAGE ID", "NETWORK ID", "DIGEST", "COMMAND", "CREATED BY"})
 
 
 def drawn(listing: Listing) -> str:
-    """The table, wider than the page where it has to be, and then with a scroll bar."""
-    heads = joined(element("th", head, scope="col", style=CELL) for head in listing.heads)
+    """The table, wider than the page where it has to be: then it scrolls, by the keyboard too."""
+    heads = joined(element("th", head, scope="col", style=SHORT) for head in listing.heads)
     rows = joined(_row(listing, cells) for cells in listing.cells)
     table = element(
         "table",
@@ -26,14 +28,27 @@ def drawn(listing: Listing) -> str:
         element("tbody", rows),
         style="border-collapse: collapse; margin: 0",
     )
-    return element("div", table, style="max-width: 100%; overflow-x: auto")
+    return element(
+        "div",
+        table,
+        role="region",
+        aria_label=f"{listing.heads[0]} and more" if listing.heads else "table",
+        tabindex="0",
+        style="max-width: 100%; overflow-x: auto",
+    )
 
 
 def _row(listing: Listing, cells: tuple[str, ...]) -> Markup:
     return element(
         "tr",
         *(
-            element("td", element("code", cell) if head in CODE else cell, style=CELL)
+            element(
+                "td", element("code", cell) if head in CODE and cell else cell, style=_style(cell)
+            )
             for head, cell in zip(listing.heads, cells, strict=False)
         ),
     )
+
+
+def _style(cell: str) -> str:
+    return LONG if len(cell) > WORDS else SHORT

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import docker
 import pytest
+from support import library, wait_for
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def test_help(shared_kernel):
     assert "%docker VERB" in shared_kernel.inspect("%docker")
 
 
-def test_a_hostile_label_is_text(shared_kernel, image):
+def test_a_hostile_label_is_text(shared_kernel, engine, image):
     name = "ipyc-hostile-label"
     label = "<script>alert(1)</script>"
     shared_kernel.run(f"%%container --keep --name {name} --label 'a={label}' {image}\ntrue")
@@ -70,4 +72,43 @@ def test_a_hostile_label_is_text(shared_kernel, image):
         assert label in shown.data["text/plain"]
         assert "<script>" not in shown.data["text/html"]
     finally:
-        shared_kernel.run(f"import docker; docker.from_env().containers.get('{name}').remove()")
+        engine.docker.containers.get(name).remove()
+
+
+def test_events_come_until_an_interrupt(shared_kernel, engine, image):
+    name = "ipyc-event"
+    cell = shared_kernel.submit(f"%docker events -f container={name}")
+    client = docker.DockerClient(base_url=engine.candidate.address)
+    made = None
+    try:
+
+        def happens() -> bool:
+            nonlocal made
+            if made is None:
+                made = client.containers.create(image, "true", name=name)
+            made.rename(name + "-2")
+            made.rename(name)
+            return shared_kernel.pump(lambda: "container rename" in cell.now.stdout, 0.5)
+
+        assert wait_for(happens)
+    finally:
+        if made is not None:
+            made.remove()
+        client.close()
+        shared_kernel.interrupt()
+    shown = cell.result()
+    assert (shown.status, shown.error.ename) == ("error", "KeyboardInterrupt")
+    assert len(shown.error.traceback) == 1
+    assert shared_kernel.run("_exit_code").data["text/plain"] == "130"
+
+
+def test_output_that_comes_by_and_by_is_a_value_too(shared_kernel, image):
+    code = "lines = %docker events --since 1 --until 2\nprint(type(lines).__name__, lines)"
+    assert shared_kernel.run(code).stdout == "Lines \n"
+
+
+def test_a_table_is_a_table_of_pandas(shared_kernel, image):
+    library("pandas")
+    code = f"table = %docker images {image}\nprint(list(table.to_pandas().columns))"
+    found = shared_kernel.run(code).stdout
+    assert found == "['Repository', 'Tag', 'ID', 'CreatedSince', 'Size']\n"
