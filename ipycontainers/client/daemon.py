@@ -14,6 +14,7 @@ Knows: how a request is sent and refused. Does not know: any endpoint.
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -96,7 +97,7 @@ class Daemon:
                 parameters=_given(query),
                 headers=headers,
                 body=body,
-                doing="asking the engine",
+                doing=f"{method} {self._url(path)}",
                 timeout=None if patient else self._timeout,
                 failure=refused,
             )
@@ -111,7 +112,7 @@ class Daemon:
                 parameters=_given(query),
                 headers=UPGRADE,
                 body=body,
-                doing="asking the engine",
+                doing=f"POST {self._url(path)}",
                 timeout=self._timeout,
                 failure=refused,
             )
@@ -121,8 +122,11 @@ class Daemon:
 
 
 def refused(status: int, explanation: str, doing: str) -> errors.ContainerError:
-    """The error for an answer of 400 and above, with nothing added."""
-    return errors.Refused(explanation.strip() or f"{doing}: {status}", status=status)
+    """The error for an answer of 400 and above, with nothing added; ``doing``, the request, is
+    named where the engine says nothing."""
+    reason = http.client.responses.get(status, str(status))
+    text = explanation.strip() or f"the engine answers {reason} to {doing}, and no more"
+    return errors.Refused(text, status=status)
 
 
 def _given(query: Mapping[str, Query]) -> dict[str, Query]:

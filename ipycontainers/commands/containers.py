@@ -189,7 +189,7 @@ def port(call: Call, console: Console) -> Result:
     try:
         found = console.daemon.get("containers", name, "json")
     except Refused as error:
-        raise failed(_missing(error)) from error
+        raise failed(_missing(error, name)) from error
     published = (found.get("NetworkSettings") or {}).get("Ports") or {}
     if not wanted:
         rows = sorted(published.items(), key=lambda row: (int(row[0].partition("/")[0]), row[0]))
@@ -207,11 +207,9 @@ def _outside(one: Json) -> str:
     return f"{one.get('HostIp') or ''}:{one.get('HostPort') or ''}"
 
 
-def _missing(error: Refused) -> str:
-    """What the command says of an object that it inspects and that there is not."""
-    if error.status == 404:
-        return f"Error: {error.message}" if "No such" in error.message else told(error)
-    return told(error)
+def _missing(error: Refused, name: str) -> str:
+    """What the command says of a container that it inspects and that there is not."""
+    return f"Error: No such container: {name}" if error.status == 404 else told(error)
 
 
 def diff(call: Call, console: Console) -> Result:

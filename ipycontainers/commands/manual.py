@@ -74,7 +74,7 @@ def _aliases(verb: Verb, typed: str) -> list[str]:
 def options(flags: Sequence[Flag]) -> str:
     """The lines of flags in docker's layout, by their long names."""
     rows = [(_left(one), _right(one)) for one in sorted(flags, key=lambda one: one.name)]
-    width = max(len(left) for left, _ in rows) + 3
+    width = max((len(left) for left, _ in rows), default=0) + 3
     indent = "\n" + " " * width
     return "".join(f"{left:<{width}}{right}\n".replace("\n ", indent) for left, right in rows)
 

@@ -89,7 +89,7 @@ def typed(value: Any, key: str = "", within: str = "") -> Any:
         fields = WHOLE.get(key) or WHOLE.get(f"{within}.{key}")
         return [_whole(one, fields) for one in ones] if fields else ones
     if value is None and key and key not in POINTERS:
-        return NilMap() if key in MAPS else NilList()
+        return NilMap() if key in MAPS or f"{within}.{key}" in MAPS else NilList()
     return value
 
 

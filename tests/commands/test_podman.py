@@ -1,0 +1,35 @@
+"""%docker's verbs on Podman, beside the docker command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from commands.conftest import BUSYBOX, Both
+
+from ipycontainers.client import Candidate, open_candidate
+
+pytestmark = pytest.mark.podman
+A = "ipyc-listed-podman"
+
+
+@pytest.fixture
+def podmans(podman: str) -> Iterator[Both]:
+    with open_candidate(Candidate("test", podman, True)) as connection:
+        both = Both(connection)
+        made = both.docker("create", "--name", A, "--label", "x=1", BUSYBOX, "true")
+        assert made.code == 0, made.err
+        yield both
+        both.docker("rm", "-f", A)
+
+
+def test_podman_is_listed_and_shown_as_by_the_docker_command(podmans: Both) -> None:
+    assert A in podmans("ps", "-a").out
+    assert podmans("ps", "-aq", "--no-trunc").code == 0
+    assert podmans("images", "-q").code == 0
+    assert podmans("history", "--format", "{{.ID}} {{.Size}}", BUSYBOX).code == 0
+    assert podmans("inspect", "-f", "{{.State.Status}} {{.HostConfig.LogConfig}}", A).code == 0
+    assert podmans("network", "ls").code == 0
+    assert podmans("volume", "ls", "-q").code == 0
+    assert podmans("port", "nosuch").code == 1
+    assert "Not Found" in podmans.ours("top", "nosuch").err
