@@ -174,10 +174,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """``shared`` layers of files are the same from the oldest on; ``files`` differ at the end."""
+    """``shared`` layers of files are the same from the oldest on; ``files`` differ at the end, and
+    of the configuration these keys, with both values, None where there is none."""
 
     shared: int
     files: tuple[Difference, ...]
+    config: tuple[tuple[str, Any, Any], ...] = ()
 
 
 def compare(one: Contents, other: Contents) -> Comparison:
@@ -196,7 +198,19 @@ def compare(one: Contents, other: Contents) -> Comparison:
         if _essence(before.get(path), hashed) != _essence(after.get(path), hashed)
     ]
     found.sort(key=lambda it: it.path.replace("/", "\0"))
-    return Comparison(shared, tuple(found))
+    return Comparison(shared, tuple(found), _configured(one.config, other.config))
+
+
+def _configured(one: Config, other: Config) -> tuple[tuple[str, Any, Any], ...]:
+    """What containers of two images get that is not the same; empty values are as none."""
+    sides = [
+        {key: plain(value) for key, value in config.container.items() if value}
+        | {"Platform": str(config.platform)}
+        for config in (one, other)
+    ]
+    keys = sorted(sides[0].keys() | sides[1].keys())
+    pairs = ((key, sides[0].get(key), sides[1].get(key)) for key in keys)
+    return tuple(row for row in pairs if row[1] != row[2])
 
 
 def _essence(entry: Entry | None, hashed: bool) -> object:
@@ -238,7 +252,7 @@ def _counted(count: int, what: str) -> str:
 
 def plain(value: Any) -> Any:
     """The same without what UTF-8 cannot hold: a byte of a name becomes \\xe9, as Python writes
-    it, half a character of a config U+FFFD."""
+    it, half a character of a config a question mark."""
     if isinstance(value, str):
         if value.isascii():
             return value

@@ -176,6 +176,18 @@ def test_two_images_share_the_layers_from_the_oldest_on() -> None:
     assert compare(image(same, base), image(base, same)).shared == 0
 
 
+def test_two_images_differ_in_what_their_containers_get() -> None:
+    one = image([], config={"Cmd": ["a"], "Env": ["A=1"], "User": "", "Labels": {"l": "\ud800"}})
+    other = image([], config={"Cmd": ["a"], "Env": ["A=2"], "Volumes": {"/v": {}}}, os="plan9")
+    assert compare(one, other).config == (
+        ("Env", ["A=1"], ["A=2"]),
+        ("Labels", {"l": "?"}, None),
+        ("Platform", "linux/amd64", "plan9/amd64"),
+        ("Volumes", None, {"/v": {}}),
+    )
+    assert compare(one, one).config == ()
+
+
 def test_what_two_images_have_in_layers_of_their_own_does_not_differ() -> None:
     found = compare(
         image([file("a", b"1")], [file("b", b"2")]), image([file("b", b"2"), file("a", b"1")])
