@@ -2,9 +2,9 @@
 
     listed = read(stream, "layer 3", Bound())
 
-Contents are passed over, or hashed where they are to be compared. Marks that hide nothing, of an
-empty name and aufs's own, are left out: an image that has one can be looked at all the same. What
-wants to climb out is refused, as unpacking does.
+Contents are passed over, or hashed where they are to be compared. A mark of an empty name
+hides nothing and is left out: an image that has one can be looked at all the same. What wants to
+climb out is refused, as unpacking does.
 
 Knows: tar entries, whiteouts. Does not know: other layers.
 """
@@ -25,6 +25,7 @@ from .inside import LONGEST, check_depth
 from .shelf import Shelf
 
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
+_NO_NAMES = ("", ".", "..")
 KINDS = {
     tarfile.REGTYPE: FILE,
     tarfile.AREGTYPE: FILE,
@@ -71,7 +72,7 @@ def read(
             entries.append(_entry(head, path, digest))
         elif name == _OPAQUE:
             opaque.append(above)
-        elif _hides(hidden := name.removeprefix(_WHITEOUT)):
+        elif (hidden := name.removeprefix(_WHITEOUT)) not in _NO_NAMES:
             whiteouts.append(f"{above}/{hidden}")
     size = sum(entry.size for entry in entries)
     return Listed(tuple(entries), tuple(whiteouts), tuple(opaque), size, texts)
@@ -85,11 +86,6 @@ def _entry(head: tarfile.TarInfo, path: str, digest: bytes) -> Entry:
     target = normal(head.linkname) if kind == HARD_LINK else head.linkname
     mode = head.mode & 0o7777
     return Entry(path, ADDED, kind, size, mode, head.uid, head.gid, target, digest)
-
-
-def _hides(name: str) -> bool:
-    """Whether a whiteout of that name is one."""
-    return name not in ("", ".", "..") and not name.startswith(_WHITEOUT)
 
 
 def normal(name: str) -> str:

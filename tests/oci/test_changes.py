@@ -106,6 +106,15 @@ def test_the_first_of_two_entries_of_one_name_is_wasted() -> None:
     assert stack.wasted == [Waste("/a", 5, 0, "rewritten", 0)]
 
 
+def test_what_comes_twice_in_a_layer_is_judged_by_the_layers_below() -> None:
+    told, _ = stacked([file("a", b"1")], [file("a", b"2"), file("a", b"3")])
+    assert told[1] == {"/a": "changed"}
+    below = [folder("d"), file("d/a", b"1")]
+    told, stack = stacked(below, [folder("d"), file("d/a", b"22"), file("d", b"3")])
+    assert told[1] == {"/d": "changed", "/d/a": "removed"}
+    assert [(waste.size, waste.layer) for waste in stack.wasted] == [(1, 0), (2, 1)]
+
+
 def test_a_file_and_a_folder_can_take_each_others_place() -> None:
     told, stack = stacked(
         [folder("a"), file("a/b", b"12"), file("c", b"345")],

@@ -75,6 +75,12 @@ def test_heads_are_those_that_tarfile_reads(form: int, most: int) -> None:
     assert [described(entry) for entry, _ in heads(Dripping(whole, most), "it")] == expected
 
 
+def test_a_long_name_in_two_parts_is_one() -> None:
+    entry = tarfile.TarInfo("/".join(["d" * 90, "f" * 60]))
+    whole = entry.tobuf(tarfile.USTAR_FORMAT) + bytes(1024)
+    assert [found.name for found, _ in heads(io.BytesIO(whole), "it")] == [entry.name]
+
+
 def test_a_content_is_read_or_passed_over() -> None:
     whole = tar(file("a", b"1" * 700), file("b", b"2" * 512), folder("c"), file("d", b"3"))
     found = {}
