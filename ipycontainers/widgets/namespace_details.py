@@ -245,7 +245,7 @@ def _mounts(container: Data) -> Markup:
     whose = " of the host" if is_hosts else ""
     caption = f"{len(rows)} mount{'s' * (len(rows) != 1)}{whose}{more}{told}"
     drawn_rows = list(_mount_rows(rows[:MANY]))
-    heads = ("Where", "What", "Kind", "")
+    heads = ("Where", "What", "Kind", "Access")
     return element(
         "div",
         table(heads, drawn_rows, caption=caption, class_="spaces-mounts"),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import images as recipes
 import pytest
 from sleeping import inodes
 
@@ -67,3 +68,31 @@ def test_over_ssh_the_same_kernel_is_proven(ssh_engine: Callable[..., str], slee
         (one,) = Inspection(connection).namespaces([sleeping])["containers"]
     assert one["same_kernel"] == "boot id and control group"
     assert {it["source"] for it in one["namespaces"].values()} == {MEASURED}
+
+
+@pytest.mark.podman
+def test_an_ordinary_users_own_podman_is_measured(
+    as_user: Callable[..., list[str]], podman_rootless: str, tmp_path: Path
+) -> None:
+    """Root of these containers is that user, who may look at their processes."""
+    with connect(podman_rootless) as connection:
+        image = f"localhost/{recipes.ensure(connection.docker, 'busybox')}"
+        config = {"Image": image, "Cmd": ["sleep", "300"], "HostConfig": {"NetworkMode": "none"}}
+        made = connection.create(config)
+        try:
+            connection.start(made.id)
+            words = as_user(sys.executable, "-c", LOOKED, podman_rootless, made.id)
+            environ = {**os.environ, "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+            del environ["DOCKER_CONFIG"]
+            root = Path(__file__).parents[2]
+            said = subprocess.check_output(words, text=True, env=environ, cwd=root)
+            data, running = json.loads(said)
+            (one,) = data["containers"]
+            assert {it["source"] for it in one["namespaces"].values()} == {MEASURED}
+            found = {kind: it["inode"] for kind, it in one["namespaces"].items()}
+            assert found == inodes(one["pid"])
+            assert one["namespaces"]["user"]["own"] is True
+            assert (one["uid_map"]["rows"][0]["inside"], running["source"]) == (0, MEASURED)
+            assert running["processes"][0]["inside"] == 1
+        finally:
+            connection.remove(made.id)

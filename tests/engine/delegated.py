@@ -285,3 +285,23 @@ def test_without_delegation_it_is_said() -> None:
         no_group = "no control group (cgroup v2) is delegated to this engine"
         assert told == [f"--memory is ignored: {no_group}"]
         assert "WARNING: No memory limit support" in docker.info()["Warnings"]
+
+
+def test_limits_are_measured_beside_what_is_used(own: Engine) -> None:
+    """As the widget Namespaces shows them, by a kernel of version 2 of control groups."""
+    from ipycontainers.client import connect
+    from ipycontainers.widgets.inspection import Inspection
+
+    host = {"mem_limit": 64 << 20, "pids_limit": 20, "nano_cpus": 500_000_000}
+    container = run(own.client, "sleep", "60", **host)
+    with connect(f"unix://{own.socket}") as connection:
+        (one,) = Inspection(connection).namespaces([container.id])["containers"]
+    container.remove(force=True)
+    limits = {it["name"]: it for it in one["limits"]["rows"]}
+    assert one["limits"]["source"] == "measured"
+    assert one["same_kernel"] == "boot id and control group"
+    assert limits["memory"]["limit"] == 64 << 20
+    assert 0 < limits["memory"]["used"] < 64 << 20
+    assert limits["processor"]["limit"] == 0.5
+    assert limits["processes"]["limit"] >= 20  # the launcher's own come on top
+    assert limits["processes"]["used"] >= 1

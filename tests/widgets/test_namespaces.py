@@ -87,6 +87,16 @@ def test_who_shares_a_network_is_told_by_name(start: Start, engine: Connection) 
     assert hosts in data["host"]["namespaces"]["net"]["others"]
 
 
+def test_without_a_name_all_that_run_are_shown(start: Start, engine: Connection) -> None:
+    names = {start("every"), start("each")}
+    ended = start("ended", Cmd=["true"])
+    engine.wait(ended)
+    data = Inspection(engine).namespaces([])
+    shown = {one["name"] for one in data["containers"]}
+    assert names <= shown
+    assert ended not in shown
+
+
 def test_what_leaks_is_read_inside(start: Start, engine: Connection) -> None:
     (one,) = Inspection(engine).namespaces([start("leaks")])["containers"]
     assert {key: it["same"] for key, it in one["leaks"].items()} == dict.fromkeys(
