@@ -57,8 +57,8 @@ class Order:
 
 @dataclass(frozen=True)
 class Built:
-    """An image. ``name`` is what it was called, else its id; ``new`` are the diff ids of those
-    of its ``layers`` that this build made; ``size`` is bytes."""
+    """An image. ``name`` is what it was called, else its id; ``layers`` are diff ids, ``new``
+    those of them that its base has not, from the cache or not; ``size`` is bytes."""
 
     id: str
     name: str
@@ -139,25 +139,18 @@ def _built(connection: Connection, order: Order, progress: Progress) -> Built:
     image = connection.inspect_image(name)
     layers = _layers(image)
     before = _before(connection, progress)
-    new = layers[len(before or ()) :] if before is not None else ()
-    if before and layers[: len(before)] != before:
-        new = ()
+    is_known = before is not None and layers[: len(before)] == before
+    new = layers[len(before or ()) :] if is_known else ()
     return Built(str(image["Id"]), name, layers, new, int(image.get("Size") or 0))
 
 
 def _before(connection: Connection, progress: Progress) -> tuple[str, ...] | None:
-    """The layers that were there before the first step of the last stage that was not cached;
-    None where all were, or nobody can tell."""
+    """The layers of what the last stage began with; None where nobody can tell, as of a stage
+    that Podman does not tell the id of."""
     if not (steps := progress.last_stage):
         return None
     base = steps[0].text.split()[1:2]
     known = steps[0].image or (base[0] if base else "")
-    for step in steps[1:]:
-        if step.state != "cached":
-            break
-        known = step.image or known
-    else:
-        return None
     if known == "scratch":
         return ()
     try:

@@ -20,7 +20,7 @@ from ipycontainers.errors import ContainerError, NotFound
 
 from . import attempts
 from .attempts import HERE, Attempt, meaning
-from .places import SHARED, Place, places
+from .places import SHARED, Isolating, Place, places
 
 if TYPE_CHECKING:
     from ipycontainers.client import Connection
@@ -64,13 +64,22 @@ def measure(
     Raises NotFound for a name that none has, and what engines do when they are asked.
     """
     told = connection.list_containers(all=False)
-    every = _chosen(places(told, shares=bool(connection.network_lack)), names)
+    every = _chosen(places(told, _isolating(connection)), names)
     gateways = {address for one in every for address in one.gateways.values()}
     with _listening(gateways) as ports, ThreadPoolExecutor(8) as pool:
         from_here = pool.submit(_from_here, attempts.of_here(every, _host_of(connection)))
         found = pool.map(lambda one: _from(connection, one, every, ports), every)
         measured = [attempt for each in found for attempt in each]
     return every, (*from_here.result(), *measured)
+
+
+def _isolating(connection: Connection) -> Isolating:
+    """Every engine but our own does, and that one says what it does."""
+    if not connection.launcher:
+        return Isolating()
+    told = dict(connection.info().get("DriverStatus") or ())
+    has_own = "network-none" in str(told.get("Isolates")).split()
+    return Isolating(none=has_own, others=has_own and not connection.network_lack)
 
 
 def _chosen(every: Sequence[Place], names: Sequence[str]) -> tuple[Place, ...]:

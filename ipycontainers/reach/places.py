@@ -13,6 +13,15 @@ SHARED = "127.0.0.1"  # where those are found that have the host's own network
 
 
 @dataclass(frozen=True)
+class Isolating:
+    """Whether an engine keeps containers without a network, and all ``others``, from the host's:
+    our own cannot everywhere."""
+
+    none: bool = True
+    others: bool = True
+
+
+@dataclass(frozen=True)
 class Published:
     """A port of the host: connections to it come to ``inner`` of the container."""
 
@@ -35,8 +44,7 @@ class Place:
     has_hosts_network: bool = False
 
     @classmethod
-    def of(cls, told: Mapping[str, Any], *, shares: bool = False) -> Place:
-        """``shares``: the engine gives every container the host's network."""
+    def of(cls, told: Mapping[str, Any], isolating: Isolating) -> Place:
         networks = (told.get("NetworkSettings") or {}).get("Networks") or {}
         mode = str((told.get("HostConfig") or {}).get("NetworkMode") or "")
         rows = [port for port in told.get("Ports") or () if port.get("Type", "tcp") == "tcp"]
@@ -45,14 +53,16 @@ class Place:
             for one in rows
             if one.get("PublicPort")
         )
+        is_apart = isolating.none if mode == "none" else isolating.others
+        has_hosts = mode == "host" or not is_apart
         return cls(
             str(told["Id"]),
             next(iter(told.get("Names") or ["?"])).lstrip("/"),
-            _of_each(networks, "IPAddress"),
-            _of_each(networks, "Gateway"),
+            {} if has_hosts else _of_each(networks, "IPAddress"),
+            {} if has_hosts else _of_each(networks, "Gateway"),
             tuple(sorted({int(one["PrivatePort"]) for one in rows})),
             tuple(sorted(set(open_ones), key=lambda one: (one.port, one.address))),
-            mode == "host" or (shares and mode != "none"),
+            has_hosts,
         )
 
     @property
@@ -66,9 +76,9 @@ def _of_each(networks: Mapping[str, Any], key: str) -> dict[str, str]:
     return {name: address for name, address in found.items() if address}
 
 
-def places(told: Iterable[Mapping[str, Any]], *, shares: bool = False) -> tuple[Place, ...]:
+def places(told: Iterable[Mapping[str, Any]], isolating: Isolating) -> tuple[Place, ...]:
     """By name."""
-    return tuple(sorted((Place.of(one, shares=shares) for one in told), key=lambda one: one.name))
+    return tuple(sorted((Place.of(one, isolating) for one in told), key=lambda one: one.name))
 
 
 def address_for(source: Place, target: Place) -> tuple[str, str]:

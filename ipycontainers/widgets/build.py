@@ -119,7 +119,7 @@ class BuildView(Widget):
             took = sum(one.seconds or 0 for one in progress.steps)
             cached = sum(one.state == "cached" for one in progress.steps)
             told = f", {cached} from the cache" if cached else ""
-            return f"built in {duration(took)}{told}"
+            return f"built in {duration(took) or 'no time'}{told}"
         if self._sent:
             return f"sending the folder, {size(self._sent)}"
         return f"step {progress.number} of {count}" if progress.current else "beginning"
@@ -189,7 +189,9 @@ def clean(text: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``0.4 s``, ``1 min 20 s``."""
+    """``0.4 s``, ``1 min 20 s``; nothing for what took none."""
+    if seconds < 0.05:
+        return ""
     if seconds < 59.5:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -109,26 +109,30 @@ class StackCompare(Widget):
             "div",
             element("div", *(_stack(where) for where in WHERE), class_="stack-towers"),
             self._table(found),
+            element("p", "The bars grow by powers of ten, from 1 ms to 100 s.", class_="muted"),
             *(_why(found[where]) for where in WHERE if where in found and found[where].missing),
             class_="stack",
         )
 
     def _table(self, found: Mapping[str, Measured]) -> Markup:
-        heads = "".join(element("th", name, scope="col") for name in WHERE.values())
-        rows = "".join(
+        # In a narrow place its rows are no rows to the browser any more, hence the roles.
+        heads = (_head(name, "col", "columnheader") for name in WHERE.values())
+        rows = (
             element(
                 "tr",
-                element("th", label, scope="row"),
+                _head(label, "row", "rowheader"),
                 *(_cell(found.get(where), of, found) for where in WHERE),
+                role="row",
             )
             for label, of in ROWS
         )
         return element(
             "table",
             element("caption", "As measured here: each starts a shell that looks around"),
-            element("thead", Markup(f"<tr><td></td>{heads}</tr>")),
-            element("tbody", Markup(rows)),
+            element("thead", element("tr", element("td", role="cell"), *heads, role="row")),
+            element("tbody", *rows),
             class_="stack-table",
+            role="table",
         )
 
 
@@ -151,12 +155,15 @@ def _stack(where: str) -> Markup:
     )
 
 
+def _head(text: str, scope: str, role: str) -> Markup:
+    return element("th", text, scope=scope, role=role)
+
+
 def _cell(found: Measured | None, of: Cell, every: Mapping[str, Measured]) -> Markup:
-    if found is None:
-        return element("td", "measuring …", class_="muted")
-    if found.missing:
-        return element("td", "not measured", class_="muted")
-    return element("td", of(found, every))
+    if found is None or found.missing:
+        word = "not measured" if found else "measuring …"
+        return element("td", word, class_="muted", role="cell")
+    return element("td", of(found, every), role="cell")
 
 
 def _why(found: Measured) -> Markup:
@@ -210,7 +217,7 @@ def _root(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: AR
 ROWS: tuple[tuple[str, Cell], ...] = (
     ("Kernel", _kernel),
     ("Until its first program", _first),
-    ("Its kernel runs since", _uptime),
+    ("Its kernel has run for", _uptime),
     ("Processes that it sees", _processes),
     ("Memory that it sees", _memory),
     ("Memory that it takes", _used),
