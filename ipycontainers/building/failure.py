@@ -46,6 +46,8 @@ def of_step(progress: Progress, plan: Plan, text: Text, *, has_context: bool) ->
     assert failure
     if step is None:
         return of_text(Invalid(failure.message), plan, text)
+    if plan.line and not step.line:  # Podman judges a line when it comes to it, in long words
+        return Invalid(f"{_where(plan.line)}{_without_prefix(plan.error, text)[0]}")
     place = f"step {progress.number} of {len(progress.steps)}"
     if step.line:
         place += f", line {step.line} of the cell"

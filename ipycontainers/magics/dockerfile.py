@@ -72,14 +72,18 @@ class DockerfileMagics(Magics):
             from .run import shown_as
 
             variables["_exit_code"] = INTERRUPTED
-            raise shown_as(
-                error, "KeyboardInterrupt: the build was interrupted, and nothing of it runs on"
-            ) from None
+            raise shown_as(error, f"KeyboardInterrupt: {self._interrupted()}") from None
         variables["_exit_code"] = 0
         return shown
 
     # As ``container``'s.
     dockerfile.getdoc = _help  # type: ignore[union-attr]
+
+    def _interrupted(self) -> str:
+        # Podman has no call that ends it.
+        if self._containers.connect().engine_name == "Podman":
+            return "the build was interrupted; on Podman the step that ran goes on to its end"
+        return "the build was interrupted, and nothing of it runs on"
 
     def _build(self, options: BuildOptions, cell: str) -> object:
         from ipycontainers.building import build

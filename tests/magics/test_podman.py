@@ -277,3 +277,48 @@ def test_a_kernel_that_is_killed_leaves_nothing(kernels, images, engine):
     kernel.kill9()
     assert wait_for(lambda: not is_there(engine, "killed"), seconds=10)
     assert not is_there(engine, "killed")
+
+
+BUILT = "ipycontainers-test/built-on-podman"
+
+
+def test_a_cell_builds_an_image_or_fails_by_its_line(shared_kernel, images, engine):
+    head = f"%%dockerfile -t {BUILT}\nFROM {images.busybox}\nLABEL a=b\nRUN echo told; "
+    try:
+        for _ in range(2):
+            result = shared_kernel.run(f"{head}echo hi >/a\nCMD cat /a", 120)
+            assert result.status == "ok", result.error
+            assert shared_kernel.run(f"%container {BUILT}").stdout == "hi\n"
+        appended = f"%%dockerfile -t {BUILT} --append\nRUN echo more >>/a\nCMD cat /a"
+        result = shared_kernel.run(appended, 120)
+        assert result.status == "ok", result.error
+        assert shared_kernel.run(f"%container {BUILT}").stdout == "hi\nmore\n"
+        result = shared_kernel.run(f"{head}exit 7", 120)
+        assert result.error
+        message = "exit code 7 in step 3 of 3, line 4 of the cell: RUN echo told; exit 7"
+        assert result.error.evalue == message
+        assert result.stderr == "told\n"
+        result = shared_kernel.run(f"%%dockerfile\nFROM {images.busybox}\nFROB", 120)
+        assert result.error
+        assert result.error.evalue.startswith("line 3 of the cell: ")
+    finally:
+        engine.docker.images.remove(BUILT, force=True)
+
+
+def test_an_interrupted_build_ends_with_its_step(shared_kernel, images):
+    steps = "RUN sleep 4.712\nRUN sleep 4713"
+    cell = shared_kernel.submit(f"%%dockerfile --no-cache\nFROM {images.busybox}\n{steps}")
+
+    def runs(seconds: str) -> bool:
+        words = ["pgrep", "-xf", f"sleep {seconds}"]
+        return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+    assert wait_for(lambda: runs("4.712"), seconds=60)
+    shared_kernel.interrupt()
+    result = cell.result()
+    assert result.error
+    assert result.error.ename == "KeyboardInterrupt"
+    assert "on Podman the step that ran goes on to its end" in str(result.error)
+    assert wait_for(lambda: not runs("4.712"), seconds=30)
+    time.sleep(2)  # in which the next one would begin
+    assert not runs("4713")
