@@ -58,13 +58,12 @@ class Order:
 @dataclass(frozen=True)
 class Built:
     """An image. ``name`` is what it was called, else its id; ``layers`` are diff ids, ``new``
-    those of them that its base has not, from the cache or not; ``size`` is bytes."""
+    those of them that its base has not, from the cache or not."""
 
     id: str
     name: str
     layers: tuple[str, ...]
     new: tuple[str, ...]
-    size: int
 
 
 def run(
@@ -141,7 +140,7 @@ def _built(connection: Connection, order: Order, progress: Progress) -> Built:
     before = _before(connection, progress)
     is_known = before is not None and layers[: len(before)] == before
     new = layers[len(before or ()) :] if is_known else ()
-    return Built(str(image["Id"]), name, layers, new, int(image.get("Size") or 0))
+    return Built(str(image["Id"]), name, layers, new)
 
 
 def _before(connection: Connection, progress: Progress) -> tuple[str, ...] | None:

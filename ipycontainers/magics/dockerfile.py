@@ -184,11 +184,7 @@ def _save(path: Path, text: str) -> None:
 
 
 def _shown(built: Built) -> object:
-    """The image: its layers, of which the new ones are lit."""
-    from ipycontainers.widgets.drawing import size
+    """The image: its layers, of which those that its base has not are lit."""
+    from ipycontainers.widgets.layers import ImageLayers
 
-    from .notebook import Shown
-
-    count = len(built.layers)
-    layers = f"{count} layer{'' if count == 1 else 's'}"
-    return Shown({"text/plain": f"{built.name}: {layers}, {size(built.size)}"}, {})
+    return ImageLayers(built.name, lit=len(built.new))
