@@ -12,6 +12,7 @@ import contextlib
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,13 +56,18 @@ def run(call: Call, console: Console) -> Lines | None:
     if call.has("detach"):
         _start_new(console, container)
         return Lines([container])
-    code = _attached(
-        console,
-        container,
-        lambda: _start_new(console, container),
-        tty=wanted.has_terminal,
-        stdin=_input(call, console),
-    )
+    try:
+        code = _attached(
+            console,
+            container,
+            lambda: _start_new(console, container),
+            tty=wanted.has_terminal,
+            stdin=_input(call, console),
+        )
+    except KeyboardInterrupt:
+        if call.has("rm"):  # which the engine does at the end of what has begun
+            _aside(lambda: console.daemon.delete("containers", container, force="1", v="1"))
+        raise
     if call.has("rm"):
         _gone(console, container)
     _check(code, wanted.image)
@@ -244,7 +250,7 @@ def start_code(message: str) -> int:
 
 
 def _attached(
-    console: Console, container: str, begin: Any, *, tty: bool, stdin: bytes | None
+    console: Console, container: str, begin: Callable[[], None], *, tty: bool, stdin: bytes | None
 ) -> int:
     """Start it, show what it prints until its end; the exit code."""
     query: dict[str, Any] = {
@@ -259,8 +265,8 @@ def _attached(
         # Podman prepares the program with attach.
         raise failed(f"docker: {told(error)}.", start_code(error.message)) from error
     with attachment, console.connection.watch_exit(container) as watch:
-        begin()
         try:
+            begin()
             _show(console, attachment, tty=tty, stdin=stdin)
             return _code(console, container, watch)
         except KeyboardInterrupt:
@@ -304,11 +310,15 @@ def _end(console: Console, container: str, watch: ExitWatch) -> None:
 
 
 def _signal(console: Console, container: str, name: str) -> None:
+    _aside(lambda: console.daemon.post("containers", container, "kill", signal=name))
+
+
+def _aside(ask: Callable[[], object]) -> None:
     """In a thread of its own: an engine may be slow, and a cell that is interrupted ends."""
 
     def send() -> None:
         with contextlib.suppress(ContainerError):
-            console.daemon.post("containers", container, "kill", signal=name)
+            ask()
 
     threading.Thread(target=send, name="ipycontainers-kill", daemon=True).start()
 

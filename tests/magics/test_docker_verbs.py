@@ -74,6 +74,16 @@ def test_an_interrupt_ends_what_runs(kernel: Any, engine: Any, busybox: str, lin
     assert wait_for(lambda: bool(engine.docker.api.containers(all=True, filters=named)) == stays)
 
 
+def test_an_interrupt_leaves_the_program_of_exec_and_says_so(kernel: Any, busybox: str) -> None:
+    made = kernel.run(f"%docker run -d --name {A} {busybox} sleep 100")
+    assert made.status == "ok", made.error
+    cell = kernel.submit(f"%docker exec {A} sh -c 'echo begun; sleep 50'")
+    cell.wait_for("begun")
+    kernel.interrupt()
+    assert "the program runs on in the container" in str(cell.result().error)
+    assert kernel.run("print(_exit_code)").stdout == "130\n"
+
+
 def test_logs_are_followed_until_an_interrupt(kernel: Any, busybox: str) -> None:
     made = kernel.run(f"%docker run -d --name {A} {busybox} sh -c 'echo one; sleep 100'")
     assert made.status == "ok", made.error
