@@ -143,4 +143,6 @@ def _parsed(stream: Stream, path: tuple[str, ...]) -> Any:
     try:
         return json.loads(body) if body.strip() else None
     except ValueError as error:
+        if "json" not in stream.header("Content-Type"):
+            return None  # Podman says OK to some requests, and no more
         raise errors.EngineError(f"{doing}: it is no JSON") from error

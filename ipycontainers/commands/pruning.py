@@ -12,6 +12,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ipycontainers.errors import CommandFailed
+
 from .columns import size
 from .console import refusals
 from .result import Lines
@@ -66,9 +68,13 @@ def system(call: Call, console: Console) -> Lines:
     if not call.has("force"):
         return _asked(console, _warning(call), wanted)
     text, total = "", 0
-    for kind, filters in (*wanted.items(), ("build", _given(call))):
-        told, freed = _pruned(console, kind, filters)
-        text, total = text + told, total + freed
+    try:
+        for kind, filters in (*wanted.items(), ("build", _given(call))):
+            told, freed = _pruned(console, kind, filters)
+            text, total = text + told, total + freed
+    except CommandFailed:
+        console.out(text)
+        raise
     return Lines.of(f"{text}Total reclaimed space: {size(total)}\n")
 
 

@@ -132,9 +132,8 @@ def import_(call: Call, console: Console) -> Lines:
         "fromSrc": given if "://" in given else "-",
     }
     if name:
-        reference = named(name[0])
-        query["repo"] = reference.familiar_name
-        query["tag"] = "" if is_bare(name[0]) else reference.tag
+        named(name[0])
+        query["repo"] = name[0]  # with its tag, as docker sends it
     said: list[str] = []
     with contextlib.ExitStack() as opened:
         body = None
