@@ -58,8 +58,11 @@ class Download(Stream):
 
     def read(self, size: int = 1 << 20, /) -> bytes:
         """At most ``size`` bytes; b"" is the end. Raises EngineSilent and NoEngine."""
-        with translated(self._doing):
+        try:
             return self._response.read1(size)
+        except Exception:  # pieces are many, and a block for each would take as long as they do
+            with translated(self._doing):
+                raise
 
 
 def folder_as_program(found: Json, head: Callable[[str], Stream]) -> str:
