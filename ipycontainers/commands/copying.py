@@ -29,6 +29,7 @@ from ipycontainers.errors import CommandFailed, ContainerError, Refused
 
 from . import tarring
 from .console import failed, refusals
+from .reports import received
 from .result import Tar
 
 if TYPE_CHECKING:
@@ -94,13 +95,13 @@ def _out(call: Call, console: Console, container: str, source: str, target: str)
         stream = console.daemon.stream("GET", "containers", container, "archive", path=source)
     with stream:
         if target == "-":
-            return _whole(stream.pieces())
+            return _whole(received(stream.pieces()))
         place = Place.parse(stream.header(STATUS))
         path = _local(console, target)
         if not path.parent.is_dir():
             raise failed(f'invalid output path: directory "{path.parent}" does not exist')
         final = _final(target, path, is_folder=place.is_folder)
-        receive(stream.pieces(), path, final, source, name)
+        receive(received(stream.pieces()), path, final, source, name)
     return None
 
 
@@ -227,7 +228,7 @@ def _mode(path: Path) -> int | None:
 
 def _in(call: Call, console: Console, source: str, container: str, target: str) -> None:
     place, path = None, target
-    with contextlib.suppress(Refused):
+    with contextlib.suppress(Refused, ValueError):
         place = _place(console, container, path)
         if place.target:
             path = posixpath.join(posixpath.dirname(path.rstrip("/")), place.target)

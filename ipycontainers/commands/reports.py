@@ -10,12 +10,13 @@ Knows: the JSON of reports. Does not know: who asked for them, notebooks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 from ipycontainers.errors import CommandFailed
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 def follow(
@@ -32,7 +33,7 @@ def follow(
     is told of single layers. Raises CommandFailed with the engine's text of a report of failure,
     whose exit code is the engine's (a build's step), or 1.
     """
-    for line in lines:
+    for line in received(lines):
         if trouble := failure(line):
             raise trouble
         if line.get("aux") is not None:
@@ -43,6 +44,19 @@ def follow(
             heard(line)
         if (shown := text(line)) and (layers or not line.get("id") or not is_layer(line)):
             say(shown)
+
+
+def received(answer: Iterable[T]) -> Iterator[T]:
+    """What comes, and EngineUnavailable where the connection breaks before its end."""
+    from ipycontainers.client.translate import translated
+
+    parts = iter(answer)
+    while True:
+        with translated("reading the engine's answer"):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
 
 
 def text(line: Json) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ipycontainers import outcome
+from ipycontainers import outcome, removal
 from ipycontainers.errors import CommandFailed, ContainerError, Refused
 
 from . import creation, transfers
@@ -178,6 +178,9 @@ def environment(call: Call, console: Console) -> list[str]:
 
 def _create(call: Call, console: Console, wanted: Order) -> str:
     """The new container's id; the image is pulled as --pull says. Raises Refused."""
+    if wanted.name or wanted.config["HostConfig"].get("PortBindings"):
+        # A cell before may have had the same name or port, and be on its way out.
+        removal.finish()
     if wanted.pull == "always":
         _pull(console, wanted)
     try:

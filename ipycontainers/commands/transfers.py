@@ -118,7 +118,7 @@ def _download(
         refusals(),
         console.daemon.stream("GET", *path, names=names) as stream,
     ):
-        for piece in stream.pieces():
+        for piece in reports.received(stream.pieces()):
             file.write(piece)
 
 
@@ -191,6 +191,9 @@ def written(console: Console, name: str, what: str) -> Iterator[IO[bytes]]:
         with os.fdopen(handle, "wb") as file:
             yield file
         Path(made).replace(path)
+    except OSError as error:
+        Path(made).unlink(missing_ok=True)
+        raise failed(f"write {name}: {(error.strerror or '').lower()}") from error
     except BaseException:
         Path(made).unlink(missing_ok=True)
         raise

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,11 +104,28 @@ def test_images_come_and_go(terminal: Terminal, connection: Any, tmp_path: Path)
 
 
 # "secret", by bcrypt, which is all that docker-registry takes.
+USER = base64.b64encode(b"me:secret").decode()
 USERS = "me:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n"
 
 
+HELPER = """#!/bin/sh
+kept="$DOCKER_CONFIG/kept"
+case $1 in
+    store) cat > "$kept" ;;
+    get) cat "$kept" 2> /dev/null || { echo credentials not found in native keychain; exit 1; } ;;
+    erase) rm -f "$kept" ;;
+    list) echo '{}' ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("helper", [False, True])
 def test_a_login_is_kept_as_docker_keeps_it(
-    address: str, connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    address: str,
+    connection: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    helper: bool,
 ) -> None:
     require(is_installed(), "docker", "no docker-registry here")
     with contextlib.closing(Registry(tmp_path, USERS)) as registry:
@@ -114,6 +133,15 @@ def test_a_login_is_kept_as_docker_keeps_it(
         ours = Ours(connection, tmp_path, {"given": b"secret\n", "wrong": b"no"})
         folders = {"theirs": tmp_path / "theirs", "ours": tmp_path / "ours"}
         monkeypatch.setenv("DOCKER_CONFIG", str(folders["ours"]))
+        if helper:
+            program = tmp_path / "docker-credential-mine"
+            program.write_text(HELPER)
+            program.chmod(0o755)
+            monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+            for folder in folders.values():
+                folder.mkdir()
+                (folder / "config.json").write_text('{"credsStore": "mine", "other": 1}')
+                (folder / "config.json").chmod(0o600)
         theirs = Configured(address, config=str(folders["theirs"]))
         login = ("login", "-u", "me", "--password-stdin")
         for words, given in (
@@ -129,5 +157,10 @@ def test_a_login_is_kept_as_docker_keeps_it(
             error = wanted.err.replace(str(folders["theirs"]), str(folders["ours"]))
             assert (found.code, found.out, found.err) == (wanted.code, wanted.out, error), words
             kept = [(folder / "config.json").read_text() for folder in folders.values()]
-            assert json.loads(kept[1]) == json.loads(kept[0]), words
+            # docker drops what it does not know, and we keep it.
+            assert json.loads(kept[1]).items() >= json.loads(kept[0]).items(), words
+            assert "secret" not in kept[1]
+            assert helper or words[0] == "logout" or USER in kept[1]
+            secret = [(folder / "kept").exists() for folder in folders.values()]
+            assert secret[0] == secret[1] == (helper and words[0] == "login"), words
             assert (folders["ours"] / "config.json").stat().st_mode & 0o777 == 0o600
