@@ -19,6 +19,7 @@ from .drawing import Markup, element, joined, size, visible
 from .rows import key
 
 MOST = 48  # rectangles of one folder; what is smaller is one together
+SMALLEST = 0.002  # of a folder's bytes; what is smaller is no rectangle of its own
 WIDE = 16 / 9  # the map's sides, as it is mostly seen
 NESTED = 12.0  # per cent of the map's width and height, below which a folder is not looked into
 
@@ -101,9 +102,13 @@ def treemap(tree: Tree, folder: str = "/") -> Markup:
 def _drawn(tree: Tree, folder: str, total: int, *, ratio: float, nested: bool) -> Iterator[Markup]:
     entries = [entry for entry in tree.inside(folder) if tree.bytes(entry.path)]
     entries.sort(key=lambda entry: -tree.bytes(entry.path))
-    shown, rest = entries[:MOST], entries[MOST:]
+    least = SMALLEST * tree.bytes(folder)
+    shown = [entry for entry in entries[:MOST] if tree.bytes(entry.path) >= least]
+    rest = entries[len(shown) :]
     sizes = [tree.bytes(entry.path) for entry in shown]
     others = sum(tree.bytes(entry.path) for entry in rest)
+    if others < least:
+        others = 0  # nobody could see it
     laid = boxes([*sizes, others] if others else sizes, ratio)
     for entry, box in zip(shown, laid, strict=False):
         yield _box(tree, entry, box, total, ratio=ratio, nested=nested)

@@ -53,7 +53,7 @@ class Asked(ImageLayers):
         before = len(self.said)
         self._handle_custom_msg({"ask": kind, "id": "1", "of": of, **question}, [])
         if kind == "file":
-            wait_for(lambda: len(self.said) > before)
+            assert wait_for(lambda: len(self.said) > before)
         assert len(self.said) <= before + 1
         return self.said[-1] if len(self.said) > before else None
 

@@ -56,5 +56,11 @@ def test_what_is_small_is_one_together() -> None:
     assert "152 others" in drawn
 
 
+def test_what_nobody_could_see_is_left_out() -> None:
+    drawn = treemap(made(("/large", 1_000_000), ("/small", 10)))
+    assert drawn.count("<button") == 1
+    assert "small" not in drawn
+
+
 def test_no_bytes_are_said() -> None:
     assert "No bytes here." in treemap(made(("/empty", 0)))
