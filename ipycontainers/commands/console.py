@@ -37,8 +37,9 @@ def _unseen(_image: str) -> AbstractContextManager[Watch]:
 @dataclass(frozen=True)
 class Console:
     """``out`` and ``err`` take text as it comes: the notebook's streams, or what collects the
-    output for a variable. Relative paths mean ``folder``. ``read`` gives what --stdin names;
-    ``pulling`` shows how the image of that name is pulled, in a block."""
+    output for a variable, which is to have it whole (``collects``). Relative paths mean ``folder``.
+    ``read`` gives what --stdin names; ``pulling`` shows how the image of that name is pulled, in
+    a block."""
 
     connection: Connection
     out: Callable[[str], object]
@@ -46,6 +47,7 @@ class Console:
     folder: Path
     read: Callable[[str], bytes] = _nothing
     pulling: Callable[[str], AbstractContextManager[Watch]] = _unseen
+    collects: bool = False
 
     @property
     def daemon(self) -> Daemon:

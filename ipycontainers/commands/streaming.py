@@ -4,7 +4,8 @@
         following.all()
 
 A thread reads, the thread of the cell shows; so an interrupt ends the waiting at once, and a flood
-waits in the engine and not in memory. What is shown of a flood is bounded, as in any cell.
+waits in the engine and not in memory. What is shown of a flood is bounded, as in any cell; a
+variable gets all of it.
 
 Knows: frames, threads. Does not know: requests, verbs.
 """
@@ -45,7 +46,9 @@ class Following:
         tty: bool,
     ) -> None:
         self._read, self._close, self._tty = read, close, tty
-        shown = display.Display(lambda stream, text: _write(console, stream, text))
+        shown: streams.Sink = _Whole(console)
+        if not console.collects:
+            shown = display.Display(lambda stream, text: _write(console, stream, text))
         self._output = streams.Output(shown, shown, tty=tty)
         self._frames: Inbox[list[Frame] | None] = Inbox(8)
         self._over = threading.Event()
@@ -85,6 +88,21 @@ class Following:
                 return True
             for frame in batch:
                 self._output.feed(frame)
+
+
+class _Whole:
+    """All of it, for a variable, whose bound is its own."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._text = {streams.STDOUT: streams.Text(), streams.STDERR: streams.Text()}
+
+    def feed(self, stream: str, data: bytes, /) -> None:
+        _write(self._console, stream, self._text[stream].feed(data))
+
+    def close(self) -> None:
+        for stream, text in self._text.items():
+            _write(self._console, stream, text.close())
 
 
 def _write(console: Console, stream: str, text: str) -> None:

@@ -77,6 +77,7 @@ class CommandRun:
             self._magics.folder,
             read=lambda name: standard_input(name, self._variables, self._magics.folder),
             pulling=self._pulling,
+            collects=self._use == USED,
         )
         return call.verb.handler()(call, console)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import wait_for
+from registry import Registry, is_installed, noise
+from support import require, wait_for
 
 A = "ipyc-verbs-a"
 
@@ -100,6 +101,45 @@ def test_hostile_output_is_text_and_bounded(kernel: Any, busybox: str) -> None:
     assert shown.stdout.startswith("<script>alert(1)</script>\ufffd\n")
     assert len(shown.stdout) < 1_000_000
     assert "bytes not shown" in shown.stderr
+    shown = kernel.run(
+        f'whole = %docker run --rm {busybox} sh -c "{script}"\n'
+        "print(len(whole), whole[0], set(whole[1:]))"
+    )
+    assert shown.stdout == "1500001 <script>alert(1)</script>\ufffd {'y'}\n"
+    assert shown.stderr == ""
+
+
+def test_an_interrupted_build_ends_at_the_engine(
+    kernel: Any, engine: Any, busybox: str, tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM {busybox}\nRUN echo begun; exec sleep 987\n")
+    cell = kernel.submit("%docker build --network none --force-rm .")
+    cell.wait_for("begun")
+    kernel.interrupt()
+    assert "KeyboardInterrupt" in str(cell.result().error)
+
+    def ended() -> bool:
+        listed = engine.docker.api.containers()
+        return not any("sleep 987" in one["Command"] for one in listed)
+
+    assert wait_for(ended)
+
+
+def test_a_pull_is_watched_and_leaves_lines(
+    kernel: Any, engine: Any, images: Any, tmp_path: Path
+) -> None:
+    require(is_installed(), "docker", "no docker-registry here")
+    with contextlib.closing(Registry(tmp_path)) as registry:
+        registry.push("ipyc/verbs", [noise(100_000)])
+        name = f"127.0.0.1:{registry.port}/ipyc/verbs"
+        shown = kernel.run(f"%docker pull {name}", watched=True)
+        engine.docker.api.remove_image(name)
+    assert shown.status == "ok", shown.error
+    lines = shown.stdout.splitlines()
+    assert lines[:2] == ["Using default tag: latest", "latest: Pulling from ipyc/verbs"]
+    assert lines[-2:] == [f"Status: Downloaded newer image for {name}:latest", f"{name}:latest"]
+    kinds = [key for _, one in shown.messages for key in one["content"].get("data", ())]
+    assert "application/vnd.jupyter.widget-view+json" in kinds
 
 
 def test_without_force_nothing_goes_and_it_is_said_what_would(kernel: Any, busybox: str) -> None:
