@@ -188,6 +188,13 @@ class Notebook:
         self.menu("Run", "Run All Cells")
         self._panel.locator(".jp-InputPrompt", has_text="[*]").first.wait_for()
 
+    def use(self, theme: str) -> None:
+        """By the menu: "JupyterLab Dark" or "JupyterLab Light"."""
+        self.page.get_by_role("menuitem", name="Settings", exact=True).first.click()
+        self.page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Theme$")).hover()
+        self.page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{theme}$")).click()
+        self.page.locator(f'body[data-jp-theme-name="{theme}"]').wait_for(state="attached")
+
     def interrupt(self) -> None:
         """Press ■."""
         self._panel.locator('[data-jp-item-name="interrupt"] jp-button').click()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import axe
 import pytest
 from lab import Notebook
 from sleeping import started
@@ -48,10 +49,13 @@ def test_namespaces_are_a_table_that_fits_and_can_be_looked_at_again(
     assert doors.get_by_role("columnheader").all_inner_texts() == ["Namespace", "Host", name]
     words = {text.strip() for text in view.locator(".spaces-word").all_inner_texts()}
     assert words == ({"shared"} if engine.launcher == "ptrace" else {"own", "shared"})
-    for width in (1400, 400):
-        page.set_viewport_size({"width": width, "height": 1000})
-        assert wait_for(lambda: view.evaluate(FITS)), width
-    page.set_viewport_size({"width": 1400, "height": 1000})
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        notebook.use(theme)
+        for width in (400, 1400):
+            page.set_viewport_size({"width": width, "height": 1000})
+            assert wait_for(lambda: view.evaluate(FITS)), width
+            assert axe.violations(page, ".spaces") == []
+        page.set_viewport_size({"width": 1400, "height": 1000})
     summary = view.locator("summary")
     summary.focus()
     page.keyboard.press("Enter")
@@ -85,6 +89,7 @@ def test_processes_follow_the_container(
     assert row.get_by_role("cell").first.inner_text().split()[-1] == pid
     with engine.execute(name, ["sleep", "77"]):
         assert wait_for(lambda: view.get_by_text("sleep 77").count() == 1)
+    assert axe.violations(notebook.page, ".spaces") == []
     notebook.page.set_viewport_size({"width": 400, "height": 1000})
     assert wait_for(lambda: view.evaluate(FITS))
     engine.remove(name)
