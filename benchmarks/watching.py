@@ -70,7 +70,7 @@ def _turn(kernel: Kernel, names: list[str]) -> tuple[float, float]:
             time.sleep(SPAN)
             after, seconds = [_used(pid) for pid in pids], time.monotonic() - start
         finally:
-            theirs.terminate()
+            theirs.kill()
     ours, other = ((b - a) / seconds for a, b in zip(before, after, strict=True))
     return ours, other
 

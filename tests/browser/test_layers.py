@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -205,7 +204,7 @@ def test_it_is_for_all_in_each_theme_and_width(layers: Layers, tmp_path: Path) -
     page = layers.page
     page.set_viewport_size({"width": 1900, "height": 1000})
     for theme in ("JupyterLab Dark", "JupyterLab Light"):
-        use(layers.notebook, theme)
+        layers.notebook.use(theme)
         for width in (400, 1400):
             layers.el.evaluate("(it, width) => { it.style.width = `${width}px`; }", width)
             for tab in ("Map", "Waste", "Layer", "Config", "Files"):
@@ -219,14 +218,6 @@ def test_it_is_for_all_in_each_theme_and_width(layers: Layers, tmp_path: Path) -
                 picture.write_bytes(layers.el.screenshot())
                 assert axe.violations(page, ".image-layers") == [], (theme, width, tab)
                 assert layers.el.evaluate(STICKS_OUT) == []
-
-
-def use(notebook: Notebook, theme: str) -> None:
-    page = notebook.page
-    page.get_by_role("menuitem", name="Settings", exact=True).first.click()
-    page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Theme$")).hover()
-    page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{theme}$")).click()
-    page.locator(f'body[data-jp-theme-name="{theme}"]').wait_for(state="attached")
 
 
 def settled(layers: Layers) -> None:

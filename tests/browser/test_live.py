@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import axe
 import pytest
 from lab import Notebook
 from support import wait_for
@@ -128,3 +130,47 @@ def test_the_life_of_a_container_is_seen_and_led(
     cell.wait_for("exit code 137")
     container.remove()
     cell.wait_for("It is gone")
+
+
+def test_what_containers_use_is_live_and_said(
+    cells: Callable[..., Notebook], container: Any
+) -> None:
+    notebook = cells(f"from ipycontainers import Stats\nStats({NAME!r}, 'no-such-thing')")
+    cell = notebook.cell(1)
+    cell.run()
+    cell.wait_for("1 pids")
+    points = cell.outputs.locator("polyline").first
+    before = points.get_attribute("points")
+    assert wait_for(lambda: points.get_attribute("points") != before)
+    cell.wait_for("There is no container")
+    # For who listens it is a table, in which the container heads its row.
+    assert cell.outputs.get_by_role("rowheader", name=NAME).count() == 1
+    assert cell.outputs.get_by_role("columnheader", name="memory").count() == 1
+
+
+def test_each_is_for_all_in_each_theme_and_width(
+    cells: Callable[..., Notebook], container: Any, tmp_path: Path
+) -> None:
+    """Nobody is left out, as axe-core judges, and nothing sticks out of its room."""
+    notebook = cells(
+        "from ipycontainers import Lifecycle, Platform, Stats",
+        f"Lifecycle({NAME!r})",
+        "Platform()",
+        f"Stats({NAME!r}, 'no-such-thing')",
+    )
+    page = notebook.page
+    page.set_viewport_size({"width": 1900, "height": 1000})
+    for number in range(1, 5):
+        notebook.cell(number).run()
+    notebook.cell(4).wait_for("1 pids")
+    page.get_by_text("All transitions").click()
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        notebook.use(theme)
+        for width in (280, 400, 1600):
+            for name in ("lifecycle", "platform", "stats"):
+                shown = page.locator(f".ipycontainers:has(> .{name})")
+                shown.evaluate("(it, width) => { it.style.width = `${width}px`; }", width)
+                picture = tmp_path / f"{name}-{theme[11:]}-{width}.png"
+                picture.write_bytes(shown.screenshot())
+                assert axe.violations(page, f".{name}") == [], (theme, width)
+                assert shown.evaluate("it => it.scrollWidth - it.clientWidth") <= 1, (name, width)
