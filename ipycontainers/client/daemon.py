@@ -142,7 +142,7 @@ def _parsed(stream: Stream, path: tuple[str, ...]) -> Any:
         raise errors.EngineError(f"{doing}: it is larger than {LARGEST >> 20} MB")
     try:
         return json.loads(body) if body.strip() else None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if "json" not in stream.header("Content-Type"):
             return None  # Podman says OK to some requests, and no more
-        raise errors.EngineError(f"{doing}: it is no JSON") from error
+        raise errors.EngineError(f"{doing}: it is no JSON that can be read") from error

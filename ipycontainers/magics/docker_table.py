@@ -19,7 +19,7 @@ CODE = frozenset({"CONTAINER ID", "IMAGE ID", "NETWORK ID", "DIGEST", "COMMAND",
 
 
 def drawn(listing: Listing) -> str:
-    """The table, wider than the page where it has to be: then it scrolls, by the keyboard too."""
+    """The table; where it is wider than the page it scrolls, and can be focused."""
     heads = joined(element("th", head, scope="col", style=SHORT) for head in listing.heads)
     rows = joined(_row(listing, cells) for cells in listing.cells)
     table = element(

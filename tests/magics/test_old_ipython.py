@@ -145,3 +145,15 @@ def test_the_old_widgets_show_a_pull(old_python):
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.startswith("7.7.1 3 "), shown.stdout
     assert "2 of 2 layers, 8.0 of 8.0 MB" in shown.stdout
+
+
+def test_docker_verbs_show_and_give_values(shared_kernel, images):
+    name = images.busybox
+    code = f"%docker images -q {name}\nids = %docker images -q {name}\n%docker images {name}"
+    shown = shared_kernel.run(code)
+    assert shown.status == "ok", shown.error
+    assert shown.stdout == shared_kernel.run("print(ids)").stdout
+    assert (len(shown.outputs), name in shown.data["text/html"]) == (1, True)
+    assert "%docker history" in [
+        f"%docker {one}" for one in shared_kernel.complete("%docker hist")["matches"]
+    ]
