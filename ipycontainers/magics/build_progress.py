@@ -13,7 +13,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .progress import is_terminal, is_watched
+from ipycontainers.widgets.cells import is_watched
+
+from .progress import is_terminal
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

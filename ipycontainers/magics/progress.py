@@ -12,9 +12,10 @@ Knows: IPython, which view to show. Does not know: how a pull works.
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from typing import TYPE_CHECKING
+
+from ipycontainers.widgets.cells import is_watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,12 +23,6 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from ipycontainers.client import PullProgress
-
-
-def is_watched(shell: InteractiveShell) -> bool:
-    """Whether a person sees this cell run in a notebook."""
-    kernel = getattr(shell, "kernel", None)
-    return bool(getattr(kernel, "_allow_stdin", False)) and not os.environ.get("CI")
 
 
 def tell(shell: InteractiveShell, sentence: str) -> None:

@@ -36,10 +36,10 @@ def shown(widget: Closable) -> None:
     _SHOWN[cell] = (run, [*widgets, widget])
 
 
-def is_watched() -> bool:
+def is_watched(shell: Any = None) -> bool:
     """Whether a person sees this cell run in a notebook: nbval, nbclient and nbconvert execute
     cells with ``allow_stdin`` false, since nobody is there to answer. CI counts as nobody too."""
-    kernel = getattr(_shell(), "kernel", None)
+    kernel = getattr(shell or _shell(), "kernel", None)
     return bool(getattr(kernel, "_allow_stdin", False)) and not os.environ.get("CI")
 
 

@@ -172,7 +172,7 @@ def compared(names: Sequence[str], counts: Mapping[str, int]) -> Markup:
 
 def _marks(counts: Mapping[str, int]) -> Markup:
     marks = (
-        element("span", f"{WORDS[word][0]} {count} {word}", class_=f"mark {word}")
+        element("span", f"{WORDS[word][0]}{count} {word}", class_=f"mark {word}")
         for word, count in counts.items()
     )
     return element("p", *marks, class_="marks") if counts else Markup()

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from traitlets import Bool, Unicode
 
-from ipycontainers.errors import ContainerError
+from ipycontainers.errors import ContainerError, NotFound
 from ipycontainers.layers import Progress, read
 from ipycontainers.oci.contents import Comparison, Contents, compare
 
@@ -147,7 +147,11 @@ class ImageLayers(Widget):
             if self._told.tell(text, share):
                 self.redraw()
 
-        return read(engine, name, hashed=len(self._names) > 1, progress=heard)
+        try:
+            return read(engine, name, hashed=len(self._names) > 1, progress=heard)
+        except NotFound as error:
+            error.hint = f"%docker pull {name} fetches it"
+            raise
 
     def _show(self) -> None:
         """All that was read, in one message of each trait, the drawing first."""
@@ -213,10 +217,14 @@ class ImageLayers(Widget):
 
     def static(self) -> Markup:
         """The layers and what is wasted, as tables."""
-        if self._failed is None and self._answers is not None:
-            parts = [*map(_heading, self._images), self._tables(), self._note()]
-            return element("div", *parts, class_="ipycontainers")
-        return element("div", self.draw(), class_="ipycontainers")
+        if self._failed is not None:
+            parts: list[str] = [self.draw()]
+        elif self._answers is None:
+            parts = [*map(_name, self._names), _note("It was still being read as this was stored.")]
+        else:
+            note = "Run this cell in a notebook to see the files of each layer."
+            parts = [*map(_heading, self._images), self._tables(), _note(note)]
+        return element("div", *parts, class_="ipycontainers")
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         # What is stored is compared, so that nobody who watches means time to wait for all.
@@ -257,10 +265,6 @@ class ImageLayers(Widget):
         if self._comparison is not None:
             parts.append(element("p", drawing.shared_words(self._comparison)))
         return joined(parts)
-
-    def _note(self) -> Markup:
-        text = "Run this cell in a notebook to see the files of each layer."
-        return element("p", text, class_="muted")
 
 
 class _Closed(Exception):
@@ -304,17 +308,21 @@ def _bar(share: float | None) -> Markup:
     )
 
 
+def _note(text: str) -> Markup:
+    return element("p", text, class_="muted")
+
+
 def _name(name: str) -> Markup:
     return drawing.heading(name, [])
 
 
 def _heading(contents: Contents) -> Markup:
     made = sum(not layer.empty for layer in contents.layers)
-    wasted = contents.wasted_bytes
+    empty = len(contents.layers) - made
     facts = [
         ("Size", size(contents.size)),
-        ("Layers", f"{made} and {len(contents.layers) - made} metadata only"),
-        ("Wasted", size(wasted)),
+        ("Layers", f"{made}, and {empty} metadata only" if empty else str(made)),
+        ("Wasted", size(contents.wasted_bytes)),
         ("Efficiency", f"{contents.efficiency:.1%}"),
     ]
     return drawing.heading(contents.image, facts)
