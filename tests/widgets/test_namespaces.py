@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import embedded
 import images as recipes
 import pytest
 from kernels import Kernel
 from sleeping import inodes, started
-from support import wait_for
+from support import require, wait_for
 
 from ipycontainers.client import Connection, connect
 from ipycontainers.errors import NotFound
@@ -231,7 +233,42 @@ def test_a_session_is_known_by_its_name(kernel: Kernel, images: Any) -> None:
     assert said.stdout.startswith("lab  ")
 
 
-# --- Podman --------------------------------------------------------------------------------------
+# --- our own engine, and Podman ------------------------------------------------------------------
+
+
+@pytest.mark.launcher
+@pytest.mark.parametrize("launcher", ["bubblewrap", "ptrace"])
+def test_on_our_own_engine(launcher: str) -> None:
+    """Beside what the kernel says, whatever the launcher promises."""
+    require(
+        launcher != "ptrace" or shutil.which("proot"), "proot", "no PRoot: apt-get install proot"
+    )
+    with ExitStack() as opened:
+        own = opened.enter_context(embedded.running(launcher))
+        connection = opened.enter_context(connect(f"unix://{own.socket}"))
+        name = started(opened, connection, recipes.ensure(own.client, "busybox"), "own")
+        look = Inspection(connection)
+        (one,) = look.namespaces([name])["containers"]
+        running = look.processes(name)
+        pid = connection.inspect(name)["State"]["Pid"]
+        there, here = inodes(pid), inodes("self")
+    spaces = one["namespaces"]
+    assert {kind: it["inode"] for kind, it in spaces.items()} == there
+    assert {kind for kind, it in spaces.items() if it["own"]} == {
+        kind for kind in NAMES if there[kind] != here[kind]
+    }
+    assert {it["source"] for it in spaces.values()} == {MEASURED}
+    assert one["same_kernel"] == "boot id and pid namespace"
+    first = next(it for it in running.found if it.outside == pid)
+    if launcher == "ptrace":
+        assert {it["own"] for it in spaces.values()} == {False}
+        assert "PRoot makes no namespace" in one["why"]
+        assert (first.inside, running.shares) == (pid, True)
+    else:
+        assert spaces["user"]["own"] is spaces["pid"]["own"] is True
+        assert one["why"] is None
+        assert one["uid_map"]["rows"][0]["count"] == 1
+        assert (first.inside, running.shares) == (1, False)
 
 
 @pytest.mark.podman
