@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import axe
 import pytest
 from lab import Notebook
 from support import wait_for
@@ -18,6 +19,21 @@ NAME = "ipycontainers-test/built-in-a-browser"
 def removed(engine: Any) -> Iterator[None]:
     yield
     engine.docker.api.remove_image(NAME, force=True)
+
+
+def judge(notebook: Notebook, selector: str) -> None:
+    """Nobody is left out, as axe-core judges, and nothing sticks out of its room."""
+    page = notebook.page
+    shown = page.locator(selector).first
+    page.keyboard.press("Control+B")  # the file browser, which leaves no room to a narrow page
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        page.set_viewport_size({"width": 1400, "height": 1000})
+        notebook.use(theme)
+        for width in (1400, 400):
+            page.set_viewport_size({"width": width, "height": 1000})
+            shown.scroll_into_view_if_needed()
+            assert axe.violations(page, selector) == [], (theme, width)
+            assert wait_for(lambda: shown.evaluate("it => it.scrollWidth <= it.clientWidth + 1"))
 
 
 @pytest.mark.usefixtures("removed")
@@ -52,6 +68,7 @@ def test_a_failed_step_is_marked(cells: Callable[..., Notebook], images: Any) ->
     cell.wait_for("failed in step 2 of 3")
     states = cell.locator.locator(".build-state").all_inner_texts()
     assert states == ["✓ done", "✗ failed", "○ waiting"]
+    judge(notebook, ".build")
     assert "careful" in cell.shown()[1]
     assert "exit code 3 in step 2 of 3, line 3 of the cell" in cell.shown()[2]
 
@@ -66,6 +83,7 @@ def test_three_machines_stand_side_by_side(cells: Callable[..., Notebook], image
     kernels = cell.locator.locator(".stack-table tbody tr").first.locator("td").all_inner_texts()
     assert "the host's" in kernels[1]
     assert "its own" in kernels[2] or "not measured" in kernels[2]
+    judge(notebook, ".stack")
 
 
 def test_who_reaches_whom_is_a_matrix(
@@ -86,5 +104,6 @@ def test_who_reaches_whom_is_a_matrix(
         notebook.page.keyboard.press("Enter")
         cell.wait_for("Measuring …")
         assert wait_for(lambda: again.count() == 1, seconds=60)
+        judge(notebook, ".reach")
     finally:
         engine.remove(made.id)
