@@ -114,11 +114,7 @@ def order(call: Call, console: Console) -> Order:
 
     image, *command = call.arguments
     if call.has("interactive") and call.has("tty") and not _is_detached(call):
-        raise failed(
-            "the input device is not a TTY: a cell has no keyboard for the program. "
-            "Leave -i out, or -t with --stdin NAME; %%container -s NAME is a shell that lives on",
-            WRONG,
-        )
+        raise no_terminal(WRONG)
     _check_image(call, image)
     asked = RunOptions(image, tuple(command), (*_given(call), *_kept(call)))
     connection = console.connection
@@ -136,6 +132,16 @@ def order(call: Call, console: Console) -> Order:
         raise wrong(call, error.message) from error
     _complete(call, body)
     return Order(body, call.text("name"), call.text("platform"), call.text("pull"))
+
+
+def no_terminal(code: int) -> CommandFailed:
+    """-it, in docker's words and what does instead."""
+    return CommandFailed(
+        "the input device is not a TTY",
+        "a cell has no keyboard for a program: leave -i out, or -t and give it --stdin NAME; "
+        "%%container -s NAME is a shell that lives on",
+        exit_code=code,
+    )
 
 
 def _check_image(call: Call, image: str) -> None:

@@ -94,7 +94,7 @@ def execute(call: Call, console: Console) -> None:
     """``docker exec [-d] [-e] [-u] [-w] CONTAINER COMMAND…``"""
     name, *command = call.arguments
     if call.has("interactive") and call.has("tty") and not call.has("detach"):
-        raise failed("the input device is not a TTY: leave -i or -t out")
+        raise creation.no_terminal(1)
     _inspected(console, name)
     stdin = None if call.has("detach") else _input(call, console)
     body: dict[str, Any] = {

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import dis
 import sys
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ipycontainers import commands, options
+from ipycontainers import commands, display, options, streams
 from ipycontainers.commands import Console, Lines, Listing, Result, Text
 from ipycontainers.errors import CommandFailed, ContainerError, EngineUnavailable
 
 from .progress import pull_progress
-from .run import interrupted, standard_input
+from .run import interrupted, notebook_file, standard_input
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,7 @@ class CommandRun:
         self._collected: list[str] = []
         self._length = 0
         self._use = _use()
+        self._shown = display.Interleaved(notebook_file)
 
     def run(self, line: str) -> Result | None:
         """The value of the magic. Raises ContainerError, CommandFailed being a verb's own."""
@@ -57,11 +59,11 @@ class CommandRun:
             raise
         except ContainerError as error:
             names["_exit_code"] = getattr(error, "exit_code", None) or REFUSED
-            sys.stdout.write("".join(self._collected))
+            self._show_collected()
             raise
         except KeyboardInterrupt as error:
             names["_exit_code"] = INTERRUPTED
-            sys.stdout.write("".join(self._collected))
+            self._show_collected()
             raise interrupted(error) from None
 
     def _result(self, line: str) -> Result | None:
@@ -72,8 +74,8 @@ class CommandRun:
             return Text(commands.help_text(asked.typed, asked.verb))
         console = Console(
             self._magics.connect(),
-            self._collect if self._use == USED else sys.stdout.write,
-            sys.stderr.write,
+            self._collect if self._use == USED else partial(self._shown, streams.STDOUT),
+            partial(self._shown, streams.STDERR),
             self._magics.folder,
             read=lambda name: standard_input(name, self._variables, self._magics.folder),
             pulling=self._pulling,
@@ -93,6 +95,13 @@ class CommandRun:
                 exit_code=1,
             )
         self._collected.append(text)
+
+    def _show_collected(self) -> None:
+        """What a variable was to have, of a verb that failed; no more of it than of any cell."""
+        shown = display.Display(self._shown)
+        for text in self._collected:
+            shown.feed(streams.STDOUT, text.encode("utf-8", "surrogateescape"))
+        shown.close()
 
     def _given(self, result: Result | None) -> Result | None:
         if self._use == USED:

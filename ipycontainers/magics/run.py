@@ -248,7 +248,7 @@ class CellRun:
 
     def _output(self) -> streams.Output:
         """Both streams shown, or into variables, which may be one and the same."""
-        shown = display.Display(display.Interleaved(_notebook_file))
+        shown = display.Display(display.Interleaved(notebook_file))
         names = (self._given.out, self._given.err)
         self._captured = {name: streams.Capture() for name in names if name}
         sinks = [self._captured[name] if name else shown for name in names]
@@ -451,7 +451,7 @@ def engine_traits(connection: Connection, *, meets_files: bool) -> options.Engin
     )
 
 
-def _notebook_file(stream: str) -> IO[str]:
+def notebook_file(stream: str) -> IO[str]:
     return sys.stdout if stream == streams.STDOUT else sys.stderr
 
 

@@ -41,7 +41,7 @@ def test_a_failing_verb_fails_the_cell_with_dockers_message(kernel: Any, busybox
     assert (shown.status, shown.stdout) == ("error", "out\n")
     assert kernel.run("print(_exit_code)").stdout == "7\n"
     shown = kernel.run(f"%docker run -it {busybox} sh")
-    assert "the input device is not a TTY" in str(shown.error)
+    assert str(shown.error).startswith("the input device is not a TTY\n  hint: ")
 
 
 def test_values_go_in_and_out(kernel: Any, busybox: str) -> None:
@@ -107,6 +107,9 @@ def test_hostile_output_is_text_and_bounded(kernel: Any, busybox: str) -> None:
     )
     assert shown.stdout == "1500001 <script>alert(1)</script>\ufffd {'y'}\n"
     assert shown.stderr == ""
+    shown = kernel.run(f'text = %docker run --rm {busybox} sh -c "{script}; exit 3"')
+    assert len(shown.stdout) < 1_000_000
+    assert "bytes not shown" in shown.stderr
 
 
 def test_an_interrupted_build_ends_at_the_engine(
