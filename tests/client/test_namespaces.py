@@ -15,7 +15,7 @@ import pytest
 from sleeping import inodes
 
 from ipycontainers.client import Connection, connect
-from ipycontainers.namespaces import ASKED, MEASURED
+from ipycontainers.namespaces import ASKED, DECLARED, MEASURED
 from ipycontainers.widgets.inspection import Inspection
 
 LOOKED = """
@@ -68,6 +68,25 @@ def test_over_ssh_the_same_kernel_is_proven(ssh_engine: Callable[..., str], slee
         (one,) = Inspection(connection).namespaces([sleeping])["containers"]
     assert one["same_kernel"] == "boot id and control group"
     assert {it["source"] for it in one["namespaces"].values()} == {MEASURED}
+
+
+def test_over_ssh_what_cannot_be_asked_is_declared(
+    ssh_engine: Callable[..., str], engine: Connection, images: Any
+) -> None:
+    """Without a shell nothing tells the boot id: the pid may be that of another machine."""
+    words = ["/bin/awk", "{ print }"]  # it waits for input
+    made = engine.create({"Image": images.noshell, "Cmd": words, "OpenStdin": True})
+    try:
+        engine.start(made.id)
+        with connect(ssh_engine()) as connection:
+            (one,) = Inspection(connection).namespaces([made.id])["containers"]
+            running = Inspection(connection).processes(made.id)
+    finally:
+        engine.remove(made.id)
+    assert one["same_kernel"] is None
+    assert {it["source"] for it in one["namespaces"].values()} <= {DECLARED, None}
+    assert {it["inode"] for it in one["namespaces"].values()} == {None}
+    assert (running.source, [it.command for it in running.found]) == (DECLARED, [" ".join(words)])
 
 
 @pytest.mark.podman
