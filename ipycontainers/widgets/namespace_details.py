@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ipycontainers.namespaces import MEASURED
+from ipycontainers.namespaces import DECLARED, MEASURED
 
 from .drawing import Markup, element, joined, size, table
 
@@ -121,7 +121,7 @@ def duration(seconds: float) -> str:
 def _rights(container: Data) -> Markup:
     rows = [
         ("Users", _users(container["uid_map"])),
-        ("Capabilities", _capabilities(container["capabilities"])),
+        ("Capabilities", _capabilities(container)),
         ("seccomp", _seccomp(container["seccomp"])),
         ("no-new-privileges", _no_new_privileges(container["no_new_privileges"])),
     ]
@@ -149,25 +149,36 @@ def _range(inside: int, outside: int, count: int) -> str:
     return f"{inside}–{inside + count - 1} inside are {outside}–{outside + count - 1} outside"
 
 
-def _capabilities(found: Data) -> Markup:
+def _capabilities(container: Data) -> Markup:
+    found = container["capabilities"]
     names: Sequence[str] | None = found["effective"]
     if names is None:
         return _unknown()
     bounding = found["bounding"]
     text = f"{len(names)} in effect" + (f", {len(bounding)} at most" if bounding else "")
+    far = frozenset() if _is_mapped(container) else FAR_REACHING
     chips = [
-        element(
-            "code",
-            f"{name} !" if name in FAR_REACHING else name,
-            class_="spaces-far" if name in FAR_REACHING else None,
-        )
-        for name in names
+        element("code", f"{it} !", class_="spaces-far") if it in far else element("code", it)
+        for it in names
     ]
-    far = sorted(FAR_REACHING & set(names))
-    note = element("div", f"! far-reaching: {', '.join(far)}", class_="spaces-line") if far else ""
+    note = element("div", _reach(container, names), class_="spaces-line")
     spaced = [part for chip in chips for part in (chip, " ")]
     line = element("div", *spaced, class_="spaces-line spaces-chips")
     return joined([element("div", text, class_="spaces-line"), line, note, source_of(found)])
+
+
+def _reach(container: Data, names: Sequence[str]) -> str:
+    """How far they go: those of a user namespace count for what belongs to it."""
+    if names and _is_mapped(container):
+        return "They count in its own user namespace, not on the host."
+    far = sorted(FAR_REACHING & set(names))
+    return f"! far-reaching: {', '.join(far)}" if far else ""
+
+
+def _is_mapped(container: Data) -> bool:
+    """Whether a user namespace of its own was seen."""
+    space = container["namespaces"]["user"]
+    return space["own"] is True and space["source"] != DECLARED
 
 
 def _seccomp(found: Data) -> Markup:

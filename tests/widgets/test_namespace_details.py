@@ -1,0 +1,103 @@
+"""Rights, limits and mounts as they are drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ipycontainers.namespaces import (
+    DECLARED,
+    KINDS,
+    MEASURED,
+    Container,
+    Snapshot,
+    compare,
+    host_of,
+)
+from ipycontainers.namespaces.snapshot import Limit, Machine, Mount, Range
+from ipycontainers.widgets import namespace_details, namespaces
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+INITIAL = {kind.name: kind.initial for kind in KINDS}
+OWN = Snapshot(MEASURED, namespaces=INITIAL, machine=Machine(8 << 30, 100.0, "a" * 36, "quiet"))
+
+
+def _drawn(count: int = 1, **fields: Any) -> str:
+    near = Snapshot(**{"source": MEASURED, "namespaces": INITIAL, **fields})
+    each = [Container(f"c{number}", f"{number}" * 64, "running", [near]) for number in range(count)]
+    return str(namespaces.drawn(compare(host_of(OWN), each, [])))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.4, "0 s"), (59, "59 s"), (3660, "1 h 1 min"), (200_000, "2 d 7 h")]
+)
+def test_durations_have_two_units(seconds: float, words: str) -> None:
+    assert namespace_details.duration(seconds) == words
+
+
+def test_a_far_reaching_capability_is_marked_and_named() -> None:
+    form = _drawn(effective=("CHOWN", "SYS_ADMIN"), bounding=("CHOWN", "SYS_ADMIN"))
+    assert "2 in effect, 2 at most" in form
+    assert ">SYS_ADMIN !<" in form
+    assert "! far-reaching: SYS_ADMIN" in form
+
+
+def test_in_a_user_namespace_of_its_own_it_is_not() -> None:
+    form = _drawn(effective=("SYS_ADMIN",), namespaces={**INITIAL, "user": 7})
+    assert "not on the host" in form
+    assert "SYS_ADMIN !" not in form
+    declared = {kind: it for kind, it in INITIAL.items() if kind != "user"}
+    claimed = _drawn(effective=("SYS_ADMIN",), namespaces=declared, own={"user": True})
+    assert "! far-reaching: SYS_ADMIN" in claimed
+
+
+@pytest.mark.parametrize(
+    ("uid_map", "words"),
+    [
+        ((Range(0, 0, 4294967295),), "root is root"),
+        ((Range(0, 1000, 1), Range(1, 100000, 65536)), "0 inside is 1000 outside"),
+        ((Range(1, 100000, 65536),), "1–65536 inside are 100000–165535 outside"),
+        ((), "all are nobody"),
+    ],
+)
+def test_users(uid_map: tuple[Range, ...], words: str) -> None:
+    assert words in _drawn(uid_map=uid_map)
+
+
+def test_limits_stand_beside_what_is_used() -> None:
+    limits = (
+        Limit("memory", 100e6, 25e6),
+        Limit("processor", 0.5, 90.0),
+        Limit("processes", None, 3),
+    )
+    form = _drawn(limits=limits)
+    for words in ("100MB", "25MB (25%)", "1 min 30 s so far", ">none<", ">3<"):
+        assert words in form, words
+
+
+def test_many_mounts_are_bounded_and_their_names_are_text() -> None:
+    mounts = tuple(Mount(f"/{number}{HOSTILE}", HOSTILE, HOSTILE, True) for number in range(300))
+    form = _drawn(mounts=mounts)
+    assert "300 mounts of the host, the first 200" in form
+    assert form.count("read only") == 200
+    assert "<img" not in form
+
+
+def test_what_is_not_known_is_said() -> None:
+    form = _drawn(source=DECLARED, namespaces={})
+    assert form.count("not known") >= len(KINDS) + 4
+    assert ">own<" not in form
+
+
+def test_many_columns_keep_their_width() -> None:
+    assert "spaces-wide" not in _drawn(4)
+    assert _drawn(5).count("spaces-wide") == 2
+
+
+def test_static_tells_no_number_that_is_new_in_each_run() -> None:
+    near = Snapshot(MEASURED, pid=4711, namespaces={**INITIAL, "pid": 4026532999})
+    data = compare(host_of(OWN), [Container("web", "f" * 64, "running", [near])], [])
+    form = str(namespaces.static(data))
+    assert not [it for it in ("4711", "4026532999", str(INITIAL["uts"]), "f" * 12) if it in form]
+    assert "data-do" not in form
