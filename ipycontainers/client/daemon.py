@@ -118,6 +118,10 @@ class Daemon:
             )
 
     def _url(self, path: tuple[str, ...]) -> str:
+        for part in path:
+            # An engine decodes what is quoted, and then takes it for a path.
+            if not part or {".", ".."} & set(part.split("/")):
+                raise errors.Refused(f"No such object: {part}", status=404)
         return "/".join((f"/v{self.version}", *(quote(part, safe="") for part in path)))
 
 
