@@ -64,7 +64,8 @@ def diagram(lines: Mapping[str, Sequence[str]], there: Mapping[str, bool], way: 
 def _box(part: str, lines: Sequence[str], *, is_there: bool) -> Markup:
     box = BOXES[part]
     room = int((box.width - 2 * MARGIN) / LETTER)
-    title = part if is_there else f"{part}: absent"
+    if not is_there:  # in words too
+        lines = ["absent", *lines] if LINES[part] > 1 else [f"absent: {', '.join(lines)}"]
     words = [
         element(
             "text",
@@ -88,7 +89,7 @@ def _box(part: str, lines: Sequence[str], *, is_there: bool) -> Markup:
             stroke="currentColor",
             stroke_dasharray=None if is_there else "4 4",
         ),
-        element("text", title, x=box.x + MARGIN, y=box.y + TITLE, font_size=13, font_weight="bold"),
+        element("text", part, x=box.x + MARGIN, y=box.y + TITLE, font_size=13, font_weight="bold"),
         *words,
         class_="part" if is_there else "part is-absent",
         data_key=part,

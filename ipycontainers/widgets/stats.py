@@ -73,10 +73,12 @@ class Stats(Follower):
     def _found(self, connection: Connection) -> dict[str, Use]:
         """By the name that was asked for, or by id where all were; what is known of them stays."""
         if self.containers:
-            found = [(name, _use(name, find(connection, name))) for name in self.containers]
+            found = [
+                (name, _use(connection, name, find(connection, name))) for name in self.containers
+            ]
         else:
             ids = [str(one["Id"]) for one in connection.list_containers(all=False)]
-            found = [(key, _use(key, find(connection, key))) for key in ids]
+            found = [(key, _use(connection, key, find(connection, key))) for key in ids]
             found = sorted((one for one in found if one[1].id), key=lambda one: one[1].name)
         for key, use in found:
             use.follow(self._uses.get(key))
@@ -137,7 +139,7 @@ class Stats(Follower):
         told = find(connection, actor)
         if told is None or (old and old.id != actor and old.state == "running"):
             return
-        use = _use(key, told)
+        use = _use(connection, key, told)
         use.follow(old)
         self._uses = {**self._uses, key: use}
         if self._feeds and (key not in self._feeds or (old and old.id != actor)):
@@ -178,15 +180,16 @@ class Stats(Follower):
         return element("div", table_of(list(self._uses.values())), class_="ipycontainers")
 
 
-def _use(name: str, told: Mapping[str, Any] | None) -> Use:
+def _use(connection: Connection, name: str, told: Mapping[str, Any] | None) -> Use:
     if told is None:
         return Use(name)
+    can = usage.enforced(connection.info(), is_rootless=connection.is_rootless)
     status = str((told.get("State") or {}).get("Status") or "")
     return Use(
         name=str(told.get("Name") or name).lstrip("/"),
         id=str(told.get("Id") or ""),
         state="running" if status in ("running", "paused") else "stopped",
-        limits=usage.limits(told),
+        limits=usage.limits(told, can),
     )
 
 

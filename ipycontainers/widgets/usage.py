@@ -132,12 +132,24 @@ def percent(before: Sample, now: Sample) -> float:
     return used / passed * now.processors * 100
 
 
-def limits(told: Mapping[str, Any]) -> Limits:
-    """Of the answer to inspect."""
+def enforced(info: Mapping[str, Any], *, is_rootless: bool) -> frozenset[str]:
+    """Which limits the engine can set, by its answer to info: what it cannot is no limit,
+    though inspect repeats what was asked for."""
+    if is_rootless and str(info.get("CgroupVersion", "1")) == "1":
+        return frozenset()
+    return frozenset(key for key in ("CpuCfsQuota", "MemoryLimit", "PidsLimit") if info.get(key))
+
+
+def limits(told: Mapping[str, Any], enforced: frozenset[str]) -> Limits:
+    """Of the answer to inspect, those that the engine can set."""
     host = told.get("HostConfig") or {}
     quota, period = host.get("CpuQuota") or 0, host.get("CpuPeriod") or 100_000
     processors = (host.get("NanoCpus") or 0) / 1e9 or (quota / period if quota > 0 else 0.0)
-    return Limits(processors, _number(host.get("Memory")), max(0, _number(host.get("PidsLimit"))))
+    return Limits(
+        processors if "CpuCfsQuota" in enforced else 0.0,
+        _number(host.get("Memory")) if "MemoryLimit" in enforced else 0,
+        max(0, _number(host.get("PidsLimit"))) if "PidsLimit" in enforced else 0,
+    )
 
 
 def _processors(told: Mapping[str, Any]) -> int:

@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from ipycontainers.widgets.usage import KEPT, Limits, Use, limits, percent, sample, sample_before
+from ipycontainers.widgets.usage import (
+    KEPT,
+    Limits,
+    Use,
+    enforced,
+    limits,
+    percent,
+    sample,
+    sample_before,
+)
+
+KEYS = ("CpuCfsQuota", "MemoryLimit", "PidsLimit")
 
 
 def told(total: int, system: int, **more: Any) -> dict[str, Any]:
@@ -93,4 +104,21 @@ def test_history_is_short_and_a_stop_leaves_no_numbers() -> None:
     ],
 )
 def test_limits_are_those_of_docker_run(host: dict[str, Any], found: Limits) -> None:
-    assert limits({"HostConfig": host}) == found
+    all_of_them = enforced(dict.fromkeys(KEYS, True), is_rootless=False)
+    assert limits({"HostConfig": host}, all_of_them) == found
+    assert limits({"HostConfig": host}, frozenset()) == Limits()
+
+
+@pytest.mark.parametrize(
+    ("info", "is_rootless", "found"),
+    [
+        ({"MemoryLimit": True, "PidsLimit": False}, False, {"MemoryLimit"}),
+        ({"MemoryLimit": True, "CgroupVersion": "1"}, True, set()),
+        ({"MemoryLimit": True, "CgroupVersion": "2"}, True, {"MemoryLimit"}),
+        ({}, False, set()),
+    ],
+)
+def test_what_an_engine_cannot_enforce_is_no_limit(
+    info: dict[str, Any], is_rootless: bool, found: set[str]
+) -> None:
+    assert enforced(info, is_rootless=is_rootless) == found
