@@ -1,9 +1,10 @@
-"""Sessions and values on an engine that only ssh reaches."""
+"""Sessions, values and builds on an engine that only ssh reaches."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,3 +49,16 @@ def test_a_cell_of_its_own_and_its_values(remote: Any, images: Any) -> None:
     shell = f"%%container -i n -o m {images.busybox}\nm=$((n + 1))"
     assert remote.run(shell).error is None
     assert remote.run("print(repr(m))").stdout == "'6'\n"
+
+
+def test_an_image_is_built_there(remote: Any, images: Any, engine: Any, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a").write_bytes(b"hi\n" + bytes(3_000_000))
+    name = "ipycontainers-test/built-over-ssh"
+    try:
+        text = f"FROM {images.busybox}\nCOPY a /\nCMD head -n 1 /a"
+        built = remote.run(f"%%dockerfile -t {name} --context {tmp_path}/folder\n{text}")
+        assert built.error is None
+        assert remote.run(f"%container {name}").stdout == "hi\n"
+    finally:
+        engine.docker.images.remove(name, force=True)
