@@ -23,6 +23,7 @@ from ipycontainers.building.context import Context
 from ipycontainers.building.options import parse
 from ipycontainers.building.plan import Plan, Text
 from ipycontainers.errors import Invalid
+from ipycontainers.options import expand, split
 
 TEXT = "FROM scratch\n"
 # What has no meaning without its value, or is docker's own book-keeping.
@@ -89,6 +90,15 @@ def test_the_query_is_docker_builds(
     theirs = query(by_docker([*words, "-"], tmp_path).path)
     theirs.pop("version", None)
     assert told == theirs
+
+
+def test_the_command_that_is_shown_has_what_was_typed() -> None:
+    line = "-t lab --build-arg 'A={word} b' --no-cache --context . --save x"
+    told = parse(expand(split(line), {"word": "secret"}))
+    assert told.arguments() == {"A": "secret b"}
+    assert told.docker_command("FROM x\nEOF\n") == (
+        "docker build -t lab --build-arg 'A={word} b' --no-cache -f - . <<'EOF0'\nFROM x\nEOF\nEOF0"
+    )
 
 
 def described(body: bytes, name: str) -> dict[str, Any]:
