@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import axe
+import nbformat
 import pictured
 import pytest
-from lab import Notebook
+from lab import KERNELSPEC, Lab, Notebook
+from nbformat.v4 import new_code_cell, new_notebook
 from pictured import HOSTILE, MANY
 from support import wait_for
 
@@ -22,15 +24,28 @@ def names(engine: Any) -> Iterator[tuple[str, str]]:
         yield found
 
 
-class Layers:
-    """The widget in a page."""
+@pytest.fixture(scope="module")
+def notebook(browser: Any, lab: Lab, root: Path, names: tuple[str, str]) -> Iterator[Notebook]:
+    """Cells that show the first image, and both; one page for all tests, for it opens slowly."""
+    one, two = names
+    texts = (f"ImageLayers({one!r})", f"ImageLayers({one!r}, {two!r})")
+    cells = [new_code_cell(f"from ipycontainers import ImageLayers\n{text}") for text in texts]
+    written = new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC})
+    nbformat.write(written, root / "layers.ipynb")
+    page = browser.new_page(viewport={"width": 1900, "height": 1000})
+    page.set_default_timeout(60_000)
+    yield Notebook(page, lab.url, "layers.ipynb")
+    page.close()
 
-    def __init__(self, notebook: Notebook, number: int = 1) -> None:
+
+class Layers:
+    """The widget of a cell that has run again."""
+
+    def __init__(self, notebook: Notebook, number: int = 0) -> None:
         self.notebook, self.page = notebook, notebook.page
-        self.said: list[str] = []
-        self.page.on("dialog", lambda dialog: (self.said.append(dialog.message), dialog.dismiss()))
         cell = notebook.cell(number)
         cell.run()
+        notebook.wait_until_idle()
         self.el = cell.locator.locator(".image-layers").first
         self.grid = self.el.locator('[role="treegrid"]')
         self.grid.locator(".rows .row").first.wait_for()
@@ -73,9 +88,9 @@ class Layers:
 
 
 @pytest.fixture
-def layers(cells: Callable[..., Notebook], names: tuple[str, str]) -> Layers:
+def layers(notebook: Notebook) -> Layers:
     """Of the first image, with the files of its third layer."""
-    shown = Layers(cells(f"from ipycontainers import ImageLayers\nImageLayers({names[0]!r})"))
+    shown = Layers(notebook)
     shown.layer(2).click()
     shown.row("etc/motd").wait_for()
     return shown
@@ -105,6 +120,8 @@ def test_a_layer_shows_its_changes_with_words_and_signs(layers: Layers) -> None:
 
 
 def test_hostile_names_are_inert(layers: Layers) -> None:
+    said: list[str] = []
+    layers.page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
     layers.row(HOSTILE).click()
     content = layers.el.locator(".reader .content")
     content.get_by_text("<b>inert</b>").wait_for()
@@ -112,7 +129,7 @@ def test_hostile_names_are_inert(layers: Layers) -> None:
         layers.tab(tab)
     layers.el.locator(".row").first.wait_for()
     assert layers.el.locator("img, b:has-text('inert')").count() == 0
-    assert layers.said == []
+    assert said == []
 
 
 def test_all_is_reached_by_keys(layers: Layers) -> None:
@@ -184,9 +201,8 @@ def test_the_map_leads_to_a_file(layers: Layers) -> None:
     assert layers.el.get_by_role("tab", name="Files").get_attribute("aria-selected") == "true"
 
 
-def test_two_images_lie_side_by_side(cells: Callable[..., Notebook], names: Any) -> None:
-    text = f"from ipycontainers import ImageLayers\nImageLayers({names[0]!r}, {names[1]!r})"
-    layers = Layers(cells(text))
+def test_two_images_lie_side_by_side(notebook: Notebook, names: tuple[str, str]) -> None:
+    layers = Layers(notebook, 1)
     layers.row("etc/motd").wait_for()
     heads = layers.el.locator(".group > .title").all_inner_texts()
     assert heads[:3] == ["In both", f"Only in {names[0]}", f"Only in {names[1]}"]
@@ -199,25 +215,30 @@ def test_two_images_lie_side_by_side(cells: Callable[..., Notebook], names: Any)
     assert axe.violations(layers.page, ".image-layers") == []
 
 
+ALL = ("Map", "Waste", "Layer", "Config", "Files")
+LOOKS = [
+    ("JupyterLab Dark", 1400, ALL[-1:]),
+    ("JupyterLab Dark", 400, ALL),
+    ("JupyterLab Light", 400, ALL[-1:]),
+    ("JupyterLab Light", 1400, ALL),
+]
+
+
 def test_it_is_for_all_in_each_theme_and_width(layers: Layers, tmp_path: Path) -> None:
     """Nobody is left out, as axe-core judges, and nothing sticks out of its room."""
-    page = layers.page
-    page.set_viewport_size({"width": 1900, "height": 1000})
-    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+    for theme, width, tabs in LOOKS:
         layers.notebook.use(theme)
-        for width in (400, 1400):
-            layers.el.evaluate("(it, width) => { it.style.width = `${width}px`; }", width)
-            for tab in ("Map", "Waste", "Layer", "Config", "Files"):
-                layers.tab(tab)
-                layers.el.locator('[role="tabpanel"]').hover()
-                settled(layers)
-                if tab == "Files":
-                    layers.row("etc/motd").click()
-                    layers.el.locator(".reader .line", has_text="new").first.wait_for()
-                picture = tmp_path / f"{theme[11:]}-{width}-{tab}.png"
-                picture.write_bytes(layers.el.screenshot())
-                assert axe.violations(page, ".image-layers") == [], (theme, width, tab)
-                assert layers.el.evaluate(STICKS_OUT) == []
+        layers.el.evaluate("(it, width) => { it.style.width = `${width}px`; }", width)
+        for tab in tabs:
+            layers.tab(tab)
+            settled(layers)
+            if tab == "Files":
+                layers.row("etc/motd").click()
+                layers.el.locator(".reader .line", has_text="new").first.wait_for()
+            picture = tmp_path / f"{theme[11:]}-{width}-{tab}.png"
+            picture.write_bytes(layers.el.screenshot())
+            assert axe.violations(layers.page, ".image-layers") == [], (theme, width, tab)
+            assert layers.el.evaluate(STICKS_OUT) == []
 
 
 def settled(layers: Layers) -> None:
