@@ -13,6 +13,7 @@ from ipycontainers.widgets.drawing import Markup, element, joined
 
 CELL = "text-align: left; vertical-align: top; padding: 4px 16px 4px 8px; white-space: "
 SHORT, LONG = f"{CELL}nowrap", f"{CELL}pre-wrap; min-width: 16em"
+MOST = 1000  # rows; a page of more is slow to draw
 WORDS = 36  # characters of a cell that stays on one line
 # Of columns whose words are ids and commands.
 CODE = frozenset({"CONTAINER ID", "IMAGE ID", "NETWORK ID", "DIGEST", "COMMAND", "CREATED BY"})
@@ -21,7 +22,8 @@ CODE = frozenset({"CONTAINER ID", "IMAGE ID", "NETWORK ID", "DIGEST", "COMMAND",
 def drawn(listing: Listing) -> str:
     """The table; where it is wider than the page it scrolls, and can be focused."""
     heads = joined(element("th", head, scope="col", style=SHORT) for head in listing.heads)
-    rows = joined(_row(listing, cells) for cells in listing.cells)
+    rows = joined(_row(listing, cells) for cells in listing.cells[:MOST])
+    left = len(listing.cells) - MOST
     table = element(
         "table",
         element("thead", element("tr", heads)),
@@ -31,6 +33,7 @@ def drawn(listing: Listing) -> str:
     return element(
         "div",
         table,
+        element("p", f"and {left} more rows, in the text and the value") if left > 0 else "",
         role="region",
         aria_label=f"{listing.heads[0]} and more" if listing.heads else "table",
         tabindex="0",

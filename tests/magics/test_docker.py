@@ -112,3 +112,23 @@ def test_a_table_is_a_table_of_pandas(shared_kernel, image):
     code = f"table = %docker images {image}\nprint(list(table.to_pandas().columns))"
     found = shared_kernel.run(code).stdout
     assert found == "['Repository', 'Tag', 'ID', 'CreatedSince', 'Size']\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "printed"),
+    [
+        ("def f():\n    {}\nf()\n1", True),
+        ("def f():\n    found = {}\n    return found\nx = f()\n1", False),
+        ("if True:\n    {}\n1", True),
+        ("import asyncio\n{}\nawait asyncio.sleep(0)\n1", True),
+        ("x = {}\nawait asyncio.sleep(0)\n1", False),
+        ("%time {}", False),
+    ],
+)
+def test_a_line_shows_where_its_value_is_dropped(shared_kernel, image, code, printed):
+    shown = shared_kernel.run(code.format(f"%docker images -q {image}"))
+    assert shown.status == "ok", shown.error
+    lines = [line for line in shown.stdout.splitlines() if len(line) == 12 and line.isalnum()]
+    assert len(lines) == printed
+    if code.startswith("%time"):
+        assert len(shown.data["text/plain"]) == 12
