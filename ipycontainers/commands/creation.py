@@ -99,6 +99,13 @@ _PLACES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "volume-driver": ("HostConfig.VolumeDriver", values.text),
     "volumes-from": ("HostConfig.VolumesFrom[]", values.text),
 }
+# What docker says also where nothing was given, and an engine then tells.
+_SENT: Mapping[str, Any] = {
+    "PortBindings": {},
+    "BlkioWeightDevice": [],
+    "Devices": [],
+    "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
+}
 # Read below, or of no meaning where there is no terminal to detach from.
 _ELSEWHERE = {
     *("attach", "cidfile", "detach-keys", "disable-content-trust", "expose", "health-cmd"),
@@ -113,7 +120,8 @@ def order(call: Call, console: Console) -> Order:
     from ipycontainers.options import EngineTraits
 
     image, *command = call.arguments
-    if call.has("interactive") and call.has("tty") and not _is_detached(call):
+    is_shown = not (_is_detached(call) or call.typed.endswith("create"))
+    if is_shown and call.has("interactive") and call.has("tty"):
         raise no_terminal(WRONG)
     _check_image(call, image)
     asked = RunOptions(image, tuple(command), (*_given(call), *_kept(call)))
@@ -154,7 +162,7 @@ def _check_image(call: Call, image: str) -> None:
 
 
 def _is_detached(call: Call) -> bool:
-    return call.typed.endswith("create") or call.has("detach")
+    return bool(call.values.get("detach"))
 
 
 def _reads(call: Call) -> bool:
@@ -229,6 +237,8 @@ def _kept(call: Call) -> list[tuple[Option, str | bool]]:
 def _complete(call: Call, body: dict[str, Any]) -> None:
     """What options of %%container do not have."""
     host = body["HostConfig"]
+    for name, empty in _SENT.items():
+        host.setdefault(name, empty)
     if "rm" in {flag.name for flag in call.verb.flags} and call.has("rm"):
         host["AutoRemove"] = True
     if _reads(call):
@@ -247,11 +257,17 @@ def _complete(call: Call, body: dict[str, Any]) -> None:
 
 def _exposed(call: Call, text: str) -> dict[str, dict[str, Any]]:
     """``80``, ``80/udp``, ``80-82/tcp`` as the API has it."""
-    found = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp|sctp))?", text)
-    if not found or int(found[2] or found[1]) < int(found[1]) or int(found[2] or found[1]) > 65535:
-        raise wrong(call, f"invalid range format for --expose: {text}")
+    ports, _, protocol = text.partition("/")
+    found = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", ports)
+    reason = ""
+    if not found or (protocol and protocol not in ("tcp", "udp", "sctp")):
+        reason = f'strconv.ParseUint: parsing "{ports}": invalid syntax'
+    elif int(found[2] or found[1]) < int(found[1]):
+        reason = f"Invalid range specified for the Port: {ports}"
+    if reason or not found:
+        raise wrong(call, f"invalid range format for --expose: {text}, error: {reason}")
     first, last = int(found[1]), int(found[2] or found[1])
-    return {f"{port}/{found[3] or 'tcp'}": {} for port in range(first, last + 1)}
+    return {f"{port}/{protocol or 'tcp'}": {} for port in range(first, min(last, 65535) + 1)}
 
 
 def _health(call: Call) -> dict[str, Any]:

@@ -8,6 +8,7 @@ Knows: docker's verbs. Does not know: how they are compared.
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 
 from commands.acting import Story
@@ -16,6 +17,22 @@ COUNTS = "for i in 1 2 3; do echo $i; sleep 0.2; done; echo e >&2; exit 4"
 FILES = (
     "mkdir -p /d/e; echo f > /d/f; chmod 640 /d/f; ln -s f /d/s; ln -s d /link; "
     "ln -s /etc/passwd /d/out; touch /ready; sleep 100"
+)
+LIMITED = (
+    "-m 64m --memory-reservation 32m --cpus 0.5 --cpu-shares 512 --pids-limit 50 --shm-size 32m "
+    "--ulimit nofile=100:200 --cap-add SYS_PTRACE --cap-drop ALL --read-only --tmpfs /run:size=1m "
+    "--restart on-failure:2 --oom-score-adj 100 --security-opt no-new-privileges --init "
+    "--log-driver json-file --log-opt max-size=1m --sysctl net.core.somaxconn=100 -P"
+)
+NAMED = (
+    "-h box --domainname example.org -e X=1 -e Y= -l a=b -w /tmp -u 1:2 --stop-signal SIGINT "
+    "--stop-timeout 3 --expose 80-81/udp -p 127.0.0.1::90 --add-host db:10.0.0.2 --dns 10.0.0.3 "
+    "--dns-search example.org --health-cmd true --health-interval 1m30s --health-retries 2 "
+    "--mac-address 02:42:00:00:00:07 -v /data -i -t --entrypoint env --group-add 7"
+)
+POOL = (
+    "--subnet 10.213.7.0/24 --ip-range 10.213.7.128/25 --gateway 10.213.7.9 "
+    "--aux-address host=10.213.7.200"
 )
 RUNS = "run -d --name A IMAGE sleep 100"
 
@@ -31,6 +48,11 @@ def _tar() -> bytes:
 
 def _sorted(text: str) -> object:
     return sorted(text.splitlines())
+
+
+def _told(text: str) -> object:
+    """An object of JSON, in which what is null is not told."""
+    return {key: value for key, value in json.loads(text).items() if value is not None}
 
 
 def no_layers(text: str) -> object:
@@ -102,6 +124,47 @@ STORIES: dict[str, Story] = {
         "create UPPER",
     ], given=b"given",
     ),
+    "configured": Story([
+        f"create --name A {LIMITED} IMAGE",
+        "inspect -f '{{json .HostConfig}}' A",
+        "inspect -f '{{json .Config}}' A",
+        "rm A",
+        f"container create --name A {NAMED} IMAGE sh -c true",
+        "inspect -f '{{json .HostConfig}}' A",
+        "inspect -f '{{json .Config}}' A",
+        "container create --name B --volumes-from A --link A:other --no-healthcheck IMAGE",
+        "inspect -f '{{.HostConfig.VolumesFrom}} {{json .Config.Healthcheck}}' B",
+        "inspect -f '{{.HostConfig.Links}}' B",
+        "create --health-cmd x --no-healthcheck IMAGE",
+        "create --expose 9-8 IMAGE",
+        "create --restart nosuch IMAGE",
+        "create --memory 1 IMAGE",
+        "create --cpus x IMAGE",
+        "create --device-read-bps nosuch IMAGE",
+        "create -v /etc/hosts:/x:bad IMAGE",
+    ], only={"inspect -f {{json": _told}),
+    "groups": Story([
+        RUNS,
+        "container exec A true",
+        "container stop -t 0 A",
+        "container start A",
+        "container cp in/file A:/tmp",
+        "container commit --pause=false A ipyc-act:1",
+        "image tag ipyc-act:1 ipyc-act:2",
+        "image rm ipyc-act:1",
+        "image remove ipyc-act:2",
+        "container rm -f A",
+        f"network create {POOL} -o a=b A",
+        "network inspect -f '{{json .IPAM}} {{.Options}}' A",
+        "network create --subnet 10.213.8.0/24 --gateway 10.1.2.3 B",
+        "network create --subnet 10.213.8.0/24 --subnet 10.213.8.0/25 B",
+        "container create --name A --network A --ip 10.213.7.20 IMAGE",
+        "inspect -f '{{json (index .NetworkSettings.Networks \"ipyc-act-a\").IPAMConfig}}' A",
+        "stop",
+        "pull",
+        "rm -z A",
+        "network connect A",
+    ]),
     "exec": Story([
         RUNS,
         "exec A sh -c 'echo out; exit 6'",
