@@ -83,8 +83,9 @@ class Follower(Live):
         self.trouble = ""
         return self.every
 
-    def _connected(self) -> Connection:
-        return connection(self.engine)
+    def _connected(self, *, start: bool = False) -> Connection:
+        """``start``: a person asks, so that our own engine is started where no other answers."""
+        return connection(self.engine, start=start)
 
     def _begin_to_listen(self, engine: Connection) -> None:
         from ipycontainers.client import Feeds

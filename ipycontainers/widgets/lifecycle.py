@@ -130,7 +130,7 @@ class Lifecycle(Follower):
         self._doing = ""
         self._failure = ""
         super().__init__(engine)
-        self.see(self._connected())
+        self.see(self._connected(start=True))
         self.redraw()
 
     def subject(self) -> str:

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 from ipycontainers.errors import ContainerError, EngineUnavailable
 
-from . import connection as engines
 from .containers import action
 from .drawing import Markup, element, table
 from .follower import EVENTS, Follower
@@ -38,6 +37,7 @@ CHANGES = frozenset(
     | {"rename", "pull", "tag", "untag", "delete", "load", "loadfromarchive", "import", "commit"}
     | {"build", "prune"}
 )
+MARKS = {True: "✓ there", False: "✗ absent", None: "? may be there"}
 NAMES = 5  # of images and containers, that are named
 KINDS = {"unix": "unix socket", "npipe": "named pipe", "ssh": "ssh", "tcp": "TCP"}
 
@@ -59,9 +59,6 @@ class Platform(Follower):
         return f"engine={self.engine!r}" if self.engine else ""
 
     # What the engine tells
-
-    def _connected(self) -> Connection:
-        return engines.connection(self.engine, start=False)
 
     def now(self) -> None:
         try:
@@ -112,13 +109,13 @@ class Platform(Follower):
 
     def summary(self) -> str:
         return "\n".join(
-            f"{row['part']}: {'' if row['is_there'] else 'absent: '}{row['what']}"
+            f"{row['part']}: {'absent: ' if row['is_there'] is False else ''}{row['what']}"
             for row in self.rows()
         )
 
     def draw(self) -> Markup:
         lines = {part: _told(self.facts, part) for part in PARTS}
-        there = {part: bool(self.facts[part]["is_there"]) for part in PARTS}
+        there = {part: self.facts[part]["is_there"] for part in PARTS}
         return element(
             "section",
             element(
@@ -132,11 +129,8 @@ class Platform(Follower):
         )
 
 
-def _table(lines: Mapping[str, Sequence[str]], there: Mapping[str, bool]) -> Markup:
-    rows = [
-        [part, " · ".join(["✓ there" if there[part] else "✗ absent", *lines[part]])]
-        for part in PARTS
-    ]
+def _table(lines: Mapping[str, Sequence[str]], there: Mapping[str, bool | None]) -> Markup:
+    rows = [[part, " · ".join([MARKS[there[part]], *lines[part]])] for part in PARTS]
     return table(["part", "what it is here"], rows)
 
 
@@ -250,9 +244,9 @@ def _registry(connection: Connection, info: Mapping[str, Any], reached: Any) -> 
         return {"is_there": False, "address": "", "mirrors": [], "why": "the engine names none"}
     found = {"address": addresses[-1], "mirrors": addresses[:-1]}
     if not connection.shares_files:
-        return {"is_there": True, **found, "why": "not tried: the engine is on another machine"}
+        return {"is_there": None, **found, "why": "the engine is on another machine"}
     if info.get("HttpsProxy") or info.get("HttpProxy"):
-        return {"is_there": True, **found, "why": "not tried: the engine goes through a proxy"}
+        return {"is_there": None, **found, "why": "the engine goes through a proxy"}
     tried: Reach = reached(tuple(addresses))
     return {"is_there": tried.is_there, **found, "why": tried.why}
 
@@ -287,6 +281,8 @@ def _told(facts: Mapping[str, Any], part: str) -> list[str]:
         others = [f"{found[it]} {it}" for it in ("paused", "stopped") if found[it]]
         return [f"{found['running']} running", *others, *_some(found["names"])]
     mirrors = [f"mirror {one}" for one in found.get("mirrors", ())]
+    if found["is_there"] is None:
+        return [f"not tried: {found['address']}", found["why"], *mirrors]
     return [*filter(None, (found.get("address", ""), found["why"])), *mirrors]
 
 

@@ -41,8 +41,12 @@ RUN = ((156.0, 205.0), (204.0, 205.0))
 LINES = {"client": 2, "engine": 2, "images": 2, "containers": 2, "registry": 1}
 
 
-def diagram(lines: Mapping[str, Sequence[str]], there: Mapping[str, bool], way: str) -> Markup:
-    """``lines`` of each part, ``there``: whether it is; ``way`` leads from client to engine."""
+def diagram(
+    lines: Mapping[str, Sequence[str]], found: Mapping[str, bool | None], way: str
+) -> Markup:
+    """``lines`` of each part, ``found``: whether it is there, None where nobody has tried;
+    ``way`` leads from client to engine."""
+    there = {part: is_there is not False for part, is_there in found.items()}
     absent = [part for part in BOXES if not there[part]]
     said = f"absent: {', '.join(absent)}" if absent else "all are there"
     return element(

@@ -45,7 +45,7 @@ class Stats(Follower):
         self.containers = tuple(str(one) for one in containers)
         self._uses: dict[str, Use] = {}  # replaced, never changed: cells look at it too
         super().__init__(engine)
-        self.see(self._connected())
+        self.see(self._connected(start=True))
         self.redraw()
 
     def subject(self) -> str:

@@ -84,3 +84,13 @@ def test_a_registry_is_there_when_somebody_takes_the_connection() -> None:
     gone = reach([f"http://127.0.0.1:{port}/"])
     assert (gone.is_there, gone.why) == (False, "not to be reached from here: Connection refused")
     assert not reach(["http://["]).is_there
+
+
+def test_what_nobody_has_tried_is_not_said_to_be_there(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From another machine a registry may answer where it does not from here."""
+    monkeypatch.setattr(platform._connected(), "shares_files", False)
+    assert platform.data["registry"]["is_there"] is None
+    assert "registry: not tried: " in platform.summary()
+    assert "? may be there" in platform.draw()
