@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ipycontainers.errors import ContainerError
-from ipycontainers.namespaces import KINDS, MEASURED, Kind
+from ipycontainers.namespaces import DECLARED, KINDS, Kind
 
 from . import namespace_details
 from .connection import connection
@@ -93,11 +93,11 @@ def summary(data: Data) -> str:
 
 
 def _line(container: Data) -> str:
-    parts = []
-    for own, word in WORDS.items():
-        names = [name for name, it in container["namespaces"].items() if it["own"] is own]
-        if names:
-            parts.append(f"{word}: {' '.join(names)}")
+    kinds: dict[str, list[str]] = {"own": [], "shared": [], "declared own": [], "not known": []}
+    for name, it in container["namespaces"].items():
+        is_claim = it["own"] and it["source"] == DECLARED
+        kinds["declared own" if is_claim else WORDS[it["own"]]].append(name)
+    parts = [f"{word}: {' '.join(names)}" for word, names in kinds.items() if names]
     sources = {str(it["source"]) for it in container["namespaces"].values() if it["source"]}
     return f"{container['name']}  {'; '.join(parts)} ({', '.join(sorted(sources))})"
 
@@ -256,8 +256,8 @@ def _host_space(space: Data) -> Iterator[Markup]:
 def _space(space: Data) -> Iterator[Markup]:
     own = space["own"]
     state = {True: "own", False: "shared", None: "unknown"}[own]
-    guess = " spaces-declared" if space["source"] != MEASURED else ""
-    yield element("span", door(own), " ", WORDS[own], class_=f"spaces-word spaces-{state}{guess}")
+    claim = " spaces-declared" if space["source"] == DECLARED else ""
+    yield element("span", door(own), " ", WORDS[own], class_=f"spaces-word spaces-{state}{claim}")
     if space["inode"]:
         yield element("code", str(space["inode"]), class_="muted")
     if own is not False:

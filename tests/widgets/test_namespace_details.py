@@ -90,6 +90,16 @@ def test_what_is_not_known_is_said() -> None:
     assert ">own<" not in form
 
 
+def test_what_is_only_declared_is_no_claim_of_ours() -> None:
+    near = Snapshot(DECLARED, own={"pid": True, "uts": False})
+    data = compare(host_of(OWN), [Container("web", "f" * 64, "running", [near])], [])
+    assert namespaces.summary(data) == (
+        "web  shared: uts; declared own: pid; not known: net mnt ipc user cgroup time (declared)"
+    )
+    form = str(namespaces.drawn(data))
+    assert form.count("spaces-own spaces-declared") == form.count("spaces-own") == 1
+
+
 def test_many_columns_keep_their_width() -> None:
     assert "spaces-wide" not in _drawn(4)
     assert _drawn(5).count("spaces-wide") == 2
