@@ -95,6 +95,7 @@ IMAGES = (
         "image rm",
         (
             "rmi",
+            "image rmi",
             "image remove",
         ),
         "[OPTIONS] IMAGE [IMAGE...]",

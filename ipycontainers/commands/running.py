@@ -53,6 +53,10 @@ def run(call: Call, console: Console) -> Lines | None:
         container = _create(call, console, wanted)
     except Refused as error:
         raise failed(f"docker: {told(error).removesuffix('.')}.{HELP}", 125) from error
+    except CommandFailed as error:  # of the pull
+        if error.message.startswith("docker: "):
+            raise
+        raise failed(f"docker: {error.message.removesuffix('.')}.{HELP}", 125) from error
     if call.has("detach"):
         _start_new(console, container)
         return Lines([container])
@@ -219,11 +223,7 @@ def _lacks(console: Console, wanted: Order, error: Refused) -> bool:
 
 
 def _pull(console: Console, wanted: Order) -> None:
-    try:
-        transfers.fetch(console, named(wanted.image), wanted.platform, console.err)
-    except CommandFailed as error:
-        message = f"docker: {error.message.removesuffix('.')}.{HELP}"
-        raise CommandFailed(message, exit_code=125) from error
+    transfers.fetch(console, named(wanted.image), wanted.platform, console.err)
 
 
 def _write_id(console: Console, path: str, container: str) -> None:

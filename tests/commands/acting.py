@@ -115,6 +115,8 @@ class Story:
         found = (only for start, only in self.only.items() if line.startswith(start))
         plain_lines = (text.replace("\r\n", "\n") for text in (said.out, said.err))
         out, err = (_FOLDER.sub("HERE", text) for text in plain_lines)
+        # Layers come in any order, and we tell of them otherwise.
+        err = "".join(line for line in err.splitlines(True) if not line.startswith("SHORT: "))
         return said.code, next(found, str)(out), err
 
     def _words(self, *, with_stdin: bool = False) -> Iterator[list[str]]:

@@ -91,6 +91,13 @@ def test_images_come_and_go(terminal: Terminal, connection: Any, tmp_path: Path)
                 f"push {name}:nosuch",
                 f"push -a {name}",
                 f"run --rm {name}:nosuch true",
+                f"rmi -f {name} {name}:other",
+                f"create --name A {name} sh",
+                f"create --name B --pull always {name} sh",
+                f"create --pull never {name}:other sh",
+                f"create {name}:nosuch sh",
+                "rm A B",
+                f"tag {name} {name}:other",
                 f"rmi {name} {name}:other",
             ],
             only={
