@@ -13,6 +13,7 @@ Knows: threads, messages. Does not know: how an image is read, how it is drawn.
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -115,11 +116,17 @@ class ImageLayers(Widget):
         return ", ".join(map(repr, self._names))
 
     def _whole(self) -> list[Contents]:
-        while not self._done.wait(0.2):  # which an interrupt can end
-            pass
+        self._wait()
         if self._failed is not None:
             raise self._failed
         return self._images
+
+    def _wait(self, seconds: float = math.inf) -> None:
+        """Until all is read, or as long as that; an interrupt ends it, on Windows too."""
+        end = time.monotonic() + seconds
+        while not self._done.wait(max(0.0, min(0.2, end - time.monotonic()))):
+            if time.monotonic() >= end:
+                return
 
     # Reading it
 
@@ -228,7 +235,7 @@ class ImageLayers(Widget):
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         # What is stored is compared, so that nobody who watches means time to wait for all.
-        self._done.wait(PATIENCE if cells.is_watched() else None)
+        self._wait(PATIENCE if cells.is_watched() else math.inf)
         return super()._repr_mimebundle_()
 
     def _failure(self) -> Markup:
