@@ -1,4 +1,4 @@
-"""One build: what is sent, what comes back, which layers are new.
+"""One build: what is sent, what comes back, how much of it is new.
 
     built = run(connection, Order(options, text, plan, context), progress, watch, sent)
 
@@ -28,12 +28,14 @@ Watch = Callable[[Mapping[str, Any], bool], None]
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be built."""
+    """What is to be built. ``base`` is the id of what --append goes on from: its name will be
+    another image's."""
 
     options: BuildOptions
     text: Text
     plan: Plan
     context: Context
+    base: str = ""
 
     @property
     def parameters(self) -> dict[str, str | Sequence[str]]:
@@ -57,13 +59,12 @@ class Order:
 
 @dataclass(frozen=True)
 class Built:
-    """An image. ``name`` is what it was called, else its id; ``layers`` are diff ids, ``new``
-    those of them that its base has not, from the cache or not."""
+    """An image. ``name`` is what it was called, else its id; ``new`` is how many of the rows of
+    its history its base has not, from the cache or not."""
 
     id: str
     name: str
-    layers: tuple[str, ...]
-    new: tuple[str, ...]
+    new: int
 
 
 def run(
@@ -135,28 +136,23 @@ def _built(connection: Connection, order: Order, progress: Progress) -> Built:
     name = names[0] if names else next((one for one in ids if one), "")
     if not name:
         raise Invalid("the engine built an image and did not say which", "give it a name: -t NAME")
-    image = connection.inspect_image(name)
-    layers = _layers(image)
-    before = _before(connection, progress)
-    is_known = before is not None and layers[: len(before)] == before
-    new = layers[len(before or ()) :] if is_known else ()
-    return Built(str(image["Id"]), name, layers, new)
-
-
-def _before(connection: Connection, progress: Progress) -> tuple[str, ...] | None:
-    """The layers of what the last stage began with; None where nobody can tell, as of a stage
-    that Podman does not tell the id of."""
-    if not (steps := progress.last_stage):
-        return None
-    base = steps[0].text.split()[1:2]
-    known = steps[0].image or (base[0] if base else "")
-    if known == "scratch":
-        return ()
+    made = str(connection.inspect_image(name)["Id"])
     try:
-        return _layers(connection.inspect_image(known))
-    except ContainerError:
-        return None
+        new = _rows(connection, made) - _rows(connection, _base(order, progress))
+    except ContainerError:  # as of a stage, of which Podman does not tell the id
+        new = 0
+    return Built(made, name, max(0, new))
 
 
-def _layers(image: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple((image.get("RootFS") or {}).get("Layers") or ())
+def _base(order: Order, progress: Progress) -> str:
+    """What the last stage began with, by then."""
+    for first in progress.last_stage[:1]:
+        return order.base or first.image or next(iter(first.text.split()[1:2]), "")
+    return order.base
+
+
+def _rows(connection: Connection, image: str) -> int:
+    """How many instructions made it."""
+    if image == "scratch":
+        return 0
+    return len(connection.daemon.get("images", image, "history", patient=True))

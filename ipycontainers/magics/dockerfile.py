@@ -7,6 +7,7 @@ a build is read or drawn.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +94,8 @@ class DockerfileMagics(Magics):
 
         order = self._order(options, cell)
         connection = self._containers.connect()
-        base = build.append_to(connection, options.tags[0]) if options.flag("append") else ""
+        if options.flag("append"):
+            order = replace(order, base=build.append_to(connection, options.tags[0]))
         _announce(order.context, options.context)
         title = f"Building {options.tags[0]}" if options.tags else "Building an image"
         progress = Progress(order.plan)
@@ -106,7 +108,7 @@ class DockerfileMagics(Magics):
             if not isinstance(error, (EngineUnavailable, Invalid)):
                 error.command = options.docker_command(order.text.content)
             raise
-        whole = self._whole(order, base, cell)
+        whole = self._whole(order, cell)
         self._built |= dict.fromkeys(options.tags, (built.id, whole))
         if options.save:
             _save(self._path(options.save), whole)
@@ -126,9 +128,10 @@ class DockerfileMagics(Magics):
     def _path(self, name: str) -> Path:
         return self._containers.folder / Path(name).expanduser()
 
-    def _whole(self, order: Order, base: str, cell: str) -> str:
+    def _whole(self, order: Order, cell: str) -> str:
         """The Dockerfile with the cells before, where they built here what this one went on from.
         A cell with directives of its own cannot stand in the middle of one."""
+        base = order.base
         known, before = self._built.get(order.options.tags[0], ("", "")) if base else ("", "")
         if base and known == base and order.text.added == 1:
             return f"{before.rstrip()}\n{cell.rstrip()}\n"
@@ -187,4 +190,4 @@ def _shown(built: Built) -> object:
     """The image: its layers, of which those that its base has not are lit."""
     from ipycontainers.widgets.layers import ImageLayers
 
-    return ImageLayers(built.name, lit=len(built.new))
+    return ImageLayers(built.name, lit=built.new)
