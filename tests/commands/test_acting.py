@@ -22,6 +22,9 @@ from engine.docker_command import DEBIAN, Terminal
 from registry import Registry, is_installed, noise
 from support import require
 
+from ipycontainers.client import Candidate, open_candidate
+from ipycontainers.errors import EngineUnavailable
+
 DOCKERD = "unix:///var/run/docker.sock"
 
 
@@ -38,9 +41,6 @@ def address(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def connection(address: str) -> Iterator[Any]:
-    from ipycontainers.client import Candidate, open_candidate
-    from ipycontainers.errors import EngineUnavailable
-
     try:
         opened = open_candidate(Candidate("test", address, True))
     except EngineUnavailable as error:
@@ -171,3 +171,11 @@ def test_a_login_is_kept_as_docker_keeps_it(
             secret = [(folder / "kept").exists() for folder in folders.values()]
             assert secret[0] == secret[1] == (helper and words[0] == "login"), words
             assert (folders["ours"] / "config.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.podman
+@pytest.mark.parametrize("story", ["life", "networks"])
+def test_on_podman_too(story: str, podman: str, tmp_path: Path) -> None:
+    require(shutil.which(DEBIAN), "docker", f"no {DEBIAN} here")
+    with open_candidate(Candidate("test", podman, True)) as connection:
+        STORIES[story].compare(Terminal(podman), connection, tmp_path)
