@@ -12,6 +12,7 @@ import contextlib
 import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -64,7 +65,8 @@ def measure(
     Raises NotFound for a name that none has, and what engines do when they are asked.
     """
     told = connection.list_containers(all=False)
-    every = _chosen(places(told, _isolating(connection)), names)
+    chosen = _chosen(places(told, _isolating(connection)), names)
+    every = tuple(_with_ports(connection, one) for one in chosen)
     gateways = {address for one in every for address in one.gateways.values()}
     with _listening(gateways) as ports, ThreadPoolExecutor(8) as pool:
         from_here = pool.submit(_from_here, attempts.of_here(every, _host_of(connection)))
@@ -92,6 +94,19 @@ def _chosen(every: Sequence[Place], names: Sequence[str]) -> tuple[Place, ...]:
                 f"no container {name} runs", "%container sessions and docker ps list them"
             )
     return tuple(found)
+
+
+def _with_ports(connection: Connection, place: Place) -> Place:
+    """Podman's list has only those that are published."""
+    if place.ports:
+        return place
+    try:
+        exposed = connection.inspect(place.id)["Config"].get("ExposedPorts") or {}
+    except ContainerError:  # it has ended by now
+        return place
+    found = (port.partition("/") for port in exposed)
+    numbers = (int(port) for port, _, kind in found if kind == "tcp" and port.isdecimal())
+    return replace(place, ports=tuple(sorted(numbers)))
 
 
 def _from(

@@ -11,6 +11,7 @@ import needs
 import pytest
 from support import free_port, wait_for
 
+from ipycontainers.client import connect
 from ipycontainers.errors import NotFound
 from ipycontainers.reach import attempts
 from ipycontainers.reach.attempts import HERE, Attempt, meaning, of_container, of_here
@@ -185,3 +186,21 @@ def test_a_container_without_a_shell_is_declared(
 def test_a_name_that_none_has_is_told(engine: Any) -> None:
     with pytest.raises(NotFound, match="no container reach-nobody runs"):
         measure(engine, ["reach-nobody"])
+
+
+@pytest.mark.podman
+def test_on_podman_a_port_that_is_not_published_is_tried(podman: str) -> None:
+    server = "while :; do nc -l -p 80 </dev/null; done"
+    config = {
+        "Image": "ipycontainers-test/busybox",
+        "Cmd": ["sh", "-c", server],
+        "ExposedPorts": {"80/tcp": {}},
+    }
+    with connect(podman) as engine:
+        made = engine.create(config, name="reach-podman")
+        try:
+            engine.start(made.id)
+            address = {"address": ("reached", True)}
+            assert wait_for(lambda: results(engine, HERE, "reach-podman") == address, seconds=15)
+        finally:
+            engine.remove(made.id)
