@@ -22,6 +22,9 @@ SERIOUS = {"serious", "critical"}
 
 def violations(page: Any, selector: str) -> list[str]:
     """The serious ones in what ``selector`` finds: the rule, why, and where."""
+    # JupyterLab's body has no height and hides what sticks out of it, so that axe took all of the
+    # page for hidden, and judged no colours.
+    page.evaluate("document.body.style.minHeight = '100vh'")
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
     return [
