@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,8 @@ from images import architecture
 from layers import Made, file, folder, image_archive, link, tar
 
 HOSTILE = "<img src=x onerror=alert(1)>"
-ONE, TWO = "ipycontainers-test/pictured:1", "ipycontainers-test/pictured:2"
+# Others may test on this engine too, and take theirs away.
+ONE, TWO = (f"ipycontainers-test/pictured-{os.getpid()}:{number}" for number in (1, 2))
 MANY = 3000
 CREATED = "2025-01-01T00:00:00Z"
 BASE = tar(

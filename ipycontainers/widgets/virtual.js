@@ -80,6 +80,7 @@ function virtual(list, body, host, draw, wanted) {
       }
       if (node) before = node;
     }
+    host.tabIndex = body.querySelector('[tabindex="0"]') ? -1 : 0; // Tab reaches one of them
     return [from, to];
   };
   const scrolled = () => {

@@ -188,6 +188,10 @@ def test_of_many_files_those_in_sight_are_in_the_page(layers: Layers) -> None:
     assert layers.grid.locator(".rows .row").count() < 60
     last = layers.row(f"srv/many/{MANY - 1:05}")
     assert last.get_attribute("aria-rowindex") == str(MANY + 3)
+    layers.grid.locator(".list").evaluate("it => { it.scrollTop = 0; }")
+    last.wait_for(state="detached")
+    assert layers.grid.get_attribute("tabindex") == "0"
+    layers.press("ArrowUp", f"srv/many/{MANY - 2:05}")
     layers.press("Home", "srv")
 
 
