@@ -116,7 +116,7 @@ def test_the_life_of_a_container_is_seen_and_led(
     button = cell.outputs.get_by_role("button", name="pause:", exact=False).first
     button.focus()
     notebook.page.keyboard.press("Enter")
-    cell.wait_for("stand still")
+    cell.wait_for("and keep their memory")
     container.reload()
     assert container.status == "paused"
     assert button.get_attribute("aria-disabled") == "true"

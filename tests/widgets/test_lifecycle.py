@@ -70,7 +70,7 @@ def test_it_follows_what_others_do(
     container = begin()
     assert wait_for(lambda: widget.seen.state == "running")
     container.pause()
-    assert wait_for(lambda: "stand still" in widget.drawing)
+    assert wait_for(lambda: "and keep their memory" in widget.drawing)
     container.unpause()
     container.stop()
     assert wait_for(lambda: "exit code 137: killed (SIGKILL)" in widget.drawing)
