@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from .drawing import Markup, element, joined, size, table
-from .usage import KEPT, Use
+from .usage import KEPT, Sample, Use
 
 WIDE, HIGH = 2 * (KEPT - 1), 24  # of a line of history, in its own units
 CLOSE = 0.9  # of a limit: then it is said in words
@@ -67,40 +67,7 @@ def _percent(use: Use) -> str:
 
 def _card(use: Use) -> Markup:
     last = use.last
-    if not last:
-        gauges: tuple[Markup, ...] = (element("p", _why(use), class_="muted"),)
-    else:
-        columns = tuple(zip(*use.history, strict=True)) or ((), (), (), ())
-        most = use.processors * 100
-        of_memory = f"of {size(use.limits.memory)}" if use.limits.memory else NO_LIMIT
-        gauges = (
-            _gauge(
-                "CPU",
-                _percent(use) or "…",
-                f"of {most:g}%",
-                (use.percent or 0.0) / most if most else None,
-                columns[0],
-                most,
-            ),
-            _gauge(
-                "memory",
-                size(last.memory),
-                of_memory,
-                last.memory / use.memory_limit if use.memory_limit else None,
-                columns[1],
-                use.memory_limit,
-            ),
-            _gauge(
-                "network", f"{size(last.received)} in", f"{size(last.sent)} out", None, columns[2]
-            ),
-            _gauge(
-                "devices",
-                f"{size(last.read)} read",
-                f"{size(last.written)} written",
-                None,
-                columns[3],
-            ),
-        )
+    gauges = _gauges(use, last) if last else (element("p", _why(use), class_="muted"),)
     pids = f"{last.pids} pids" if last else use.state
     return element(
         "div",
@@ -108,6 +75,22 @@ def _card(use: Use) -> Markup:
         *gauges,
         class_="card" if last else "card is-absent",
         data_key=use.id or use.name,
+    )
+
+
+def _gauges(use: Use, last: Sample) -> tuple[Markup, ...]:
+    past = tuple(zip(*use.history, strict=True)) or ((), (), (), ())
+    most, memory = use.processors * 100, use.memory_limit
+    part = (use.percent or 0.0) / most if most else None
+    of_memory = f"of {size(use.limits.memory)}" if use.limits.memory else NO_LIMIT
+    used = last.memory / memory if memory else None
+    received, sent = f"{size(last.received)} in", f"{size(last.sent)} out"
+    read, written = f"{size(last.read)} read", f"{size(last.written)} written"
+    return (
+        _gauge("CPU", _percent(use) or "…", f"of {most:g}%", part, past[0], most),
+        _gauge("memory", size(last.memory), of_memory, used, past[1], memory),
+        _gauge("network", received, sent, None, past[2]),
+        _gauge("devices", read, written, None, past[3]),
     )
 
 
