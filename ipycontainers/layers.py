@@ -1,27 +1,29 @@
 """What is in an image, layer by layer, from whichever engine has it.
 
-    contents = read(connection, "busybox", progress=print)
+    outline(connection, "busybox")                            its steps, at once
+    contents = read(connection, "busybox", progress=print)    its files too
     contents.summary(); contents.data; contents.tree()        see oci.contents
     look(connection, contents, 2, "/etc/passwd")              a file's text and what a layer changed
 
-Every engine is asked by the same two requests: what it knows of the image, and the archive that
-``docker save`` gets, which is read while it comes. Nothing is written to a disk.
+Every engine is asked by the same requests: what it knows of the image, its history, and the
+archive that ``docker save`` gets, which is read while it comes. Nothing is written to a disk.
 
 Knows: which requests. Does not know: archives, layers (``oci`` does), how it is shown.
 """
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ipycontainers.errors import NotFound
+from ipycontainers.errors import ContainerError, NotFound
 from ipycontainers.oci import saved
 from ipycontainers.oci.blob import Readable
 from ipycontainers.oci.changes import FILE, HARD_LINK, REMOVED, Entry
-from ipycontainers.oci.contents import Contents, visible
+from ipycontainers.oci.contents import Contents, LayerContents, visible
 from ipycontainers.oci.inside import MOST_LINKS
 from ipycontainers.oci.shelf import MOST_KEPT, is_enough
 from ipycontainers.oci.texts import LIMIT, FileText, Passage, difference, text
@@ -31,6 +33,56 @@ if TYPE_CHECKING:
 
 TOLD_EVERY = 0.1  # seconds
 MOST_AT_HAND = 2 * MOST_KEPT  # bytes of texts; when there are more, the oldest go
+# Instructions that change the configuration only, as an engine or a builder has them written down.
+_METADATA = re.compile(
+    r"(?:.*#\(nop\)\s+)?(?:ARG|CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|SHELL"
+    r"|STOPSIGNAL|USER|VOLUME)\s",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """An image as its engine tells of it before it is read: the steps have no files and no digests.
+    A step of no bytes whose history does not say whether it made a layer has no diff id either."""
+
+    image: str
+    size: int
+    diff_ids: tuple[str, ...]
+    layers: tuple[LayerContents, ...]
+
+
+def outline(connection: Connection, image: str) -> Outline:
+    """Raises NotFound, and what asking an engine raises; without steps where the engine does not
+    tell the history."""
+    known = connection.inspect_image(image)
+    diff_ids = tuple(map(str, (known.get("RootFS") or {}).get("Layers") or ()))
+    try:
+        told = connection.daemon.get("images", str(known["Id"]), "history") or []
+    except ContainerError:
+        told = []
+    steps = _steps(told[::-1], diff_ids)
+    return Outline(image, int(known.get("Size") or 0), diff_ids, steps)
+
+
+def _steps(told: Sequence[Mapping[str, Any]], diff_ids: Sequence[str]) -> tuple[LayerContents, ...]:
+    """Oldest first. An engine tells how large what a step made is, not whether it made a layer."""
+    rows = [(str(one.get("CreatedBy") or ""), int(one.get("Size") or 0)) for one in told]
+    made = [bool(size) or not _METADATA.match(created_by) for created_by, size in rows]
+    if sum(made) != len(diff_ids):
+        made = [bool(size) for _, size in rows]
+    is_known = sum(made) == len(diff_ids)
+    left = list(diff_ids)[::-1]
+    return tuple(
+        LayerContents(
+            digest="",
+            diff_id=left.pop() if is_known and is_layer else "",
+            size=size,
+            created_by=created_by,
+            empty=is_known and not is_layer,
+        )
+        for (created_by, size), is_layer in zip(rows, made, strict=True)
+    )
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def history(*steps: str) -> list[dict[str, Any]]:
 
 def archives() -> dict[str, bytes]:
     """By name, as docker save writes them."""
-    config = {
+    config: dict[str, Any] = {
         "architecture": architecture(),
         "created": CREATED,
         "config": {"Cmd": ["sh"], "Env": ["A=b"], "Labels": {"maker": "<b>x</b>"}},
@@ -71,7 +71,9 @@ def archives() -> dict[str, bytes]:
     of_one = [*first, *history("COPY many /srv/many # buildkit", '# CMD ["sh"]')]
     of_two = [*first, *history("RUN /bin/sh -c echo other > /etc/motd # buildkit")]
     one = Made([BASE, CHANGED, FILES], config={**config, "history": of_one})
-    two = Made([BASE, CHANGED, OTHER], config={**config, "history": of_two})
+    container = {**config["config"], "Env": ["A=b", "C=d"], "User": "daemon"}
+    of_other = {**config, "config": container, "history": of_two}
+    two = Made([BASE, CHANGED, OTHER], config=of_other)
     return {ONE: image_archive(one, [ONE]), TWO: image_archive(two, [TWO])}
 
 

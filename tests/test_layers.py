@@ -97,6 +97,31 @@ def test_steps_and_sizes_are_those_of_docker_history(engine: Any, load: Load) ->
     assert (contents.id, contents.size) == (inspected["Id"], inspected["Size"])
 
 
+def test_what_is_told_at_once_is_what_is_read_later(engine: Any, load: Load) -> None:
+    name = load(*ALL, history=HISTORY)
+    told, contents = layers.outline(engine, name), layers.read(engine, name)
+    bare = [replace(one, digest="", files=(), created="") for one in contents.layers]
+    assert list(told.layers) == bare
+    assert told.size == contents.size
+    assert list(told.diff_ids) == [one.diff_id for one in bare if not one.empty]
+
+
+@pytest.mark.parametrize("last", ["USER daemon", "WORKDIR /"])
+def test_a_layer_of_no_bytes_is_told_apart_where_that_is_known(
+    engine: Any, load: Load, last: str
+) -> None:
+    steps = [("COPY a /", False), ("ENV A=b", True), ("RUN rm a", False), (last, True)]
+    history = [{"created_by": text, "empty_layer": is_empty} for text, is_empty in steps]
+    name = load([file("a", b"1")], [file(".wh.a")], history=history)
+    told = layers.outline(engine, name).layers
+    assert [one.created_by for one in told] == [text for text, _ in steps]
+    if last.startswith("USER"):
+        assert [one.empty for one in told] == [is_empty for _, is_empty in steps]
+        assert all(one.diff_id for one in told if not one.empty)
+    else:  # a WORKDIR makes a layer, or does not
+        assert [(one.empty, one.diff_id) for one in told] == [(False, "")] * 4
+
+
 def test_files_are_those_that_a_container_has(engine: Any, load: Load) -> None:
     """R18, R41, R42, R45: what docker export gives, byte for byte of each name."""
     name = load(*ALL, history=HISTORY)
@@ -231,7 +256,10 @@ def test_a_file_is_shown_with_what_a_layer_changed_of_it(engine: Any, load: Load
     assert later == look  # nothing has touched it since
     gone = layers.look(engine, contents, 2, "/etc/gone")
     assert gone.here is None
-    assert (gone.lines, gone.below and gone.below.text) == (["@@ -1 +0,0 @@", "-12345"], "12345")
+    assert (gone.lines, gone.below and gone.below.text) == (
+        ["@@ -1 +0,0 @@", "-12345", "\\ No newline at end of file"],
+        "12345",
+    )
 
 
 def test_a_linked_file_is_shown_by_each_of_its_names(engine: Any, load: Load) -> None:
@@ -260,7 +288,7 @@ def test_what_was_kept_is_shown_without_asking_again(engine: Any, load: Load) ->
     """The archive of a large image takes its engine many seconds."""
     long = b"y\n" * 50_000
     name = load(
-        [file("a/long", long), file("b/long", long), file("short", b"s"), file("a/x", b"1")]
+        [file("a/long", long), file("b/long", long), file("short", b"s\n"), file("a/x", b"1")]
     )
     contents = layers.read(engine, name)
     nobody: Any = None

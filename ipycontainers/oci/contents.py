@@ -175,7 +175,8 @@ class Difference:
 @dataclass(frozen=True)
 class Comparison:
     """``shared`` layers of files are the same from the oldest on; ``files`` differ at the end, and
-    of the configuration these keys, with both values, None where there is none."""
+    of the configuration these settings, with both values, None where there is none. A setting is
+    a key, or a key and a name: ``Cmd``, ``Env PATH``, ``Labels maker``, ``Volumes /data``."""
 
     shared: int
     files: tuple[Difference, ...]
@@ -185,11 +186,9 @@ class Comparison:
 def compare(one: Contents, other: Contents) -> Comparison:
     """By kind, mode, owner, target and content, where both images were read with digests; else by
     size, which takes files for the same that are not."""
-    left, right = (
-        [layer.diff_id for layer in contents.layers if not layer.empty] for contents in (one, other)
+    shared = shared_layers(
+        *([one.diff_id for one in it.layers if not one.empty] for it in (one, other))
     )
-    same = takewhile(lambda pair: pair[0] == pair[1], zip(left, right))  # noqa: B905
-    shared = sum(1 for _ in same)
     before, after = state(one.files), state(other.files)
     hashed = one.hashed and other.hashed
     found = [
@@ -201,16 +200,31 @@ def compare(one: Contents, other: Contents) -> Comparison:
     return Comparison(shared, tuple(found), _configured(one.config, other.config))
 
 
+def shared_layers(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many are the same from the oldest on, by diff ids."""
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(one, other))  # noqa: B905
+    return sum(1 for _ in same)
+
+
 def _configured(one: Config, other: Config) -> tuple[tuple[str, Any, Any], ...]:
     """What containers of two images get that is not the same; empty values are as none."""
-    sides = [
-        {key: plain(value) for key, value in config.container.items() if value}
-        | {"Platform": str(config.platform)}
-        for config in (one, other)
-    ]
+    sides = [_settings(config) for config in (one, other)]
     keys = sorted(sides[0].keys() | sides[1].keys())
     pairs = ((key, sides[0].get(key), sides[1].get(key)) for key in keys)
     return tuple(row for row in pairs if row[1] != row[2])
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    found: dict[str, Any] = {"Platform": str(config.platform)}
+    for key, value in plain(config.container).items():
+        if isinstance(value, Mapping):
+            found |= {f"{key} {name}": inner for name, inner in value.items()}
+        elif key == "Env" and isinstance(value, list):
+            pairs = (str(one).partition("=") for one in value)
+            found |= {f"{key} {name}": text for name, _, text in pairs}
+        elif value:
+            found[key] = value
+    return found
 
 
 def _essence(entry: Entry | None, hashed: bool) -> object:

@@ -21,6 +21,7 @@ from .shelf import Shelf, binary
 LIMIT = 1 << 19  # bytes of a file that are shown
 MOST_COMPARED = 20_000_000  # pairs of lines, after what is the same at both ends
 _CONTEXT = 3
+_UNENDED = "\n\\ No newline at end of file"
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,17 @@ def text(path: str, layer: int, size: int, content: bytes) -> FileText:
     return FileText(path, layer, size, shown, "", is_cut)
 
 
+def lines(text: str) -> list[str]:
+    """A text's lines, as programs count them: only a line feed ends one."""
+    return text.removesuffix("\n").split("\n") if text else []
+
+
 def difference(below: FileText | None, here: FileText | None) -> list[str] | None:
     """The lines of ``diff -u`` from a file as it was to what it is, without the two names; a side
     that is None was not there. None where one is no text, or too much is different to compare."""
-    sides = [side.text if side else "" for side in (below, here)]
-    if sides[0] is None or sides[1] is None:
+    if any(side and side.text is None for side in (below, here)):
         return None
-    old, new = (side.splitlines() for side in sides if side is not None)
+    old, new = (_compared(side) if side else [] for side in (below, here))
     start, end = _same(old, new)
     if (len(old) - start - end) * (len(new) - start - end) > MOST_COMPARED:
         return None
@@ -89,6 +94,14 @@ def difference(below: FileText | None, here: FileText | None) -> list[str] | Non
     to_line = max(0, end - _CONTEXT)
     parts = [side[from_line : len(side) - to_line] for side in (old, new)]
     return list(_unified(parts[0], parts[1], from_line))
+
+
+def _compared(file: FileText) -> list[str]:
+    """Its lines, the last of which is another one where no line feed ends it."""
+    found = lines(file.text or "")
+    if found and not file.is_cut and not (file.text or "").endswith("\n"):
+        found[-1] += _UNENDED
+    return found
 
 
 def _same(old: list[str], new: list[str]) -> tuple[int, int]:
@@ -102,21 +115,21 @@ def _same(old: list[str], new: list[str]) -> tuple[int, int]:
 
 
 def _unified(old: list[str], new: list[str], skipped: int) -> list[str]:
-    lines = []
+    said = []
     for group in difflib.SequenceMatcher(None, old, new).get_grouped_opcodes(_CONTEXT):
         first, last = group[0], group[-1]
         ranges = (
             _range(skipped + first[1], skipped + last[2]),
             _range(skipped + first[3], skipped + last[4]),
         )
-        lines.append(f"@@ -{ranges[0]} +{ranges[1]} @@")
+        said.append(f"@@ -{ranges[0]} +{ranges[1]} @@")
         for kind, old_from, old_to, new_from, new_to in group:
             if kind == "equal":
-                lines += [f" {line}" for line in old[old_from:old_to]]
+                said += [f" {line}" for line in old[old_from:old_to]]
                 continue
-            lines += [f"-{line}" for line in old[old_from:old_to]]
-            lines += [f"+{line}" for line in new[new_from:new_to]]
-    return lines
+            said += [f"-{line}" for line in old[old_from:old_to]]
+            said += [f"+{line}" for line in new[new_from:new_to]]
+    return [part for line in said for part in line.split("\n")]
 
 
 def _range(start: int, end: int) -> str:

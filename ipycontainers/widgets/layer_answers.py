@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ipycontainers.oci.changes import Entry, by_path
-from ipycontainers.oci.contents import Comparison, Contents
+from ipycontainers.oci.contents import Comparison, Contents, LayerContents
 from ipycontainers.oci.tree import Tree
 
 from . import layer_drawing as drawing
 from . import rows as listing
-from .drawing import visible
+from .drawing import Markup, joined, visible
 from .layer_drawing import Step
 from .rows import Row
 from .treemap import treemap
@@ -182,11 +182,17 @@ class Answers:
         return {"markup": treemap(tree, folder)}
 
     def _waste(self, question: Question) -> dict[str, Any]:
-        contents = self._image(question.of)
-        return {"markup": drawing.waste(waste_rows(contents), contents.wasted_bytes)}
+        if question.of != DIFFERENCE:
+            return {"markup": _wasted(self._images[self.place(question.of)[0]])}
+        parts = (joined([drawing.heading(it.image, []), _wasted(it)]) for it in self._images)
+        return {"markup": joined(parts)}
 
     def _config(self, question: Question) -> dict[str, Any]:
-        return {"markup": drawing.config(self._image(question.of).config.container)}
+        if question.of == DIFFERENCE and self._comparison is not None:
+            names = [contents.image for contents in self._images]
+            return {"markup": drawing.compared_configs(names, self._comparison.config)}
+        image, _ = self.place(question.of)
+        return {"markup": drawing.config(self._images[image].config.container)}
 
     def _layer(self, question: Question) -> dict[str, Any]:
         if question.of == DIFFERENCE:
@@ -195,17 +201,17 @@ class Answers:
             return {"markup": drawing.compared(names, counts)}
         image, layer = self.place(question.of)
         contents = self._images[image]
-        step = steps(contents, image)[layer]
+        step = steps(contents.layers, image)[layer]
         return {"markup": drawing.details(step, _counts(contents.layers[layer].files))}
 
-    def _image(self, of: str) -> Contents:
-        """The second of two, where both are asked for: it is what the first became."""
-        return self._images[-1 if of == DIFFERENCE else self.place(of)[0]]
+
+def _wasted(contents: Contents) -> Markup:
+    return drawing.waste(waste_rows(contents), contents.wasted_bytes)
 
 
-def steps(contents: Contents, image: int = 0, lit: int = 0) -> list[Step]:
+def steps(layers: Sequence[LayerContents], image: int = 0, lit: int = 0) -> list[Step]:
     """The layers of an image, the ``lit`` newest of them as new."""
-    dark = len(contents.layers) - lit
+    dark = len(layers) - lit
     return [
         Step(
             f"{image}:{number}",
@@ -217,7 +223,7 @@ def steps(contents: Contents, image: int = 0, lit: int = 0) -> list[Step]:
             layer.diff_id,
             lit=number >= dark,
         )
-        for number, layer in enumerate(contents.layers)
+        for number, layer in enumerate(layers)
     ]
 
 

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ipycontainers.oci.contents import Comparison
+from ipycontainers.oci.contents import Comparison, Difference
 
 from .drawing import Markup, element, joined, printable, size, table, visible
 
 MOST_WASTE = 200  # rows; the sum is of all
+MOST_STEPS = 1000  # of an image, and settings of a config; engines have at most 127 layers
+LONGEST_LINE, LONGEST = 1000, 20_000  # letters of what is on one line, and on several
 SHORT = 19  # letters of a digest: "sha256:" and the twelve that Docker shows
 NOP = re.compile(r"^(?:\|\d+ .*?)?/bin/sh -c #\(nop\)\s+", re.DOTALL)
 SHELL = re.compile(r"^(?:RUN )?(?:\|\d+ .*?)?/bin/sh -c ", re.DOTALL)
@@ -78,9 +81,11 @@ def steps(groups: Sequence[tuple[str, Sequence[Step]]], label: str) -> Markup:
 
 def _group(head: str, group: Sequence[Step], total: int) -> Markup:
     rows, before = [], 0
-    for step in group:
+    for step in group[:MOST_STEPS]:
         rows.append(_step(step, before, total))
         before += step.size or 0
+    if left := len(group) - len(rows):
+        rows.append(element("p", f"… and {left:,} more", class_="muted", role="presentation"))
     if not head:
         return element("div", joined(rows), class_="group", role="presentation")
     if not rows:
@@ -93,7 +98,7 @@ def _step(step: Step, before: int, total: int) -> Markup:
     room = _room(step)
     words = [
         f"{step.place}." if step.place else "",
-        step.instruction,
+        _one_line(step.instruction),
         room,
         "new" if step.lit else "",
     ]
@@ -108,7 +113,7 @@ def _step(step: Step, before: int, total: int) -> Markup:
         role="option",
         aria_label=" ".join(word for word in words if word),
         aria_selected="false",
-        title=step.instruction,
+        title=_cut(step.instruction, LONGEST_LINE),
         data_key=step.key,
         data_step=step.key,
     )
@@ -131,22 +136,71 @@ def _bar(step: Step, before: int, total: int) -> Markup:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(printable(word) for word in text.split())
+    shown = " ".join(printable(word) for word in text[: LONGEST_LINE + 1].split())
+    return _cut(shown, LONGEST_LINE)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]} …"
+
+
+def together(
+    first: Sequence[Step], second: Sequence[Step], shared: int
+) -> tuple[list[Step], list[Step], list[Step]]:
+    """What two images have in common, what the first has alone and what the second. The oldest
+    ``shared`` layers of files are in both, and metadata that is the same between the same ones."""
+    sides = list(first)[::-1], list(second)[::-1]
+    both: list[Step] = []
+    alone: tuple[list[Step], list[Step]] = ([], [])
+    for _ in range(shared):
+        between = [_metadata(side) for side in sides]
+        texts = [Counter(step.instruction for step in steps) for steps in between]
+        for steps, own, is_first in zip(between, alone, (True, False), strict=True):
+            common = texts[0] & texts[1]
+            for step in steps:
+                if not common[step.instruction]:
+                    own.append(step)
+                    continue
+                common[step.instruction] -= 1
+                both += [step] if is_first else []
+        both.append(sides[0].pop())
+        sides[1].pop()
+    while all(side and side[-1].empty for side in sides):
+        if sides[0][-1].instruction != sides[1][-1].instruction:
+            break
+        both.append(sides[0].pop())
+        sides[1].pop()
+    return both, alone[0] + sides[0][::-1], alone[1] + sides[1][::-1]
+
+
+def _metadata(side: list[Step]) -> list[Step]:
+    """The steps at its end up to a layer of files, taken away."""
+    found = []
+    while side and side[-1].empty:
+        found.append(side.pop())
+    return found
 
 
 def details(step: Step, counts: Mapping[str, int]) -> Markup:
     """All that is known of one layer, and how many files it changes."""
-    rows = [("Size", _room(step))]
-    rows += [("Digest", step.digest)] if step.digest else []
-    rows += [("Diff ID", step.diff_id)] if step.diff_id else []
+    rows, note = [("Size", _room(step))], ""
+    if step.digest:
+        rows.append(("Digest", step.digest))
+    if step.diff_id:
+        rows.append(("Diff ID", step.diff_id))
+    if step.diff_id and step.digest == step.diff_id:
+        note = "The engine gives this layer uncompressed, so the digest is the diff ID."
+    elif step.diff_id and not step.digest:
+        note = "The engine gives this layer compressed, and does not say its digest."
     facts = (
         element("div", element("dt", word), element("dd", element("code", value)))
         for word, value in rows
     )
     return element(
         "div",
-        element("pre", _lines(step.instruction), tabindex=0, aria_label="Instruction"),
+        element("pre", _some_lines(step.instruction), tabindex=0, aria_label="Instruction"),
         element("dl", *facts),
+        element("p", note, class_="muted") if note else Markup(),
         _marks(counts),
         class_="details",
     )
@@ -154,11 +208,20 @@ def details(step: Step, counts: Mapping[str, int]) -> Markup:
 
 def shared_words(comparison: Comparison) -> str:
     """How alike two images are."""
-    layers, files = comparison.shared, len(comparison.files)
+    layers = comparison.shared
     return (
         f"{layers} {'layer is' if layers == 1 else 'layers are'} in both; "
-        f"{files:,} {'file differs' if files == 1 else 'files differ'}"
+        f"{differing(comparison, '; ')}"
     )
+
+
+def differing(comparison: Comparison, between: str = ", ") -> str:
+    """How many files and settings of two images differ."""
+    files, settings = len(comparison.files), len(comparison.config)
+    parts = f"{files:,} {'file differs' if files == 1 else 'files differ'}"
+    if settings == 1:
+        return f"{parts}{between}1 setting of the config differs"
+    return f"{parts}{between}{settings:,} settings of the config differ"
 
 
 def compared(names: Sequence[str], counts: Mapping[str, int]) -> Markup:
@@ -168,6 +231,35 @@ def compared(names: Sequence[str], counts: Mapping[str, int]) -> Markup:
     if not counts:
         text = element("p", "The files of ", first, " and ", second, " are the same.")
     return element("div", text, _marks(counts), class_="details")
+
+
+def compared_configs(names: Sequence[str], rows: Sequence[tuple[str, Any, Any]]) -> Markup:
+    """The settings of which two images have different values, or only one has any."""
+    if not rows:
+        return element("p", "The configs of both images are the same.")
+    cells = [[visible(key), _setting(one), _setting(other)] for key, one, other in rows]
+    return _settings(["Setting", *map(visible, names)], cells, "What differs in the config")
+
+
+def _setting(value: object) -> str:
+    if value is None:
+        return "(not set)"
+    # Volumes and ports are keys of nothing.
+    return "(set)" if value == {} else _value(value) or "(empty)"
+
+
+def compared_files(files: Sequence[Difference], most: int) -> Markup:
+    """What differs, for where nothing is live."""
+    if not files:
+        return Markup()
+    cells = []
+    for file in files[:most]:
+        sizes = [size(entry.size) if entry else "" for entry in (file.one, file.other)]
+        cells.append([visible(file.path), file.change, *sizes])
+    left = len(files) - len(cells)
+    note = element("p", f"… and {left:,} more", class_="muted") if left else Markup()
+    heads = ["Path", "Change", "Size before", "Size after"]
+    return element("div", table(heads, cells, caption="Files that differ"), note)
 
 
 def _marks(counts: Mapping[str, int]) -> Markup:
@@ -180,6 +272,10 @@ def _marks(counts: Mapping[str, int]) -> Markup:
 
 def _lines(text: str) -> str:
     return "\n".join(printable(line) for line in text.replace("\t", "    ").split("\n"))
+
+
+def _some_lines(text: str) -> str:
+    return _lines(_cut(text, LONGEST))
 
 
 def waste(rows: Sequence[tuple[str, int, str]], total: int, most: int = MOST_WASTE) -> Markup:
@@ -197,16 +293,24 @@ def waste(rows: Sequence[tuple[str, int, str]], total: int, most: int = MOST_WAS
 def config(values: Mapping[str, Any]) -> Markup:
     """An image's config, as its JSON has it."""
     rows = [[visible(key), _value(value)] for key, value in sorted(values.items())]
-    return table(["Key", "Value"], rows, class_="config")
+    return _settings(["Key", "Value"], rows, "")
+
+
+def _settings(heads: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> Markup:
+    made = table(heads, rows[:MOST_STEPS], caption=caption, class_="config")
+    left = len(rows) - MOST_STEPS
+    return (
+        joined([made, element("p", f"… and {left:,} more", class_="muted")]) if left > 0 else made
+    )
 
 
 def _value(value: object) -> str:
     """A text as it is; a list of texts one below the other; else JSON."""
     if isinstance(value, str):
-        return _lines(value)
+        return _some_lines(value)
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return "\n".join(_lines(one) for one in value)
-    return _lines(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False))
+        return _some_lines("\n".join(value))
+    return _some_lines(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False))
 
 
 def text(lines: Iterable[str], note: str = "") -> Markup:
@@ -249,14 +353,17 @@ def failure(message: str, hint: str) -> Markup:
 
 
 def layers_table(rows: Sequence[Step], caption: str) -> Markup:
-    """The layers for where nothing is live, and for who listens."""
+    """The layers for where nothing is live, and for who listens. By diff ids: digests are of what
+    an engine stores, and differ from one to the other."""
     cells = [
         [
-            str(step.place),
+            f"{step.place}{' (new)' if step.lit else ''}",
             _one_line(step.instruction),
             _room(step),
-            step.digest[:SHORT] or step.diff_id[:SHORT],
+            step.diff_id[:SHORT],
         ]
-        for step in rows
+        for step in rows[:MOST_STEPS]
     ]
-    return table(["Layer", "Instruction", "Size", "Digest"], cells, caption=caption)
+    left = len(rows) - len(cells)
+    cells += [["…", f"and {left:,} more", "", ""]] if left else []
+    return table(["Layer", "Instruction", "Size", "Diff ID"], cells, caption=caption)

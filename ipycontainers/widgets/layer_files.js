@@ -209,15 +209,21 @@ function reader(ask) {
   let back = null;
   const load = (way) => {
     for (const node of ways) node.setAttribute("aria-pressed", String(node.dataset.way === way));
-    title.textContent = "…";
-    ask("file", { ...question, way }, (answer) => {
+    const asked = question;
+    const from = document.activeElement;
+    el.setAttribute("aria-busy", "true");
+    ask("file", { ...asked, way }, (answer) => {
+      if (asked !== question) return;
+      el.removeAttribute("aria-busy");
       title.textContent = answer.key;
       patch(place, parsed(answer.markup));
-      close.focus({ preventScroll: true });
+      // It may have taken long: who has gone elsewhere stays there.
+      if (document.activeElement === from && !el.contains(from)) close.focus({ preventScroll: true });
       el.scrollIntoView({ block: "nearest" });
     });
   };
   const shut = () => {
+    question = null;
     el.hidden = true;
     if (back && back.isConnected) back.focus();
   };
@@ -230,12 +236,15 @@ function reader(ask) {
   return {
     el,
     shut: () => {
+      question = null;
       el.hidden = true;
     },
     open(which) {
       question = which;
       back = document.activeElement;
       el.hidden = false;
+      title.textContent = which.key;
+      place.textContent = "Reading …";
       load("text");
     },
   };

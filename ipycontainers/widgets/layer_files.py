@@ -12,7 +12,7 @@ from ipycontainers.errors import NotFound
 from ipycontainers.layers import Look, look
 from ipycontainers.oci.changes import FILE, HARD_LINK, Entry
 from ipycontainers.oci.contents import Contents
-from ipycontainers.oci.texts import FileText, difference
+from ipycontainers.oci.texts import FileText, difference, lines
 
 from . import layer_drawing as drawing
 from .drawing import Markup, element, size, visible
@@ -64,12 +64,12 @@ def _text(file: FileText, *, is_gone: bool) -> Markup:
         notes.append("removed here, this is what it was")
     if file.text is None:
         return element("p", f"{'; '.join([*notes, _binary(file)])}.")
-    lines = file.text.splitlines()
-    if file.is_cut or len(lines) > MOST_LINES:
+    shown = lines(file.text)
+    if file.is_cut or len(shown) > MOST_LINES:
         notes.append("only its beginning is shown")
-    if not lines:
+    if not shown:
         return element("p", f"{'; '.join([*notes, 'empty'])}.")
-    return drawing.text(lines[:MOST_LINES], f"{'; '.join(notes)}.")
+    return drawing.text(shown[:MOST_LINES], f"{'; '.join(notes)}.")
 
 
 def _difference(seen: Look) -> Markup:
@@ -78,10 +78,10 @@ def _difference(seen: Look) -> Markup:
         kinds = [_binary(side) for side in sides if side.text is None]
         why = f"It is {kinds[0]}" if kinds else "Too much of it differs"
         return element("p", f"{note} {why}: not compared.")
-    if not seen.lines:
-        return element("p", f"{note} The text is the same.")
     if any(side.is_cut for side in sides):
         note += " Only its beginning is compared."
+    if not seen.lines:
+        return element("p", f"{note} The text is the same.")
     if len(seen.lines) > MOST_LINES:
         note += f" These are its first {MOST_LINES:,} lines."
     return drawing.difference(seen.lines[:MOST_LINES], note)

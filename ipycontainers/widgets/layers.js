@@ -120,29 +120,40 @@ function mountLayers({ model, el }) {
   const { ask, end } = asker(model);
   let chosen = "";
   const drawing = made("div", { class: "drawing" });
+  const progress = made("div", { class: "progress" });
   const shown = panel(ask, () => chosen);
   // Letters search, as in any tree; JupyterLab would take them for commands on the cell.
-  const frame = made("div", { class: "frame", "data-lm-suppress-shortcuts": "true" }, drawing, shown.el);
+  const frame = made("div", { class: "frame", "data-lm-suppress-shortcuts": "true" }, drawing, progress, shown.el);
   el.replaceChildren(frame);
   const steps = () => [...drawing.querySelectorAll("[data-step]")];
   const mark = () => {
-    for (const node of steps()) {
-      node.setAttribute("aria-selected", String(node.dataset.step === chosen));
-      node.tabIndex = node.dataset.step === chosen ? 0 : -1;
+    const nodes = steps();
+    const it = nodes.find((node) => node.dataset.step === chosen);
+    for (const node of nodes) {
+      node.setAttribute("aria-selected", String(node === it));
+      node.tabIndex = node === (it || nodes[0]) ? 0 : -1;
     }
   };
   const choose = (node) => {
-    if (!node || node.dataset.step === chosen) return;
-    chosen = node.dataset.step;
-    mark();
+    if (!node) return;
+    model.set("chosen", node.dataset.step);
+    model.save_changes();
     node.focus({ preventScroll: true });
     node.scrollIntoView({ block: "nearest" });
+  };
+  const follow = () => {
+    if (model.get("chosen") === chosen) return;
+    chosen = model.get("chosen");
+    mark();
     if (!shown.el.hidden) shown.load();
+  };
+  const tell = () => {
+    progress.hidden = !model.get("progress");
+    patch(progress, parsed(model.get("progress")));
   };
   const draw = () => {
     patch(drawing, parsed(model.get("drawing")));
-    const first = model.get("chosen");
-    if (!chosen || !steps().some((node) => node.dataset.step === chosen)) chosen = first;
+    chosen = model.get("chosen");
     mark();
     if (model.get("complete") && shown.el.hidden) {
       shown.el.hidden = false;
@@ -158,12 +169,12 @@ function mountLayers({ model, el }) {
     const nodes = steps();
     choose(nodes[rove(nodes, nodes.findIndex((node) => node.dataset.step === chosen), event.key)]);
   });
+  const heard = [["drawing", draw], ["complete", draw], ["chosen", follow], ["progress", tell]];
   draw();
-  model.on("change:drawing", draw);
-  model.on("change:complete", draw);
+  tell();
+  for (const [name, then] of heard) model.on(`change:${name}`, then);
   return () => {
-    model.off("change:drawing", draw);
-    model.off("change:complete", draw);
+    for (const [name, then] of heard) model.off(`change:${name}`, then);
     shown.end();
     end();
   };

@@ -16,30 +16,39 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from traitlets import Bool, Unicode
 
 from ipycontainers.errors import ContainerError, NotFound
-from ipycontainers.layers import Progress, read
-from ipycontainers.oci.contents import Comparison, Contents, compare
+from ipycontainers.layers import Progress, outline, read
+from ipycontainers.oci.contents import (
+    Comparison,
+    Contents,
+    LayerContents,
+    compare,
+    plain,
+    shared_layers,
+)
 
 from . import cells, connection
 from . import layer_drawing as drawing
-from .drawing import Markup, element, joined, printable, size
+from .drawing import Markup, element, joined, size
 from .layer_answers import DIFFERENCE, Answers, Question, steps, waste_rows
 from .layer_drawing import Step
 from .layer_files import fetched, of_no_text, opened
+from .layer_reading import Reading
 from .widget import Widget, source
 
 if TYPE_CHECKING:
     from ipycontainers.client import Connection
 
 PATIENCE = 1.5  # seconds that a cell waits for its static form while somebody watches
-LEAST = 0.25  # seconds from one drawing of the progress to the next
-WASTE_SHOWN = 10  # rows of the static form
+WASTE_SHOWN, FILES_SHOWN = 10, 20  # rows of the static form
 LONGEST_ID = 64
+
+T = TypeVar("T")
 
 
 class ImageLayers(Widget):
@@ -53,6 +62,7 @@ class ImageLayers(Widget):
     _esm = source("widget.js", "virtual.js", "layer_files.js", "layers.js")
     _css = source("widget.css", "layer_panel.css", "layers.css")
     chosen = Unicode("").tag(sync=True)
+    progress = Unicode("").tag(sync=True)
     complete = Bool(False).tag(sync=True)
 
     def __init__(
@@ -65,10 +75,14 @@ class ImageLayers(Widget):
         self._comparison: Comparison | None = None
         self._answers: Answers | None = None
         self._failed: Exception | None = None
-        self._told = _Progress()
-        self._closed = False
-        self._done = threading.Event()
+        self._reading = Reading(self._names, lit)
+        self._closed = self._is_displayed = False
+        self._done, self._showing = threading.Event(), threading.Lock()
+        self._opening = threading.Lock()
+        self._wanted: dict[str, str] = {}  # by view, the last question for a file
+        self._suggested = ""
         self.redraw()
+        self.progress = self._reading.draw()
         threading.Thread(target=self._read, name=f"ipycontainers {self!r}", daemon=True).start()
 
     # What was read
@@ -80,12 +94,17 @@ class ImageLayers(Widget):
         if not others or self._comparison is None:
             return one.data
         files = [
-            {"path": printable(file.path), "change": file.change} for file in self._comparison.files
+            {"path": plain(file.path), "change": file.change} for file in self._comparison.files
+        ]
+        config = [
+            {"key": key, "one": before, "other": after}
+            for key, before, after in self._comparison.config
         ]
         return {
             "images": [one.data, *(other.data for other in others)],
             "shared": self._comparison.shared,
             "files": files,
+            "config": config,
         }
 
     def rows(self) -> Sequence[Mapping[str, Any]]:
@@ -133,6 +152,7 @@ class ImageLayers(Widget):
     def _read(self) -> None:
         try:
             engine = connection.connection(self._engine)
+            self._outline(engine)
             for name in self._names:
                 self._images.append(self._read_one(engine, name))
             if len(self._images) > 1:
@@ -140,22 +160,35 @@ class ImageLayers(Widget):
             self._answers = Answers(self._images, self._comparison)
         except Exception as error:  # noqa: BLE001 - it is shown, and raised where data is asked for
             self._failed = error
-        self._done.set()
+        with self._showing:
+            self._done.set()
         if not self._closed:
             self._show()
+
+    def _outline(self, engine: Connection) -> None:
+        """What the engine tells at once, so that there is something to see."""
+        self._reading.outlines = [self._asked(outline, engine, name) for name in self._names]
+        layers = self._reading.outlines[0].layers
+        with self.hold_sync():
+            if not self._closed:
+                self.redraw()
+                self._suggest(DIFFERENCE if len(self._names) > 1 else _newest(layers))
 
     def _read_one(self, engine: Connection, name: str) -> Contents:
         def heard(progress: Progress) -> None:
             if self._closed:
                 raise _Closed
-            share = min(1.0, progress.read / progress.size) if progress.size else None
-            layer = min(progress.of, progress.layers + 1)
-            text = f"Reading {name}: layer {layer} of {progress.of}, {size(progress.read)}"
-            if self._told.tell(text, share):
-                self.redraw()
+            if self._reading.tell(name, progress):
+                self.progress = self._reading.draw()
 
+        self._reading.begin(name)
+        if not self._closed:
+            self.progress = self._reading.draw()
+        return self._asked(read, engine, name, hashed=len(self._names) > 1, progress=heard)
+
+    def _asked(self, ask: Callable[..., T], engine: Connection, name: str, **options: Any) -> T:
         try:
-            return read(engine, name, hashed=len(self._names) > 1, progress=heard)
+            return ask(engine, name, **options)
         except NotFound as error:
             error.hint = f"%docker pull {name} fetches it"
             raise
@@ -164,9 +197,17 @@ class ImageLayers(Widget):
         """All that was read, in one message of each trait, the drawing first."""
         with self.hold_sync():
             self.redraw()
+            self.progress = ""
             if self._answers:
-                self.chosen = DIFFERENCE if self._comparison else _newest(self._images[0])
+                self._suggest(DIFFERENCE if self._comparison else _newest(self._images[0].layers))
                 self.complete = True
+        if self._is_displayed:
+            self._publish(update=True)
+
+    def _suggest(self, key: str) -> None:
+        """Choose a layer, unless somebody has chosen one."""
+        if self.chosen == self._suggested:
+            self.chosen = self._suggested = key
 
     def close(self) -> None:
         self._closed = True
@@ -195,70 +236,99 @@ class ImageLayers(Widget):
         """Have a file read and shown. The archive may be large, so not in the main thread."""
         assert self._answers
         entry = self._answers.entry(question)
-        images, layer = self._answers.versions(question.of)
-
-        def answer() -> None:
-            try:
-                engine = connection.connection(self._engine)
-                markup = opened(fetched(engine, images, layer, entry.path), question.way)
-            except ContainerError as error:
-                markup = drawing.failure(error.message, error.hint)
-            if not self._closed:
-                self.send({"markup": markup, "key": question.key, **about})
-
         if (said := of_no_text(entry)) is not None:
             self.send({"markup": said, "key": question.key, **about})
             return
+        images, layer = self._answers.versions(question.of)
+        view, _, _ = about["id"].partition(" ")
+        self._wanted[view] = about["id"]
+
+        def answer() -> None:
+            # One archive at a time, and none for a file that its view does not wait for any more.
+            with self._opening:
+                if self._closed or self._wanted[view] != about["id"]:
+                    return
+                try:
+                    engine = connection.connection(self._engine)
+                    markup = opened(fetched(engine, images, layer, entry.path), question.way)
+                except Exception as error:  # noqa: BLE001 - it is shown
+                    markup = _failure(error)
+            if not self._closed:
+                self.send({"markup": markup, "key": question.key, **about})
+
         threading.Thread(target=answer, name=f"ipycontainers {self!r}", daemon=True).start()
 
     # How it looks
 
     def draw(self) -> Markup:
+        if self._answers:
+            return joined([*map(_heading, self._images), self._listed(self._tables())])
+        head = self._reading.headings()
         if self._failed is not None:
-            return joined([*map(_name, self._names), self._failure()])
-        if self._answers is None:
-            return joined([*map(_name, self._names), self._told.draw()])
-        listed = drawing.steps(self._groups(), "Layers, oldest first")
-        heard = element("div", self._tables(), class_="heard")
-        return joined([*map(_heading, self._images), listed, heard])
+            head = joined([head, _failure(self._failed)])
+        if not any(one.layers for one in self._reading.outlines):
+            return head
+        return joined([head, self._listed(self._reading.tables())])
+
+    def _listed(self, tables: Markup) -> Markup:
+        layers = drawing.steps(self._groups(), "Layers, oldest first")
+        return joined([layers, element("div", tables, class_="heard")])
 
     def static(self) -> Markup:
-        """The layers and what is wasted, as tables."""
+        """The layers, what is wasted and what differs, as tables."""
         if self._failed is not None:
-            parts: list[str] = [self.draw()]
+            parts: list[str] = [self._reading.headings(), _failure(self._failed)]
         elif self._answers is None:
-            parts = [*map(_name, self._names), _note("It was still being read as this was stored.")]
+            parts = [self._reading.static()]
         else:
             note = "Run this cell in a notebook to see the files of each layer."
-            parts = [*map(_heading, self._images), self._tables(), _note(note)]
+            end = element("p", note, class_="muted")
+            parts = [*map(_heading, self._images), self._tables(), end]
         return element("div", *parts, class_="ipycontainers")
+
+    def _ipython_display_(self) -> None:
+        """As any value of a cell is shown; but of an image that takes long to read what is known
+        at once, and in the same place all of it, when it is read. What is stored in the end is the
+        same, however long it took."""
+        self._wait(PATIENCE if cells.is_watched() else math.inf)
+        with self._showing:
+            if self._done.is_set():
+                raise NotImplementedError  # IPython asks for the bundle then
+            self._is_displayed = True
+            self._publish(update=False)
+
+    def _publish(self, *, update: bool) -> None:
+        from IPython.core.display_functions import publish_display_data
+
+        data, metadata = self._repr_mimebundle_()
+        publish_display_data(  # type: ignore[no-untyped-call]
+            data, metadata, transient={"display_id": self.model_id}, update=update
+        )
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
         # What is stored is compared, so that nobody who watches means time to wait for all.
-        self._wait(PATIENCE if cells.is_watched() else math.inf)
+        if not self._is_displayed:
+            self._wait(PATIENCE if cells.is_watched() else math.inf)
         return super()._repr_mimebundle_()
 
-    def _failure(self) -> Markup:
-        error = self._failed
-        if isinstance(error, ContainerError):
-            return drawing.failure(error.message, error.hint)
-        return drawing.failure(f"{type(error).__name__}: {error}", "")
-
     def _groups(self) -> list[tuple[str, Sequence[Step]]]:
-        first = steps(self._images[0], 0, self._lit)
-        if self._comparison is None:
-            return [("", first)]
-        second = steps(self._images[1], 1, self._lit)
-        shared = self._comparison.shared
-        at, other = _behind(first, shared), _behind(second, shared)
-        one, two = self._names
-        changes = len(self._comparison.files)
-        words = f"{changes:,} {'file differs' if changes == 1 else 'files differ'}"
+        read = [one.layers for one in self._images] if self._answers else []
+        known = read or [one.layers for one in self._reading.outlines]
+        listed = [steps(layers, number, self._lit) for number, layers in enumerate(known)]
+        if len(listed) == 1:
+            return [("", listed[0])]
+        if not all(step.empty or step.diff_id for one in listed for step in one):
+            return list(zip(self._names, listed, strict=True))
+        first, second = listed
+        shared = shared_layers(*([it.diff_id for it in one if not it.empty] for one in listed))
+        both, one_alone, other_alone = drawing.together(first, second, shared)
+        words = drawing.differing(self._comparison) if self._comparison else "being read …"
         compared = Step(DIFFERENCE, 0, words, None, empty=True)
+        one, two = self._names
         return [
-            ("In both", first[:at]),
-            (f"Only in {one}", first[at:]),
-            (f"Only in {two}", second[other:]),
+            ("In both", both),
+            (f"Only in {one}", one_alone),
+            (f"Only in {two}", other_alone),
             (f"What makes {two} of {one}", [compared]),
         ]
 
@@ -266,11 +336,15 @@ class ImageLayers(Widget):
         parts = []
         for number, contents in enumerate(self._images):
             caption = f"Layers of {contents.image}, oldest first"
-            parts.append(drawing.layers_table(steps(contents, number, self._lit), caption))
+            listed = steps(contents.layers, number, self._lit)
+            parts.append(drawing.layers_table(listed, caption))
             wasted = waste_rows(contents)
             parts.append(drawing.waste(wasted, contents.wasted_bytes, WASTE_SHOWN))
         if self._comparison is not None:
-            parts.append(element("p", drawing.shared_words(self._comparison)))
+            compared = self._comparison
+            parts.append(element("p", drawing.shared_words(compared)))
+            parts.append(drawing.compared_files(compared.files, FILES_SHOWN))
+            parts.append(drawing.compared_configs(self._names, compared.config))
         return joined(parts)
 
 
@@ -278,49 +352,10 @@ class _Closed(Exception):
     """Nobody waits for the image any more."""
 
 
-class _Progress:
-    """How far the reading is; told by one thread and drawn by another."""
-
-    def __init__(self) -> None:
-        self._drawn = 0.0
-        self._text = "Asking the engine …"
-        self._share: float | None = None
-
-    def tell(self, text: str, share: float | None) -> bool:
-        """Returns whether it is time to draw it."""
-        self._text, self._share = text, share
-        now = time.monotonic()
-        if now - self._drawn < LEAST:
-            return False
-        self._drawn = now
-        return True
-
-    def draw(self) -> Markup:
-        return element("div", element("p", self._text, role="status"), _bar(self._share))
-
-
-def _bar(share: float | None) -> Markup:
-    """Of what is to be read; None where nobody knows how much that is."""
-    if share is None:
-        return Markup()
-    return element(
-        "div",
-        element("span", style=f"width:{share:.0%}"),
-        class_="bar read",
-        role="progressbar",
-        aria_label="Read",
-        aria_valuenow=round(100 * share),
-        aria_valuemin=0,
-        aria_valuemax=100,
-    )
-
-
-def _note(text: str) -> Markup:
-    return element("p", text, class_="muted")
-
-
-def _name(name: str) -> Markup:
-    return drawing.heading(name, [])
+def _failure(error: Exception) -> Markup:
+    if isinstance(error, ContainerError):
+        return drawing.failure(error.message, error.hint)
+    return drawing.failure(f"{type(error).__name__}: {error}", "")
 
 
 def _heading(contents: Contents) -> Markup:
@@ -335,16 +370,7 @@ def _heading(contents: Contents) -> Markup:
     return drawing.heading(contents.image, facts)
 
 
-def _newest(contents: Contents) -> str:
+def _newest(layers: Sequence[LayerContents]) -> str:
     """The newest layer that has files."""
-    numbers = [number for number, layer in enumerate(contents.layers) if not layer.empty]
+    numbers = [number for number, layer in enumerate(layers) if not layer.empty]
     return f"0:{numbers[-1] if numbers else 0}"
-
-
-def _behind(listed: Sequence[Step], shared: int) -> int:
-    """Where the steps begin that come after so many layers of files."""
-    for number, step in enumerate(listed):
-        if shared == 0:
-            return number
-        shared -= not step.empty
-    return len(listed)

@@ -84,7 +84,7 @@ def _marked(tree: Tree, find: str, changed: bool) -> set[str]:
         path = entry.path
         if changed and not entry.change:
             continue
-        if find not in (path if by_path else path.rpartition("/")[2]).casefold():
+        if not _has(path, find, by_path):
             continue
         while path and path not in marked:
             marked.add(path)
@@ -92,11 +92,16 @@ def _marked(tree: Tree, find: str, changed: bool) -> set[str]:
     return marked
 
 
+def _has(path: str, find: str, by_path: bool) -> bool:
+    """Whether it is in the name, as that is or as it is shown."""
+    name = path if by_path else path.rpartition("/")[2]
+    return find in name.casefold() or find in visible(name).casefold()
+
+
 def found(shown: list[Row], find: str) -> int:
     """How many of the rows are what was looked for, and not the folders around it."""
     find, by_path = find.casefold(), "/" in find
-    paths = (row.entry.path if by_path else row.entry.path.rpartition("/")[2] for row in shown)
-    return sum(find in path.casefold() for path in paths)
+    return sum(_has(row.entry.path, find, by_path) for row in shown)
 
 
 def opened_at_first(tree: Tree, fits: int = 40) -> list[str]:

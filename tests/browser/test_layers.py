@@ -28,14 +28,24 @@ def names(engine: Any) -> Iterator[tuple[str, str]]:
 def notebook(browser: Any, lab: Lab, root: Path, names: tuple[str, str]) -> Iterator[Notebook]:
     """Cells that show the first image, and both; one page for all tests, for it opens slowly."""
     one, two = names
-    texts = (f"ImageLayers({one!r})", f"ImageLayers({one!r}, {two!r})")
+    texts = (f"ImageLayers({one!r})", f"ImageLayers({one!r}, {two!r})", f"{SLOW}({one!r})")
     cells = [new_code_cell(f"from ipycontainers import ImageLayers\n{text}") for text in texts]
+    cells.append(new_code_cell("layers.read = reading\ngo_on.set()"))
     written = new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC})
     nbformat.write(written, root / "layers.ipynb")
     page = browser.new_page(viewport={"width": 1900, "height": 1000})
     page.set_default_timeout(60_000)
     yield Notebook(page, lab.url, "layers.ipynb")
     page.close()
+
+
+# Nothing is read before the next cell says so.
+SLOW = """
+import threading
+from ipycontainers.widgets import layers
+reading, go_on, layers.PATIENCE = layers.read, threading.Event(), 0.2
+layers.read = lambda *asked, **options: go_on.wait(60) and reading(*asked, **options)
+ImageLayers"""
 
 
 class Layers:
@@ -216,7 +226,31 @@ def test_two_images_lie_side_by_side(notebook: Notebook, names: tuple[str, str])
     assert first["x"] + first["width"] <= second["x"] + 1
     assert abs(first["y"] - second["y"]) < 4
     assert layers.row("etc/extra").locator(".change").inner_text() == "+ added"
+    layers.tab("Config")
+    layers.el.locator(".plain th", has_text="Env C").wait_for()
+    cells = layers.el.locator(".plain tr", has_text="User").locator("th, td")
+    assert cells.all_inner_texts() == ["User", "(not set)", "daemon"]
     assert axe.violations(layers.page, ".image-layers") == []
+
+
+def test_layers_are_seen_before_their_files_are_read(notebook: Notebook) -> None:
+    """And what was chosen meanwhile stays, in the one view that there is."""
+    cell = notebook.cell(2)
+    cell.run()
+    notebook.wait_until_idle()
+    el = cell.locator.locator(".image-layers:visible")
+    el.locator('[data-step="0:3"][aria-selected="true"]').wait_for()
+    assert "Waiting for the engine to pack" in el.locator(".progress").inner_text()
+    assert el.locator(".panel").is_hidden()
+    assert axe.violations(notebook.page, ".image-layers") == []
+    el.locator('[data-step="0:3"]').focus()
+    notebook.page.keyboard.press("Home")
+    el.locator('[data-step="0:0"][aria-selected="true"]').wait_for()
+    notebook.cell(3).run()
+    el.locator('.label[title="bin/tool"]').wait_for()
+    assert el.count() == 1
+    assert el.locator(".progress").is_hidden()
+    assert el.locator('[data-step="0:0"]').get_attribute("aria-selected") == "true"
 
 
 ALL = ("Map", "Waste", "Layer", "Config", "Files")

@@ -177,13 +177,17 @@ def test_two_images_share_the_layers_from_the_oldest_on() -> None:
 
 
 def test_two_images_differ_in_what_their_containers_get() -> None:
-    one = image([], config={"Cmd": ["a"], "Env": ["A=1"], "User": "", "Labels": {"l": "\ud800"}})
-    other = image([], config={"Cmd": ["a"], "Env": ["A=2"], "Volumes": {"/v": {}}}, os="plan9")
+    config = {"Cmd": ["a"], "Env": ["A=1", "B=2", "C="], "User": "", "Labels": {"l": "\ud800"}}
+    one = image([], config=config)
+    config = {"Cmd": ["b"], "Env": ["B=2", "A=2"], "Volumes": {"/v": {}}, "Labels": None}
+    other = image([], config=config, os="plan9")
     assert compare(one, other).config == (
-        ("Env", ["A=1"], ["A=2"]),
-        ("Labels", {"l": "?"}, None),
+        ("Cmd", ["a"], ["b"]),
+        ("Env A", "1", "2"),
+        ("Env C", "", None),
+        ("Labels l", "?", None),
         ("Platform", "linux/amd64", "plan9/amd64"),
-        ("Volumes", None, {"/v": {}}),
+        ("Volumes /v", None, {}),
     )
     assert compare(one, one).config == ()
 

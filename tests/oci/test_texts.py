@@ -60,8 +60,8 @@ def by_diff(folder: Path, old: bytes, new: bytes) -> list[str]:
     (folder / "old").write_bytes(old)
     (folder / "new").write_bytes(new)
     command = ["diff", "-u", "old", "new"]
-    said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    return said.stdout.splitlines()[2:]
+    said = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+    return said.stdout.decode().split("\n")[2:-1]
 
 
 @pytest.mark.skipif(not shutil.which("diff"), reason="no diff here: apt-get install diffutils")
@@ -78,6 +78,12 @@ def by_diff(folder: Path, old: bytes, new: bytes) -> list[str]:
         ),
         ("x\n" * 9, "x\n" * 10),
         ("1\n2\n3\n", "0\n1\n2\n3\n4\n"),
+        ("a\r\nb\r\n", "a\nb\n"),
+        ("a\nb", "a\nb\n"),
+        ("a\nb\n", "a\nb"),
+        ("a\nb", "c\nb"),
+        ("a", "b"),
+        ("a\fb\x1cc\u2028d\n", "a\fb\nc\u2028d\n"),
     ],
 )
 def test_a_difference_is_as_diff_prints_it(tmp_path: Path, old: str, new: str) -> None:

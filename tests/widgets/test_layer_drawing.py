@@ -40,6 +40,56 @@ def test_metadata_is_named_so_and_has_no_bar() -> None:
     assert 'class="bar"' not in drawn
 
 
+def listed(image: int, *steps: str) -> list[Step]:
+    """Those that begin with # are metadata."""
+    return [
+        Step(f"{image}:{number}", number + 1, text, 1, text.startswith("#"))
+        for number, text in enumerate(steps)
+    ]
+
+
+def test_metadata_is_in_both_images_where_both_have_it() -> None:
+    one = listed(0, "base", "#ENV A", "#ENV B", "COPY", "#CMD", "#USER", "RUN one", "#CMD")
+    two = listed(1, "base", "#ENV B", "#ENV C", "COPY", "#CMD", "RUN two", "#CMD")
+    groups = drawing.together(one, two, 2)
+    assert [[step.key for step in group] for group in groups] == [
+        ["0:0", "0:2", "0:3", "0:4"],
+        ["0:1", "0:5", "0:6", "0:7"],
+        ["1:2", "1:5", "1:6"],
+    ]
+    same = drawing.together(one, one, 3)
+    assert same == (one, [], [])
+    assert drawing.together(one, two, 0) == ([], one, two)
+
+
+def test_a_digest_that_is_the_diff_id_is_said_to_be() -> None:
+    same = drawing.details(Step("0:0", 1, "RUN", 1, False, "sha256:a", "sha256:a"), {})
+    assert "so the digest is the diff ID" in same
+    packed = drawing.details(Step("0:0", 1, "RUN", 1, False, "sha256:b", "sha256:a"), {})
+    assert "sha256:b" in packed
+    assert "The engine" not in packed
+    unknown = drawing.details(Step("0:0", 1, "RUN", 1, False, "", "sha256:a"), {})
+    assert "does not say its digest" in unknown
+
+
+def test_what_is_shown_of_a_hostile_config_is_bounded() -> None:
+    """An image's config may have 4 MB, and a page takes no more than 1 MB a second."""
+    many = listed(0, *(f"RUN {'x' * 300}" for number in range(10_000)))
+    long = Step("0:0", 1, "RUN " + "x" * 4_000_000, 1, False)
+    drawn = [
+        drawing.steps([("", many)], "Layers"),
+        drawing.layers_table(many, "Layers"),
+        drawing.steps([("", [long])], "Layers"),
+        drawing.details(long, {}),
+        drawing.layers_table([long], "Layers"),
+        drawing.config({"Labels": {"x": "y" * 4_000_000}, "Env": ["A=" + "z" * 4_000_000]}),
+        drawing.config({str(number): "" for number in range(100_000)}),
+        drawing.compared_configs(["a", "b"], [("Env A", "x" * 4_000_000, None)] * 3),
+    ]
+    assert max(map(len, drawn)) < 1_500_000
+    assert all("more" in one or " …" in one for one in drawn)
+
+
 def test_nothing_that_an_image_says_is_markup() -> None:
     step = Step("0:0", 1, HOSTILE, 1, False, HOSTILE, HOSTILE)
     drawn = [
@@ -52,6 +102,7 @@ def test_nothing_that_an_image_says_is_markup() -> None:
         drawing.difference([f"+{HOSTILE}"]),
         drawing.failure(HOSTILE, HOSTILE),
         drawing.layers_table([step], HOSTILE),
+        drawing.compared_configs([HOSTILE, "b"], [(HOSTILE, {HOSTILE: 1}, [HOSTILE])]),
     ]
     for one in drawn:
         assert "<img" not in one

@@ -218,6 +218,27 @@ def test_two_images_share_what_they_share(show: Any, names: tuple[str, str]) -> 
     assert "2 layers are in both" in widget.summary()
 
 
+def test_two_images_differ_in_their_config(show: Any, names: tuple[str, str]) -> None:
+    widget = show(*names)
+    assert widget.data["config"] == [
+        {"key": "Env C", "one": None, "other": "d"},
+        {"key": "User", "one": None, "other": "daemon"},
+    ]
+    assert "2 settings of the config differ" in widget.summary()
+    assert wait_for(lambda: "2 settings of the config differ" in widget.drawing)
+    shown = widget.ask("config", "difference")["markup"]
+    assert f'<th scope="col">{names[1]}</th>' in shown
+    assert '<th scope="row">Env C</th><td>(not set)</td><td>d</td>' in shown
+    assert "Labels" not in shown
+    assert "&lt;b&gt;x&lt;/b&gt;" in widget.ask("config", "1:0")["markup"]
+    form = widget._repr_mimebundle_()[0]["text/html"]
+    assert shown in form
+    assert '<th scope="row">/etc/extra</th><td>added</td><td></td><td>5B</td>' in form
+    waste = widget.ask("waste", "difference")["markup"]
+    assert waste.count("/etc/motd") == 2
+    assert all(f"<code>{name}</code>" in waste for name in names)
+
+
 def test_new_layers_are_lit(show: Any, names: tuple[str, str]) -> None:
     widget = show(names[0], lit=2)
     assert wait_for(lambda: widget.complete)
@@ -225,31 +246,128 @@ def test_new_layers_are_lit(show: Any, names: tuple[str, str]) -> None:
     assert widget.drawing.count('class="step empty lit"') == 1
 
 
-def test_the_cell_ends_while_the_image_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And says how far it is; nobody's cell waits for all of it."""
-    told, go_on = threading.Event(), threading.Event()
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Reads nothing more until it is set."""
+    go_on = threading.Event()
 
-    def slow(_engine: object, image: str, *, hashed: bool, progress: Any) -> Any:
+    def read(*asked: Any, progress: Any, **options: Any) -> Any:
         progress(Progress(1, 3, 5_000_000, 20_000_000))
-        told.set()
-        go_on.wait(60)
-        progress(Progress(2, 3, 6_000_000, 20_000_000))
-        raise NotFound("read so far")
+        assert go_on.wait(60)
+        return reading(*asked, progress=progress, **options)
 
-    monkeypatch.setattr(layers, "read", slow)
+    reading = layers.read
+    monkeypatch.setattr(layers, "read", read)
     monkeypatch.setattr(layers, "PATIENCE", 0.01)
-    monkeypatch.setattr(connection, "connection", lambda _engine: None)
     monkeypatch.setattr(cells, "is_watched", lambda: True)
-    widget = ImageLayers("large")
-    assert told.wait(60)
-    assert "was still being read" in widget._repr_mimebundle_()[0]["text/html"]
-    assert "Reading large: layer 2 of 3, 5MB" in widget.drawing
-    assert 'style="width:25%"' in widget.drawing
-    assert not widget.complete
-    widget.close()
+    yield go_on
     go_on.set()
-    with pytest.raises(layers._Closed):  # it read no further
+
+
+def test_while_an_image_is_read_its_layers_are_there(
+    show: Any, names: tuple[str, str], slow: threading.Event
+) -> None:
+    """Nobody's cell waits for all of it, and what is stored then has the layers too."""
+    widget = show(names[0])
+    assert wait_for(lambda: f"Reading {names[0]}: layer 2 of 3, 5MB" in widget.progress)
+    assert 'style="width:25%"' in widget.progress
+    assert re.findall(r'data-step="0:(\d)"', widget.drawing) == list("01234")
+    assert widget.drawing.count("metadata only") == 2 * 3  # seen, said, and in the table
+    assert (widget.chosen, widget.complete) == ("0:3", False)
+    before = widget._repr_mimebundle_()[0]["text/html"]
+    assert "were still being read" in before
+    table = re.findall("<table>.*?</table>", before)
+    slow.set()
+    assert wait_for(lambda: widget.complete)
+    assert widget.progress == ""
+    assert table == re.findall("<table>.*?</table>", widget._repr_mimebundle_()[0]["text/html"])
+    assert table[0] in widget.drawing
+
+
+def test_two_images_lie_side_by_side_while_they_are_read(
+    show: Any, names: tuple[str, str], slow: threading.Event
+) -> None:
+    widget = show(*names)
+    assert wait_for(lambda: "Reading" in widget.progress)
+    before = widget.drawing
+    assert "being read" in before
+    widget.chosen = "0:1"  # somebody does
+    slow.set()
+    assert wait_for(lambda: widget.complete)
+    assert widget.chosen == "0:1"
+    groups = [re.findall(r'data-step="(\S+)"', drawing) for drawing in (before, widget.drawing)]
+    assert groups[0] == groups[1] == ["0:0", "0:1", "0:2", "0:3", "0:4", "1:3", "difference"]
+
+
+def test_a_widget_that_is_closed_reads_no_further(
+    show: Any, names: tuple[str, str], slow: threading.Event
+) -> None:
+    widget = show(names[0])
+    assert wait_for(lambda: "Reading" in widget.progress)
+    widget.close()
+    slow.set()
+    with pytest.raises(layers._Closed):
         widget._whole()
+
+
+def test_what_is_stored_is_the_same_however_long_it_took(
+    kernel: Kernel, names: tuple[str, str]
+) -> None:
+    """First what the engine tells at once, then all of it in the same place."""
+    kernel.run(
+        "import threading, time\n"
+        "from ipycontainers import ImageLayers\n"
+        "from ipycontainers.widgets import layers\n"
+        "reading, go_on, layers.PATIENCE = layers.read, threading.Event(), 0.1\n"
+        "def slow(*asked, **options):\n"
+        "    go_on.wait(60)\n"
+        "    return reading(*asked, **options)\n"
+        "layers.read = slow\n"
+        f"shown = ImageLayers({names[0]!r})\n"
+        "while not shown._reading.outlines: time.sleep(0.01)"
+    )
+    first = kernel.run("shown", watched=True)
+    (output,) = first.outputs
+    assert f"Layers of {names[0]}" in output["data"]["text/html"]
+    assert "were still being read" in output["data"]["text/html"]
+    end = kernel.run(
+        "go_on.set()\n"
+        "for one in threading.enumerate():\n"
+        "    if one.name == f'ipycontainers {shown!r}': one.join()"
+    )
+    updates = [it for it in end.outputs if it.get("transient") == output["transient"]]
+    quick = kernel.run(f"ImageLayers({names[0]!r})").data["text/html"]
+    assert [it["data"]["text/html"] for it in updates] == [quick]
+    assert "still being read" not in quick
+    assert updates[0]["data"].keys() == output["data"].keys()
+
+
+def test_one_file_is_read_at_a_time(
+    show: Any, names: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each may have the whole archive sent, and who opens many waits for the last one only."""
+    fetching, go_on, asked = [], threading.Event(), []
+
+    def fetched(_engine: object, _images: object, _layer: int, path: str) -> Any:
+        asked.append(path)
+        fetching.append(path)
+        assert len(fetching) == 1
+        assert go_on.wait(60)
+        fetching.remove(path)
+        raise ValueError("no such luck")
+
+    monkeypatch.setattr(layers, "fetched", fetched)
+    widget = show(names[0])
+    widget._whole()
+    for number, key in enumerate(("etc/motd", "bin/tool", "usr/share/a", "usr/share/b")):
+        question = {"ask": "file", "id": f"view {number}", "of": "0:0", "key": key}
+        widget._handle_custom_msg(question, [])
+        assert wait_for(lambda: asked)
+    go_on.set()
+    assert wait_for(lambda: len(widget.said) == 2)
+    assert asked == ["/etc/motd", "/usr/share/b"]
+    assert [said["id"] for said in widget.said] == ["view 0", "view 3"]
+    assert "ValueError: no such luck" in widget.said[1]["markup"]
 
 
 def test_a_cell_that_runs_again_keeps_its_newest_only(kernel: Kernel, images: Any) -> None:

@@ -52,6 +52,14 @@ def test_a_search_shows_what_is_found_and_the_folders_around_it() -> None:
     assert rows(ETC, find="nothing") == []
 
 
+@pytest.mark.parametrize("find", ["caf\\xe9", "caf"])
+def test_a_name_is_found_as_it_is_shown(find: str) -> None:
+    tree = Tree({path: Entry(path, "", "file", 1, 0o644, 0, 0) for path in ("/caf\udce9", "/b")})
+    shown = rows(tree, find=find)
+    assert names(shown) == ["caf\\xe9"]
+    assert found(shown, find) == 1
+
+
 def test_changes_only_leaves_out_what_an_older_layer_has() -> None:
     shown = rows(ETC, {"etc", "etc/ssl"}, changed=True)
     assert names(shown) == ["bin", "etc", "etc/passwd", "etc/shadow"]
