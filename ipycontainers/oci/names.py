@@ -6,6 +6,8 @@ Knows: folders. Does not know: what is in them.
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:
@@ -15,3 +17,15 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def replace_text(path: Path, text: str, folder: Path) -> None:
+    """All of it or nothing, also where others write the same at that time; written in ``folder``
+    first, which is on the same file system."""
+    handle, made = tempfile.mkstemp(dir=folder)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(made).replace(path)
+    finally:
+        Path(made).unlink(missing_ok=True)

@@ -23,6 +23,7 @@ from ipycontainers.errors import Conflict, EngineError, IntegrityError
 
 from .blob import PIECE
 from .descriptor import Descriptor, Digest
+from .names import replace_text
 from .room import Room
 
 if TYPE_CHECKING:
@@ -47,13 +48,8 @@ class Partial:
 
     def __enter__(self) -> Self:
         self._path.parent.mkdir(exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._file = os.fdopen(os.open(self._path, flags, 0o600), "r+b", buffering=0)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        while not self._is_ours():
             self._file.close()
-            raise Conflict(f"{self._descriptor.digest} is being fetched already") from error
         self._read_again()
         return self
 
@@ -61,6 +57,21 @@ class Partial:
         if not self.size:
             self._path.unlink(missing_ok=True)
         self._file.close()
+
+    def _is_ours(self) -> bool:
+        """Opened and locked; False when it had gone by then: whoever had it has ended, and the
+        file has another name or none."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._file = os.fdopen(os.open(self._path, flags, 0o600), "r+b", buffering=0)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise Conflict(f"{self._descriptor.digest} is being fetched already") from error
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def _read_again(self) -> None:
         self._hash = hashlib.sha256()
@@ -131,9 +142,8 @@ class Unfinished:
         """From now on gc spares what is stored of ``needed``. Idempotent; to be held meanwhile."""
         pending = self._folder / "pending"
         pending.mkdir(exist_ok=True)
-        temporary = self._folder / "tmp" / f"pending-{manifest.hex}"
-        temporary.write_text("".join(f"{digest.hex}\n" for digest in needed))
-        temporary.replace(pending / manifest.hex)
+        listed = "".join(f"{digest.hex}\n" for digest in needed)
+        replace_text(pending / manifest.hex, listed, self._folder / "tmp")
 
     def end(self, manifest: Digest) -> None:
         """The image is there, or will never be. Idempotent."""

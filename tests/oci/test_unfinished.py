@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +55,38 @@ def test_other_content_is_not_kept(layout: Layout, pieces: list[bytes]) -> None:
         fetch()
     assert not layout.has(WANTED.digest)
     assert list((layout.path / "partial").iterdir()) == []
+
+
+def test_two_that_begin_the_same_at_once_do_not_meet(layout: Layout) -> None:
+    at_once = threading.Barrier(4)
+
+    def begin() -> None:
+        for _ in range(50):
+            at_once.wait(30)
+            layout.unfinished.begin(WANTED.digest, [WANTED.digest])
+
+    with ThreadPoolExecutor(4) as pool:
+        for one in [pool.submit(begin) for _ in range(4)]:
+            one.result(60)
+    assert (layout.path / "pending" / WANTED.digest.hex).read_text().split() == [WANTED.digest.hex]
+    assert list((layout.path / "tmp").iterdir()) == []
+
+
+def test_a_file_that_went_before_it_was_locked_is_opened_anew(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, path = fcntl.flock, layout.path / "partial" / WANTED.digest.hex
+
+    def ends_just_before(file: Any, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        path.unlink()
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", ends_just_before)
+    with layout.unfinished.partial(WANTED) as partial:
+        partial.write(TEXT)
+        partial.finish()
+    assert layout.has(WANTED.digest)
 
 
 def test_one_writes_at_a_time(layout: Layout) -> None:

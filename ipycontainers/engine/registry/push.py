@@ -27,6 +27,7 @@ from urllib.parse import quote, urljoin
 from ipycontainers.errors import EngineError, Invalid, NotFound
 from ipycontainers.oci import Descriptor, Digest, Image, Layer, Layout, Reference
 from ipycontainers.oci.blob import PIECE, is_compressed
+from ipycontainers.oci.names import replace_text
 
 from .asking import Asker
 from .client import DOCKER_MANIFEST, Client, Manifest, reached
@@ -316,9 +317,9 @@ def _gzipped(layout: Layout, layer: Layer) -> Descriptor | None:
 def _remember(layout: Layout, layer: Layer, blob: Descriptor) -> None:
     folder = layout.path / "gzipped"
     folder.mkdir(exist_ok=True)
-    temporary = folder / f".{layer.diff_id.hex}"
-    temporary.write_text(json.dumps(blob.to_json()))
-    temporary.replace(folder / layer.diff_id.hex)
+    with layout.hold():
+        text = json.dumps(blob.to_json())
+        replace_text(folder / layer.diff_id.hex, text, layout.path / "tmp")
 
 
 def _with_digest(place: str, digest: Digest) -> str:
