@@ -38,7 +38,7 @@ ROWS = [
         "watchdog",
     },
     {"client", "engine"},
-    {"lifecycle", "namespaces", "oci"},
+    {"lifecycle", "namespaces", "oci", "samples"},
     {"errors"},
 ]
 ROW_OF = {part: number for number, row in enumerate(ROWS) for part in row}

@@ -15,10 +15,10 @@ from ipycontainers.building.context import Context
 from ipycontainers.client import logins
 from ipycontainers.errors import CommandFailed, Invalid
 from ipycontainers.oci.reference import Reference
+from ipycontainers.oci.sizes import size
 from ipycontainers.options import values
 
 from . import reports
-from .columns import size
 from .console import failed, refusals
 from .life import read_value, wrong_value
 from .result import Lines

@@ -1,7 +1,7 @@
-"""How the docker command lays out: columns, sizes, ages, dates, ports, what is cut.
+"""How the docker command lays out: columns, ages, dates, ports, what is cut.
 
     tabulated("NAMES\\tSTATUS\\nweb\\tUp 3 hours\\n")     columns of at least 10, 3 apart
-    age(10800) → "3 hours"      size(1234567, 3) → "1.23MB"
+    age(10800) → "3 hours"
 
 Knows: text and numbers. Does not know: what they are of.
 """
@@ -15,8 +15,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 SHORT = 12  # digits of an id that is cut
-UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB")
-BINARY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
 _ESCAPES = {"\a": "a", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t", "\v": "v",
             '"': '"', "\\": "\\"}  # fmt: skip
 
@@ -62,15 +60,6 @@ def _runs(
 # --- numbers and times ---------------------------------------------------------------------------
 
 
-def size(count: float, digits: int = 4, *, binary: bool = False) -> str:
-    """Bytes as go-units says them, in powers of 1000 or of 1024."""
-    base, units = (1024, BINARY_UNITS) if binary else (1000, UNITS)
-    at = 0
-    while count >= base and at < len(units) - 1:
-        count, at = count / base, at + 1
-    return f"{count:.{digits}g}{units[at]}"
-
-
 def age(seconds: float) -> str:
     """How long, as go-units says it."""
     whole = int(seconds)
@@ -99,9 +88,11 @@ def date(seconds_since_1970: float) -> str:
     return f"{moment:%Y}".zfill(4) + f"{moment:-%m-%d %H:%M:%S %z %Z}"
 
 
-def rfc3339(seconds_since_1970: float) -> str:
-    """2026-11-26T13:38:00Z."""
-    return _moment(seconds_since_1970).isoformat().replace("+00:00", "Z")
+def rfc3339(seconds_since_1970: int, nanoseconds: int | None = None) -> str:
+    """2026-11-26T13:38:00Z, or 2026-11-26T13:38:00.123456789Z, in this machine's zone."""
+    text = _moment(seconds_since_1970).isoformat()
+    fraction = "" if nanoseconds is None else f".{nanoseconds:09}"
+    return text[:19] + fraction + text[19:].replace("+00:00", "Z")
 
 
 def _moment(seconds: float) -> datetime.datetime:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ipycontainers.errors import Refused
+from ipycontainers.oci import sizes
 
 from . import columns, filters
 from .call import Call
@@ -143,9 +144,9 @@ def _command(one: Json, cut: bool) -> str:
 
 
 def _size(one: Json) -> str:
-    written = columns.size(one.get("SizeRw") or 0, 3)
+    written = sizes.size(one.get("SizeRw") or 0, 3)
     whole = one.get("SizeRootFs") or 0
-    return f"{written} (virtual {columns.size(whole, 3)})" if whole > 0 else written
+    return f"{written} (virtual {sizes.size(whole, 3)})" if whole > 0 else written
 
 
 def labels(found: Mapping[str, str] | None) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ipycontainers.oci import sizes
+
 from . import columns, filters
 from .call import Call
 from .console import Console, refusals
@@ -116,9 +118,9 @@ def kind(*, cut: bool) -> Kind:
             "Digest": lambda row: row.digest,
             "CreatedSince": lambda row: since(row.image.get("Created")),
             "CreatedAt": lambda row: columns.date(row.image.get("Created") or 0),
-            "Size": lambda row: columns.size(row.image.get("Size") or 0, 3),
+            "Size": lambda row: sizes.size(row.image.get("Size") or 0, 3),
             "Containers": lambda row: _counted(row.image.get("Containers")),
-            "VirtualSize": lambda row: columns.size(
+            "VirtualSize": lambda row: sizes.size(
                 row.image.get("VirtualSize") or row.image.get("Size") or 0
             ),
             "SharedSize": lambda row: _measured(row.image.get("SharedSize")),
@@ -140,7 +142,7 @@ def _counted(count: int | None) -> str:
 
 
 def _measured(count: int | None) -> str:
-    return "N/A" if count in (None, -1) else columns.size(count or 0)
+    return "N/A" if count in (None, -1) else sizes.size(count or 0)
 
 
 def _unique(row: Row) -> str:
@@ -148,7 +150,7 @@ def _unique(row: Row) -> str:
     if shared in (None, -1):
         return "N/A"
     whole = row.image.get("VirtualSize") or row.image.get("Size") or 0
-    return columns.size(whole - (shared or 0))
+    return sizes.size(whole - (shared or 0))
 
 
 # --- history -------------------------------------------------------------------------------------
@@ -179,7 +181,7 @@ def _step(human: bool, cut: bool) -> Kind:
         return columns.cut(text, 45) if cut else text
 
     def size(one: Json) -> str:
-        return columns.size(one.get("Size") or 0, 3) if human else str(one.get("Size") or 0)
+        return sizes.size(one.get("Size") or 0, 3) if human else str(one.get("Size") or 0)
 
     return Kind(
         "*image.historyContext",

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from . import columns
+from ipycontainers.oci import sizes
+
 from .call import Call
 from .console import Console, refusals
 from .result import Result, Text
@@ -110,7 +111,7 @@ def _machine(found: Json) -> Iterator[str]:
         ("Architecture", "Architecture"),
     )
     yield f"CPUs: {found.get('NCPU', 0)}"
-    yield f"Total Memory: {columns.size(int(found.get('MemTotal') or 0), binary=True)}"
+    yield f"Total Memory: {sizes.size(int(found.get('MemTotal') or 0), binary=True)}"
     yield from _given(found, ("Name", "Name"), ("ID", "ID"))
     yield f"Docker Root Dir: {found.get('DockerRootDir', '')}"
     yield f"Debug Mode: {_word(found.get('Debug'))}"

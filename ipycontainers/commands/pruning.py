@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ipycontainers.errors import CommandFailed
+from ipycontainers.oci.sizes import size
 
-from .columns import size
 from .console import refusals
 from .result import Lines
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ipycontainers.errors import Refused
+from ipycontainers.oci import sizes
+from ipycontainers.samples import Sample, percent
 
 from . import columns
 from .call import Call
@@ -40,17 +42,13 @@ AT_ONCE = 16  # containers that are asked at the same time; an answer takes dock
 
 @dataclass(frozen=True)
 class Look:
-    """What was asked for, and the engine's numbers; bytes but for ``cpu``, percent."""
+    """What was asked for, and the engine's numbers; ``processor`` is percent of one."""
 
     container: str
     id: str
     name: str
-    cpu: float
-    memory: int
-    limit: int
-    network: tuple[int, int]
-    block: tuple[int, int]
-    processes: int
+    processor: float
+    sample: Sample
 
 
 def stats(call: Call, console: Console) -> Result:
@@ -71,7 +69,7 @@ def stats(call: Call, console: Console) -> Result:
             found = console.daemon.get("containers", name, "stats", patient=True, stream="0")
         except Refused as error:
             return error
-        return seen(name, found)
+        return _seen(name, found)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         looks = list(pool.map(look, names))
@@ -82,57 +80,16 @@ def stats(call: Call, console: Console) -> Result:
     return listed(shown, _kind(cut=not call.has("no-trunc")), layout(call.text("format"), TABLE))
 
 
-def seen(container: str, found: Json) -> Look:
-    """From the engine's numbers what the docker command makes of them."""
-    memory = found.get("memory_stats") or {}
-    networks = (found.get("networks") or {}).values()
-    return Look(
-        container,
-        str(found.get("id") or ""),
-        str(found.get("name") or "").removeprefix("/"),
-        _cpu(found.get("cpu_stats") or {}, found.get("precpu_stats") or {}),
-        _without_cache(memory),
-        int(memory.get("limit") or 0),
-        (sum(int(it["rx_bytes"]) for it in networks), sum(int(it["tx_bytes"]) for it in networks)),
-        _block(found.get("blkio_stats") or {}),
-        int((found.get("pids_stats") or {}).get("current") or 0),
-    )
-
-
-def _cpu(now: Json, before: Json) -> float:
-    """Percent of one processor since the number before."""
-    used, used_before = (
-        int((it.get("cpu_usage") or {}).get("total_usage") or 0) for it in (now, before)
-    )
-    machine = int(now.get("system_cpu_usage") or 0) - int(before.get("system_cpu_usage") or 0)
-    processors = now.get("online_cpus") or len(
-        (now.get("cpu_usage") or {}).get("percpu_usage") or ()
-    )
-    if machine <= 0 or used <= used_before:
-        return 0.0
-    return (used - used_before) / machine * processors * 100
-
-
-def _without_cache(memory: Json) -> int:
-    usage, parts = int(memory.get("usage") or 0), memory.get("stats") or {}
-    for name in ("total_inactive_file", "inactive_file"):
-        if name in parts and int(parts[name]) < usage:
-            return usage - int(parts[name])
-    return usage
-
-
-def _block(found: Json) -> tuple[int, int]:
-    rows = found.get("io_service_bytes_recursive") or ()
-    read, written = (
-        sum(int(row["value"]) for row in rows if str(row["op"])[:1].lower() == letter)
-        for letter in "rw"
-    )
-    return read, written
+def _seen(container: str, found: Json) -> Look:
+    now = Sample.of(found, 1.0)
+    before = Sample.of({"cpu_stats": found.get("precpu_stats")}, 0.0)
+    name = str(found.get("name") or "").removeprefix("/")
+    return Look(container, str(found.get("id") or ""), name, percent(before, now), now)
 
 
 def _kind(*, cut: bool) -> Kind:
-    def pair(of: Callable[[Look], tuple[int, int]]) -> Callable[[Look], str]:
-        return lambda one: " / ".join(columns.size(count, 3) for count in of(one))
+    def pair(of: Callable[[Sample], tuple[int, int]]) -> Callable[[Look], str]:
+        return lambda one: " / ".join(sizes.size(count, 3) for count in of(one.sample))
 
     return Kind(
         "*container.statsContext",
@@ -141,13 +98,18 @@ def _kind(*, cut: bool) -> Kind:
             "Container": lambda one: one.container,
             "ID": lambda one: columns.short(one.id) if cut else one.id,
             "Name": lambda one: one.name,
-            "CPUPerc": lambda one: f"{one.cpu:.2f}%",
+            "CPUPerc": lambda one: f"{one.processor:.2f}%",
             "MemUsage": lambda one: " / ".join(
-                columns.size(count, binary=True) for count in (one.memory, one.limit)
+                sizes.size(count, binary=True)
+                for count in (one.sample.memory, one.sample.memory_limit)
             ),
-            "MemPerc": lambda one: f"{one.memory / one.limit * 100 if one.limit else 0:.2f}%",
-            "NetIO": pair(lambda one: one.network),
-            "BlockIO": pair(lambda one: one.block),
-            "PIDs": lambda one: str(one.processes),
+            "MemPerc": lambda one: f"{_share(one.sample):.2f}%",
+            "NetIO": pair(lambda one: (one.received, one.sent)),
+            "BlockIO": pair(lambda one: (one.read, one.written)),
+            "PIDs": lambda one: str(one.sample.pids),
         },
     )
+
+
+def _share(one: Sample) -> float:
+    return one.memory / one.memory_limit * 100 if one.memory_limit else 0.0

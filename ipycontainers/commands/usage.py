@@ -9,6 +9,8 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ipycontainers.oci import sizes
+
 from . import columns, containers, images, volumes
 from .call import Call
 from .console import Console, refusals
@@ -70,8 +72,8 @@ def _row(name: str, total: int, active: int, size: int, free: int, part: bool = 
         "Type": name,
         "TotalCount": str(total),
         "Active": str(active),
-        "Size": columns.size(size),
-        "Reclaimable": f"{columns.size(free)}{share}",
+        "Size": sizes.size(size),
+        "Reclaimable": f"{sizes.size(free)}{share}",
     }
 
 
@@ -118,7 +120,7 @@ def _in_detail(found: Json) -> str:
     rows = [_first_name(one) for one in found.get("Images") or ()]
     ones = [{**one, "SizeRootFs": 0} for one in found.get("Containers") or ()]
     caches = found.get("BuildCache") or ()
-    size = columns.size(int(found.get("BuilderSize") or 0))
+    size = sizes.size(int(found.get("BuilderSize") or 0))
     return (
         f"Images space usage:\n\n{_table(rows, images.kind(cut=True), IMAGES)}"
         f"\nContainers space usage:\n\n{_table(ones, containers.kind(cut=True), CONTAINERS)}"
@@ -163,7 +165,7 @@ _CACHE = Kind(
     {
         "ID": lambda one: columns.short(str(one.get("ID"))),
         "CacheType": lambda one: str(one.get("Type") or ""),
-        "Size": lambda one: columns.size(int(one.get("Size") or 0), 3),
+        "Size": lambda one: sizes.size(int(one.get("Size") or 0), 3),
         "CreatedSince": lambda one: _since(str(one.get("CreatedAt") or "")),
         "LastUsedSince": lambda one: _since(str(one.get("LastUsedAt") or "")),
         "UsageCount": lambda one: str(one.get("UsageCount") or 0),

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import columns, filters
+from ipycontainers.oci import sizes
+
+from . import filters
 from .call import Call
 from .console import Console, refusals
 from .containers import labels
@@ -57,7 +59,7 @@ def kind() -> Kind:
             "Labels": lambda one: labels(one.get("Labels")),
             "Label": lambda one: lambda name: str((one.get("Labels") or {}).get(name, "")),
             "Links": lambda one: _used(one, "RefCount", str),
-            "Size": lambda one: _used(one, "Size", columns.size),
+            "Size": lambda one: _used(one, "Size", sizes.size),
         },
     )
 

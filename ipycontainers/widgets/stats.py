@@ -16,14 +16,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ipycontainers.errors import ContainerError
+from ipycontainers.samples import Use, enforced, limits, sample, sample_before
 
-from . import usage
 from .containers import action, find, is_named
 from .drawing import Markup, element, size
 from .follower import Follower
 from .live import Live
 from .stats_drawing import drawn, table_of
-from .usage import Use
 from .widget import source
 
 if TYPE_CHECKING:
@@ -183,13 +182,13 @@ class Stats(Follower):
 def _use(connection: Connection, name: str, told: Mapping[str, Any] | None) -> Use:
     if told is None:
         return Use(name)
-    can = usage.enforced(connection.info(), is_rootless=connection.is_rootless)
+    can = enforced(connection.info(), is_rootless=connection.is_rootless)
     status = str((told.get("State") or {}).get("Status") or "")
     return Use(
         name=str(told.get("Name") or name).lstrip("/"),
         id=str(told.get("Id") or ""),
         state="running" if status in ("running", "paused") else "stopped",
-        limits=usage.limits(told, can),
+        limits=limits(told, can),
     )
 
 
@@ -198,7 +197,7 @@ def _take(use: Use, told: Mapping[str, Any] | None) -> None:
         use.take(None)
         return
     at = time.monotonic()
-    use.take(usage.sample(told, at), usage.sample_before(told, at))
+    use.take(sample(told, at), sample_before(told, at))
 
 
 def _plain(use: Use) -> dict[str, Any]:

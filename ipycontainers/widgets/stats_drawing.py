@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from ipycontainers.samples import KEPT, Sample, Use
+
 from .drawing import Markup, element, joined, size, table
-from .usage import KEPT, Sample, Use
 
 WIDE, HIGH = 2 * (KEPT - 1), 24  # of a line of history, in its own units
 CLOSE = 0.9  # of a limit: then it is said in words

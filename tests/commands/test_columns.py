@@ -37,14 +37,6 @@ def test_ages(seconds: float, said: str) -> None:
     assert columns.age(seconds) == said
 
 
-def test_sizes() -> None:
-    assert [columns.size(it) for it in (0, 999, 1000, 1234567, 10**9)] == [
-        "0B", "999B", "1kB", "1.235MB", "1GB",
-    ]  # fmt: skip
-    assert columns.size(1234567, 3) == "1.23MB"
-    assert columns.size(1536, binary=True) == "1.5KiB"
-
-
 def test_what_is_cut_ends_in_dots() -> None:
     assert columns.cut("short", 20) == "short"
     assert columns.cut("x" * 30, 20) == "x" * 19 + "…"

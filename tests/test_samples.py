@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ipycontainers.widgets.usage import (
+from ipycontainers.samples import (
     KEPT,
     Limits,
     Use,

@@ -33,6 +33,29 @@ class Sample:
     pids: int
     pids_limit: int
 
+    @classmethod
+    def of(cls, told: Mapping[str, Any], at: float) -> Sample:
+        """Zeros where nothing of it runs."""
+        processor = told.get("cpu_stats") or {}
+        memory = told.get("memory_stats") or {}
+        pids = told.get("pids_stats") or {}
+        received, sent = _networks(told.get("networks") or {})
+        read, written = _devices((told.get("blkio_stats") or {}).get("io_service_bytes_recursive"))
+        return cls(
+            at=at,
+            processor=_number((processor.get("cpu_usage") or {}).get("total_usage")),
+            system=_number(processor.get("system_cpu_usage")),
+            processors=_processors(processor),
+            memory=_memory(memory),
+            memory_limit=_number(memory.get("limit")),
+            received=received,
+            sent=sent,
+            read=read,
+            written=written,
+            pids=_number(pids.get("current")),
+            pids_limit=_number(pids.get("limit")),
+        )
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -90,38 +113,17 @@ class Use:
 
 def sample(told: Mapping[str, Any], at: float) -> Sample | None:
     """None where nothing of it runs: engines then tell zeros."""
-    processor = told.get("cpu_stats") or {}
-    used = (processor.get("cpu_usage") or {}).get("total_usage") or 0
-    memory = told.get("memory_stats") or {}
-    pids = told.get("pids_stats") or {}
-    if not used and not memory.get("usage") and not pids.get("current"):
-        return None
-    received, sent = _networks(told.get("networks") or {})
-    read, written = _devices((told.get("blkio_stats") or {}).get("io_service_bytes_recursive"))
-    return Sample(
-        at=at,
-        processor=used,
-        system=processor.get("system_cpu_usage") or 0,
-        processors=_processors(processor),
-        memory=_memory(memory),
-        memory_limit=_number(memory.get("limit")),
-        received=received,
-        sent=sent,
-        read=read,
-        written=written,
-        pids=_number(pids.get("current")),
-        pids_limit=_number(pids.get("limit")),
-    )
+    found = Sample.of(told, at)
+    has_memory = (told.get("memory_stats") or {}).get("usage")
+    return found if found.processor or found.pids or has_memory else None
 
 
 def sample_before(told: Mapping[str, Any], at: float) -> Sample | None:
     """What the engine tells of a second before, which is the processor only."""
     before = told.get("precpu_stats") or {}
-    if not before.get("system_cpu_usage"):
+    if not before.get("system_cpu_usage") or not sample(told, at):
         return None
-    now = sample(told, at - 1.0)
-    made = sample({**told, "cpu_stats": before}, at - 1.0)
-    return made if now else None
+    return Sample.of({**told, "cpu_stats": before}, at - 1.0)
 
 
 def percent(before: Sample, now: Sample) -> float:
@@ -160,8 +162,8 @@ def _processors(told: Mapping[str, Any]) -> int:
 def _memory(told: Mapping[str, Any]) -> int:
     """Without the cache of files, which the kernel takes back when it is needed."""
     used, details = _number(told.get("usage")), told.get("stats") or {}
-    cached = details.get("total_inactive_file", details.get("inactive_file")) or 0
-    return used - cached if cached < used else used
+    cached = (_number(details.get(name)) for name in ("total_inactive_file", "inactive_file"))
+    return used - next((count for count in cached if 0 < count < used), 0)
 
 
 def _networks(told: Mapping[str, Any]) -> tuple[int, int]:
