@@ -48,6 +48,11 @@ class ContainerError(Exception):
     def __str__(self) -> str:
         return self.message
 
+    @property
+    def in_one_line(self) -> str:
+        """Message and hint, for where there is room for one line."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
     def _render_traceback_(self) -> list[str]:
         """Called by IPython in place of a traceback: one string per line."""
         shown = [f"{type(self).__name__}: {self.message}"]

@@ -18,10 +18,12 @@ PACKAGE = Path(__file__).resolve().parent.parent / "ipycontainers"
 ROWS = [
     {"__main__", "cli", "course", "magics", "provisioner", "widgets"},
     {
+        "answers",
         "background",
         "building",
         "cell",
         "commands",
+        "containers",
         "difference",
         "display",
         "exchange",

@@ -16,7 +16,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ipycontainers import streams
+from ipycontainers import answers
+from ipycontainers.containers import find
 from ipycontainers.errors import ContainerError, NotFound
 
 from . import attempts
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 2  # seconds for one connection
 MOST = 16  # containers: each tries to reach each other
-_SAID = 65536  # bytes of all answers of one container
 # Each pair of arguments is a host and a port; each is answered by "NUMBER CODE WORDS" in a line.
 # busybox's nc ends by -e when it is connected, others by -z.
 SCRIPT = f"""
@@ -65,7 +65,7 @@ def measure(
     Raises NotFound for a name that none has, and what engines do when they are asked.
     """
     told = connection.list_containers(all=False)
-    chosen = _chosen(places(told, _isolating(connection)), names)
+    chosen = _chosen(connection, places(told, _isolating(connection)), names)
     every = tuple(_with_ports(connection, one) for one in chosen)
     gateways = {address for one in every for address in one.gateways.values()}
     with _listening(gateways) as ports, ThreadPoolExecutor(8) as pool:
@@ -84,16 +84,21 @@ def _isolating(connection: Connection) -> Isolating:
     return Isolating(none=has_own, others=has_own and not connection.network_lack)
 
 
-def _chosen(every: Sequence[Place], names: Sequence[str]) -> tuple[Place, ...]:
+def _chosen(
+    connection: Connection, every: Sequence[Place], names: Sequence[str]
+) -> tuple[Place, ...]:
     if not names:
         return tuple(every[:MOST])
-    found = [one for one in every if one.name in names or one.id.startswith(tuple(names))]
+    wanted = {}
     for name in names:
-        if not any(one.name == name or one.id.startswith(name) for one in found):
+        found = find(connection, name) or {}
+        place = next((one for one in every if one.id == found.get("Id")), None)
+        if place is None:
             raise NotFound(
-                f"no container {name} runs", "%container sessions and docker ps list them"
+                f"no container {name} runs", "%container sessions and %docker ps list them"
             )
-    return tuple(found)
+        wanted[place.id] = place
+    return tuple(one for one in every if one.id in wanted)
 
 
 def _with_ports(connection: Connection, place: Place) -> Place:
@@ -116,22 +121,10 @@ def _from(
     planned = attempts.of_container(source, every, ports.get(gateway, 0))
     tried = [one for one in planned if one.address]
     words = [word for one in tried for word in (one.address, str(one.port))]
-    answers: dict[int, str] = {}
-    if words:
-        with contextlib.suppress(ContainerError, OSError):
-            answers = _asked(connection, source.id, words)
-    results = {id(one): answers[n] for n, one in enumerate(tried) if n in answers}
+    said = answers.output(connection, source.id, SCRIPT, *words) if words else b""
+    found = parsed(said.decode("utf-8", "replace"), len(tried))
+    results = {id(one): found[n] for n, one in enumerate(tried) if n in found}
     return [one.found(results[id(one)]) if id(one) in results else one for one in planned]
-
-
-def _asked(connection: Connection, container_id: str, words: Sequence[str]) -> dict[int, str]:
-    said = b""
-    with connection.execute(container_id, ["sh", "-c", SCRIPT, "sh", *words]) as execution:
-        for frames in streams.batches(execution.read):
-            said += b"".join(frame.data for frame in frames)[:_SAID]
-            if len(said) > _SAID:
-                break
-    return parsed(said.decode("utf-8", "replace"), len(words) // 2)
 
 
 def parsed(said: str, count: int) -> dict[int, str]:

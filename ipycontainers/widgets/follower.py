@@ -108,7 +108,7 @@ class Follower(Live):
         return has_heard
 
     def _lose(self, error: ContainerError) -> None:
-        self.trouble = f"{error.message} ({error.hint})" if error.hint else error.message
+        self.trouble = error.in_one_line
         self.rest()
         self.lost(error)
         if isinstance(error, EngineUnavailable):

@@ -20,6 +20,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ipycontainers import answers
+from ipycontainers.containers import called, find
 from ipycontainers.errors import NotFound
 from ipycontainers.namespaces import (
     ASKED,
@@ -36,8 +38,6 @@ from ipycontainers.namespaces import (
 from ipycontainers.namespaces import declared as declaring
 from ipycontainers.namespaces import inside as asking
 from ipycontainers.namespaces import proc as measuring
-
-from . import answers
 
 if TYPE_CHECKING:
     from ipycontainers.client import Connection
@@ -99,17 +99,13 @@ class Inspection:
         return found
 
     def inspected(self, name: str) -> Mapping[str, Any]:
-        """Of a container, or of this notebook's session of that name. Raises NotFound."""
-        try:
-            return self._connection.inspect(name)
-        except NotFound:
-            from ipycontainers.watchdog.labels import KERNEL, SESSION, kernel_id
-
-            of_session = {SESSION: name, KERNEL: kernel_id()}
-            found = self._connection.list_containers(labels=of_session, all=False)
-            if len(found) != 1:
-                raise
-            return self._connection.inspect(str(found[0]["Id"]))
+        """Of what is called so. Raises NotFound."""
+        if found := find(self._connection, name):
+            return found
+        raise NotFound(
+            f"there is no container and no session {name}",
+            "%docker ps -a and %container sessions list them",
+        )
 
     def _container(self, details: Mapping[str, Any]) -> Container:
         declared = declaring.snapshot(details, self._engine)
@@ -257,14 +253,9 @@ class Inspection:
 
 
 def _named(details: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Name, id and status of a container; a session of this notebook is called as it is there."""
-    from ipycontainers.watchdog.labels import KERNEL, SESSION, kernel_id
-
+    """Name, id and status of a container."""
     state = details.get("State") or {}
-    found = (details.get("Config") or {}).get("Labels") or {}
-    session = found.get(SESSION) if found.get(KERNEL) == kernel_id() else ""
-    name = str(session or details["Name"]).lstrip("/")
-    return name, str(details["Id"]), str(state.get("Status") or "")
+    return called(details), str(details["Id"]), str(state.get("Status") or "")
 
 
 def _is_up(details: Mapping[str, Any]) -> bool:

@@ -17,10 +17,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ipycontainers import outcome
+from ipycontainers.containers import action, find, is_named
 from ipycontainers.errors import ContainerError
 from ipycontainers.lifecycle import COMMANDS, TABLE, Command, commands
 
-from .containers import action, find, is_named
 from .drawing import Markup, element, joined, table
 from .follower import Follower
 from .lifecycle_diagram import diagram
@@ -171,12 +171,12 @@ class Lifecycle(Follower):
             with translated(f"docker {command.words} {self.seen.name}"):
                 DEEDS[command.words](engine.docker.api, self.seen.id)
         except ContainerError as error:
-            self._failure = f"{error.message} ({error.hint})" if error.hint else error.message
+            self._failure = error.in_one_line
         self._doing = ""
         try:
             self.see(self._connected())
         except ContainerError as error:
-            self._failure = self._failure or error.message
+            self._failure = self._failure or error.in_one_line
         self.redraw()
 
     # What it shows

@@ -1,6 +1,6 @@
 """What containers share with the host and what is their own.
 
-    Namespaces("web", "db")      two containers, or sessions of this notebook
+    Namespaces("web", "db")      two containers, or sessions
     Namespaces()                 all that run
 
 Eight doors for each container: closed where a namespace is its own, open where it is the host's.
@@ -36,7 +36,7 @@ NOTE = (
 
 
 class Namespaces(Widget):
-    """``containers`` are names, ids or this notebook's sessions. Raises NotFound, and
+    """``containers`` are names, ids or names of sessions. Raises NotFound, and
     EngineUnavailable. What is shown is of the moment when it was made or last looked at."""
 
     _css = source("widget.css", "namespaces.css")
@@ -80,7 +80,7 @@ class Namespaces(Widget):
         try:
             self.look()
         except ContainerError as error:
-            self._error = f"{error.message}: {error.hint}" if error.hint else error.message
+            self._error = error.in_one_line
             self.redraw()
 
 

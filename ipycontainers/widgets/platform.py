@@ -18,9 +18,9 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from ipycontainers.containers import action
 from ipycontainers.errors import ContainerError, EngineUnavailable
 
-from .containers import action
 from .drawing import Markup, element, table
 from .follower import EVENTS, Follower
 from .platform_diagram import diagram

@@ -1,7 +1,7 @@
 """Who reaches whom, as a drawing and a matrix.
 
     ReachMap()               containers that run, their networks, published ports, this machine
-    ReachMap("web", "db")    only these
+    ReachMap("web", "db")    only these; names, ids, or names of sessions
 
 Each field says what came of it in a word, with a mark, and whether a connection was tried or the
 networks say so.
@@ -63,7 +63,7 @@ class ReachMap(Widget):
         try:
             self._places, self._found = measure(connection(self._engine), self._names)
         except ContainerError as error:
-            self._error = f"{error.message}{f' ({error.hint})' if error.hint else ''}"
+            self._error = error.in_one_line
         finally:
             self._is_measuring = False
             self.redraw()

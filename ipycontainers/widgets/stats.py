@@ -15,10 +15,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ipycontainers.containers import action, called, find, is_named
 from ipycontainers.errors import ContainerError
 from ipycontainers.samples import Use, enforced, limits, sample, sample_before
 
-from .containers import action, find, is_named
 from .drawing import Markup, element, size
 from .follower import Follower
 from .live import Live
@@ -185,7 +185,7 @@ def _use(connection: Connection, name: str, told: Mapping[str, Any] | None) -> U
     can = enforced(connection.info(), is_rootless=connection.is_rootless)
     status = str((told.get("State") or {}).get("Status") or "")
     return Use(
-        name=str(told.get("Name") or name).lstrip("/"),
+        name=called(told) or name,
         id=str(told.get("Id") or ""),
         state="running" if status in ("running", "paused") else "stopped",
         limits=limits(told, can),

@@ -11,6 +11,7 @@ import needs
 import pytest
 from support import free_port, wait_for
 
+from ipycontainers import answers
 from ipycontainers.client import connect
 from ipycontainers.errors import NotFound
 from ipycontainers.reach import attempts
@@ -181,6 +182,19 @@ def test_a_container_without_a_shell_is_declared(
         assert results(engine, web, "reach-awk")["address"] == ("refused", True)
     finally:
         engine.remove(created.id)
+
+
+def test_a_container_that_holds_whoever_asks_is_given_up(
+    engine: Any, start: Start, network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = "rm /bin/timeout; printf '#!/bin/sh\nsleep 600\n' >/bin/timeout; chmod +x /bin/timeout"
+    web = start("web", network)
+    if shares(engine, web):
+        return
+    holds = start("holds", network, command=f"{held}; touch /done; sleep 600")
+    assert wait_for(lambda: answers.output(engine, holds, "test -e /done && echo is") == b"is\n")
+    monkeypatch.setattr(answers, "PATIENCE", 1.0)
+    assert results(engine, holds, web)["address"] == ("reached", False)
 
 
 def test_a_name_that_none_has_is_told(engine: Any) -> None:

@@ -24,12 +24,13 @@ MOST = 1 << 20  # bytes of its output
 MANY = 1000  # processes
 
 
-def output(connection: Connection, container_id: str, script: str) -> bytes:
-    """What sh prints of it in the container; b"" where there is no sh, or none could run."""
+def output(connection: Connection, container_id: str, script: str, *arguments: str) -> bytes:
+    """What sh prints of it in the container, of as much as it says within ``PATIENCE``; b"" where
+    there is no sh, or none could run."""
     found = b""
     with suppress(ContainerError, OSError):
-        execution = connection.execute(container_id, ["sh", "-c", script])
-        # It reads /proc and ends, but for one who has put something else in its place.
+        execution = connection.execute(container_id, ["sh", "-c", script, "sh", *arguments])
+        # It looks around and ends, but for one who has put something else in its place.
         timer = threading.Timer(PATIENCE, execution.close)
         timer.start()
         try:
