@@ -1,25 +1,17 @@
-"""The files of a container, and whole images, as tars on their way; what a container's paths are.
+"""The files of a container, and whole images, as tars on their way.
 
 Knows: the archive endpoints' answers. Does not know: which engine, tar.
 """
 
 from __future__ import annotations
 
-import base64
-import http.client
-import json
-import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
-
-from ipycontainers import errors
 
 from .dial import Dialler
 from .stream import Stream
-from .translate import Json, translated
+from .translate import translated
 
-PATH_STATUS = "X-Docker-Container-Path-Stat"
-GO_FOLDER = 1 << 31  # fs.ModeDir in Go's file modes
 # Seconds until the first byte: dockerd before 25 writes all layers to its disk before it answers.
 UNTIL_SAVED = 3600.0
 
@@ -63,16 +55,3 @@ class Download(Stream):
         except Exception:  # pieces are many, and a block for each would take as long as they do
             with translated(self._doing):
                 raise
-
-
-def folder_as_program(found: Json, head: Callable[[str], Stream]) -> str:
-    """The program's path where that is a folder, else "". Runtimes say no more of it
-    than "permission denied". ``found`` is an inspected container, ``head`` asks for a path."""
-    try:
-        program = str(found["Path"])
-        path = posixpath.join("/", found["Config"].get("WorkingDir") or "/", program, ".")
-        with head(path) as stream:
-            status = json.loads(base64.b64decode(stream.header(PATH_STATUS)))
-    except (errors.ContainerError, OSError, http.client.HTTPException, ValueError, KeyError):
-        return ""
-    return program if int(status.get("mode", 0)) & GO_FOLDER else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from . import logins
 from .dial import Dialler
 from .stream import Stream
 from .translate import Json, translated
@@ -33,10 +34,9 @@ def start(
     *,
     timeout: float,
 ) -> Build:
-    """``api`` is docker-py's client, which knows the logins; see ``Connection.build``."""
-    headers = {"Content-Type": "application/x-tar"}
+    """``api`` is docker-py's client; see ``Connection.build``."""
+    headers = {"Content-Type": "application/x-tar", **logins.headers()}
     with translated(DOING):
-        api._set_auth_headers(headers)
         return Build(
             dialler,
             "POST",

@@ -10,8 +10,8 @@ except where a name differs.
 from __future__ import annotations
 
 import platform as machine
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from ipycontainers import errors
 
-from . import archives, executions
+from . import archives, executions, starting
 from . import build as building
 from . import pull as pulling
 from .daemon import Daemon
@@ -190,58 +190,7 @@ class Connection:
         Credentials are those of ``docker login``. Raises NotFound, Unauthorized, Invalid,
         EngineError; an interrupt, or an exception of ``progress``, stops the pull.
         """
-        try:
-            with pulling.naming(reference):
-                self._pull(reference, platform, progress)
-        except (errors.NotFound, errors.EngineError, errors.Unsupported) as error:
-            if platform and (
-                hint := pulling.platform_hint(platform, self._platform_here(reference))
-            ):
-                error.hint = hint
-            raise
-
-    def _platform_here(self, reference: str) -> str:
-        """``linux/amd64``, of the image that the engine has by that name, or ""."""
-        try:
-            image = self.inspect_image(reference)
-        except errors.ContainerError:
-            return ""
-        return f"{image.get('Os')}/{image.get('Architecture')}"
-
-    def _pull(
-        self,
-        reference: str,
-        platform: str | None,
-        progress: Callable[[pulling.PullProgress], None] | None,
-    ) -> None:
-        from docker.utils import parse_repository_tag
-
-        repository, tag = parse_repository_tag(reference)
-        parameters = {"fromImage": repository, "tag": tag or "latest"}
-        if platform:
-            parameters["platform"] = platform
-        with translated(f"pulling {reference}"):
-            try:
-                stream = self._stream(
-                    "POST",
-                    self._path("images", "create"),
-                    parameters,
-                    self._credentials(repository),
-                    doing=f"pulling {reference}",
-                )
-            except errors.EngineUnavailable:
-                raise
-            except errors.ContainerError as error:
-                raise pulling.failure(error.message, reference) from error
-            with stream:
-                pulling.follow(stream.lines(), reference, progress)
-
-    def _credentials(self, repository: str) -> dict[str, str]:
-        from docker import auth
-
-        registry, _ = auth.resolve_repository_name(repository)
-        header = auth.get_config_header(self._api, registry)
-        return {"X-Registry-Auth": header.decode()} if header else {}
+        pulling.pull(self._api, self._dialler, reference, platform, progress, timeout=self._timeout)
 
     def build(
         self, context: Iterable[bytes], parameters: Mapping[str, str | Sequence[str]]
@@ -309,30 +258,14 @@ class Connection:
         with self._starting(container_id, "starting the container"):
             self._api.start(container_id)
 
-    @contextmanager
-    def _starting(self, container_id: str, doing: str) -> Iterator[None]:
+    def _starting(self, container_id: str, doing: str) -> AbstractContextManager[None]:
         """Podman prepares the program with attach, so both may find that it cannot run."""
-        try:
-            with translated(doing, starting=True):
-                yield
-        except errors.EngineError as error:
-            if error.exit_code == 126 and (program := self._folder_as_program(container_id)):
-                raise errors.EngineError(
-                    f"{program}: is a folder, not a program",
-                    "name a program of the image behind it, for example sh",
-                    exit_code=126,
-                ) from error
-            raise
 
-    def _folder_as_program(self, container_id: str) -> str:
         def head(path: str) -> Stream:
             at, asked = self._path("containers", container_id, "archive"), {"path": path}
             return self._stream("HEAD", at, asked, doing="looking at the program")
 
-        try:
-            return archives.folder_as_program(self.inspect(container_id), head)
-        except errors.ContainerError:
-            return ""
+        return starting.starting(doing, lambda: self.inspect(container_id), head)
 
     def execute(
         self, container_id: str, command: Sequence[str], *, stdin: bool = False

@@ -18,10 +18,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from ipycontainers import errors
 
-from .translate import Json, of_status, one_line
+from . import logins
+from .dial import Dialler
+from .stream import Stream
+from .translate import Json, of_status, one_line, translated
 
 MISSING = re.compile(
     r"repository does not exist|pull access denied|manifest unknown|not found|"
@@ -72,9 +76,71 @@ class PullProgress:
         )
 
 
-def follow(
-    lines: Iterable[Json], reference: str, progress: Callable[[PullProgress], None] | None
+Progress = Callable[[PullProgress], None]
+
+
+def pull(
+    api: Any,
+    dialler: Dialler,
+    reference: str,
+    platform: str | None,
+    progress: Progress | None,
+    *,
+    timeout: float,
 ) -> None:
+    """``api`` is docker-py's client, ``dialler`` opens the stream; see ``Connection.pull``."""
+    try:
+        with naming(reference), translated(f"pulling {reference}"):
+            _pull(api, dialler, reference, platform, progress, timeout)
+    except (errors.NotFound, errors.EngineError, errors.Unsupported) as error:
+        if platform and (hint := platform_hint(platform, _platform_here(api, reference))):
+            error.hint = hint
+        raise
+
+
+def _pull(
+    api: Any,
+    dialler: Dialler,
+    reference: str,
+    platform: str | None,
+    progress: Progress | None,
+    timeout: float,
+) -> None:
+    from docker.utils import parse_repository_tag
+
+    repository, tag = parse_repository_tag(reference)
+    parameters = {"fromImage": repository, "tag": tag or "latest"}
+    if platform:
+        parameters["platform"] = platform
+    try:
+        stream = Stream(
+            dialler,
+            "POST",
+            f"/v{api.api_version}/images/create",
+            parameters=parameters,
+            headers=logins.header(repository),
+            doing=f"pulling {reference}",
+            timeout=timeout,
+        )
+    except errors.EngineUnavailable:
+        raise
+    except errors.ContainerError as error:
+        raise failure(error.message, reference) from error
+    with stream:
+        follow(stream.lines(), reference, progress)
+
+
+def _platform_here(api: Any, reference: str) -> str:
+    """``linux/amd64``, of the image that the engine has by that name, or ""."""
+    try:
+        with translated(f"image {reference}"):
+            image = api.inspect_image(reference)
+    except errors.ContainerError:
+        return ""
+    return f"{image.get('Os')}/{image.get('Architecture')}"
+
+
+def follow(lines: Iterable[Json], reference: str, progress: Progress | None) -> None:
     """Calls ``progress`` for each line, from this thread. Raises as ``failure``."""
     for line in lines:
         if "errorDetail" in line or "error" in line:

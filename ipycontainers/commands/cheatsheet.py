@@ -46,8 +46,9 @@ def _group(verb: Verb) -> str:
 
 
 def _row(verb: Verb) -> str:
-    whole = f"{verb.name} {verb.usage}".strip()
-    names = [f"`{whole}`"]
+    # Of cp docker tells two usages, in two lines.
+    usages = f"{verb.name} {verb.usage}".strip().split("\n\tdocker ")
+    names = [f"`{usage}`" for usage in usages]
     names += [f"`{name}`" for name in verb.aliases]
     flags = " ".join(map(_flag, sorted(verb.flags, key=lambda flag: flag.name)))
     return f"| {_cell(', '.join(names))} | {_cell(verb.help)} | {_cell(flags)} |"

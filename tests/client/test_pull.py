@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import http.server
 import io
 import json
 import os
+import re
 import tarfile
 import threading
 import time
@@ -240,9 +242,8 @@ def test_credentials_of_docker_login_are_sent(
 ) -> None:
     from ipycontainers.client import connect
 
-    (tmp_path / "config.json").write_text(
-        '{"auths": {"registry.example": {"auth": "bWU6c2VjcmV0"}}}'
-    )
+    kept = tmp_path / "config.json"
+    kept.write_text('{"auths": {"other.example": {"auth": "eW91OngK"}}}')
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     requests: list[bytes] = []
 
@@ -251,7 +252,17 @@ def test_credentials_of_docker_login_are_sent(
         return http_answer('{"ApiVersion": "1.41", "status": "done"}\n')
 
     with connect(socket_engine(answer)) as connection:
+        # A login in the meantime counts.
+        kept.write_text('{"auths": {"registry.example": {"auth": "bWU6c2VjcmV0"}}}')
         connection.pull("registry.example/x:1")
-    assert b"fromImage=registry.example%2Fx&tag=1" in requests[-1]
-    assert b"X-Registry-Auth: " in requests[-1]
-    assert b"secret" not in requests[-1]
+        assert b"fromImage=registry.example%2Fx&tag=1" in requests[-1]
+        assert b"secret" not in requests[-1]
+        assert _header(requests[-1], "X-Registry-Auth")["username"] == "me"
+        list(connection.build([], {}).lines())
+        assert _header(requests[-1], "X-Registry-Config")["registry.example"]["username"] == "me"
+
+
+def _header(request: bytes, name: str) -> Any:
+    found = re.search(rf"(?im)^{name}: (\S+)", request.decode())
+    assert found, name
+    return json.loads(base64.urlsafe_b64decode(found[1]))

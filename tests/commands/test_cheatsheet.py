@@ -19,3 +19,11 @@ def test_each_verb_and_flag_stands_in_it() -> None:
     for verb in VERBS:
         assert all(f"`{name}" in page for name in verb.names if not verb.refused)
         assert all(flag.names[-1] in page for flag in verb.flags)
+
+
+def test_its_tables_are_tables() -> None:
+    """A cell with a line break would be the end of one."""
+    rows = [line for line in cheatsheet.text().splitlines() if "|" in line]
+    wrong = [row for row in rows if not row.startswith(("| ", "|-"))]
+    assert wrong == []
+    assert {row.replace("\\|", "").count("|") for row in rows} == {4}
