@@ -23,8 +23,9 @@ from ipycontainers.errors import ContainerError, NotFound
 from ipycontainers.oci import saved
 from ipycontainers.oci.blob import Readable
 from ipycontainers.oci.changes import FILE, HARD_LINK, REMOVED, Entry
-from ipycontainers.oci.contents import Contents, LayerContents, visible
+from ipycontainers.oci.contents import Contents, LayerContents
 from ipycontainers.oci.inside import MOST_LINKS
+from ipycontainers.oci.legible import visible
 from ipycontainers.oci.shelf import MOST_KEPT, is_enough
 from ipycontainers.oci.texts import LIMIT, FileText, Passage, difference, text
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 KEPT = 60  # samples of history; engines give one a second
+# What engines call the limits that they can set.
+LIMITS = frozenset({"CpuCfsQuota", "MemoryLimit", "PidsLimit"})
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def enforced(info: Mapping[str, Any], *, is_rootless: bool) -> frozenset[str]:
     though inspect repeats what was asked for."""
     if is_rootless and str(info.get("CgroupVersion", "1")) == "1":
         return frozenset()
-    return frozenset(key for key in ("CpuCfsQuota", "MemoryLimit", "PidsLimit") if info.get(key))
+    return frozenset(key for key in LIMITS if info.get(key))
 
 
 def limits(told: Mapping[str, Any], enforced: frozenset[str]) -> Limits:

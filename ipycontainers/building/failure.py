@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from ipycontainers.client.translate import one_line
 from ipycontainers.errors import CellFailed, ContainerError, Invalid, Unsupported
 
 from .plan import Plan, Text
@@ -51,7 +52,7 @@ def of_step(progress: Progress, plan: Plan, text: Text, *, has_context: bool) ->
     place = f"step {progress.number} of {len(progress.steps)}"
     if step.line:
         place += f", line {step.line} of the cell"
-    told = _shortened(step.text)
+    told = one_line(step.text, SHOWN)
     if failure.code and step.text[:4].upper() == "RUN ":
         return CellFailed(f"exit code {failure.code} in {place}: {told}", exit_code=failure.code)
     return CellFailed(
@@ -81,8 +82,3 @@ def _without_prefix(message: str, text: Text) -> tuple[str, int]:
 
 def _where(line: int) -> str:
     return f"line {line} of the cell: " if line else ""
-
-
-def _shortened(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= SHOWN else f"{flat[:SHOWN]}…"

@@ -34,9 +34,9 @@ def examine(setting: str | None = None) -> Json:
     why not and what mends it. Raises nothing of ours."""
     report: Json = {"ok": False, "error": "", "hint": "", "tried": [], "chosen": {}}
     report["versions"] = {
-        "ipycontainers": _installed("ipycontainers"),
+        "ipycontainers": installed("ipycontainers"),
         "Python": platform.python_version(),
-        "docker-py": _installed("docker"),
+        "docker-py": installed("docker"),
     }
     try:
         with connect(setting, start=False) as connection:
@@ -196,7 +196,8 @@ def _user_namespace(security: dict[str, str], rootless: bool) -> str:
     return "none: root in a container is root on the engine's machine"
 
 
-def _installed(package: str) -> str:
+def installed(package: str) -> str:
+    """The version of a package here."""
     try:
         return version(package)
     except PackageNotFoundError:

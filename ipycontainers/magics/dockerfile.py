@@ -149,16 +149,15 @@ def _options(line: str, variables: dict[str, Any]) -> BuildOptions:
 def _announce(context: Context, name: str) -> None:
     """A large folder, with its biggest entries first, and what of it cannot be sent."""
     from ipycontainers.building.context import LARGE
-    from ipycontainers.widgets.drawing import size
+    from ipycontainers.oci.sizes import counted, size
 
     if context.sockets:
         print(f"left out, being sockets: {', '.join(context.sockets)}", file=sys.stderr)
     if context.size <= LARGE:
         return
-    files = f"{context.files:,} file{'' if context.files == 1 else 's'}"
     print(
-        f"--context {name} has {size(context.size)} in {files}, which are sent to the engine. "
-        "A .dockerignore leaves out what no step needs. The biggest:",
+        f"--context {name} has {size(context.size)} in {counted(context.files, 'file')}, "
+        "which are sent to the engine. A .dockerignore leaves out what no step needs. The biggest:",
         file=sys.stderr,
     )
     for entry, count in context.biggest(BIGGEST):

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ipycontainers import samples
+
 from .snapshot import DECLARED, LONG, MANY, Limit, Mount, Snapshot
 
 _MODES = {"pid": "PidMode", "net": "NetworkMode", "ipc": "IpcMode", "uts": "UTSMode"}
@@ -19,13 +21,14 @@ _MODES = {"pid": "PidMode", "net": "NetworkMode", "ipc": "IpcMode", "uts": "UTSM
 @dataclass(frozen=True)
 class Engine:
     """What matters of an engine. ``launcher`` is our own engine's, else "". ``lack``: why its
-    containers have the host's network, or ""."""
+    containers have the host's network, or "". ``enforces`` are the limits that it can set."""
 
     launcher: str = ""
     is_rootless: bool = False
     remaps_users: bool = False
     filters_calls: bool = False
     lack: str = ""
+    enforces: frozenset[str] = samples.LIMITS
 
 
 def snapshot(inspected: Mapping[str, Any], engine: Engine) -> Snapshot:
@@ -42,7 +45,7 @@ def snapshot(inspected: Mapping[str, Any], engine: Engine) -> Snapshot:
         seccomp=_seccomp(security, bool(host.get("Privileged")), engine),
         no_new_privileges=_no_new_privileges(security, engine),
         mounts=tuple(_mount(one) for one in (inspected.get("Mounts") or ())[:MANY]),
-        limits=_limits(host),
+        limits=_limits(samples.limits(inspected, engine.enforces)),
     )
 
 
@@ -92,12 +95,6 @@ def _mount(point: Mapping[str, Any]) -> Mount:
     )
 
 
-def _limits(host: Mapping[str, Any]) -> tuple[Limit, ...]:
-    nano, quota = int(host.get("NanoCpus") or 0), int(host.get("CpuQuota") or 0)
-    processors = nano / 1e9 if nano else max(quota, 0) / (int(host.get("CpuPeriod") or 0) or 100000)
-    pids = int(host.get("PidsLimit") or 0)
-    return (
-        Limit("memory", float(host.get("Memory") or 0) or None, None),
-        Limit("processor", processors or None, None),
-        Limit("processes", float(pids) if pids > 0 else None, None),
-    )
+def _limits(found: samples.Limits) -> tuple[Limit, ...]:
+    told = {"memory": found.memory, "processor": found.processors, "processes": found.pids}
+    return tuple(Limit(name, float(limit) or None, None) for name, limit in told.items())

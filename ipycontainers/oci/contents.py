@@ -24,6 +24,8 @@ from ipycontainers.errors import CheckFailed, Invalid
 from . import changes
 from .changes import Entry, Waste
 from .image import Config
+from .legible import visible
+from .sizes import counted
 from .sizes import size as shown_size
 from .tree import Tree, state
 
@@ -118,15 +120,15 @@ class Contents:
         empty = len(self.layers) - len(made)
         count = sum(len(layer.files) for layer in made)
         lines = [
-            f"{visible(self.image)}: {shown_size(self.size)} in {_counted(len(made), 'layer')}, "
-            f"{_counted(count, 'change')}"
-            + (f", {_counted(empty, 'step')} without files" if empty else ""),
+            f"{visible(self.image)}: {shown_size(self.size)} in {counted(len(made), 'layer')}, "
+            f"{counted(count, 'change')}"
+            + (f", {counted(empty, 'step')} without files" if empty else ""),
             f"efficiency {self.efficiency:.1%}, {shown_size(self.wasted_bytes)} wasted",
         ]
         ranked = changes.by_path(self.wasted)
         lines += [f"  {_wasted_line(*row)}" for row in ranked[:LONGEST_LIST]]
         if len(ranked) > LONGEST_LIST:
-            lines.append(f"  and {_counted(len(ranked) - LONGEST_LIST, 'file')} more")
+            lines.append(f"  and {counted(len(ranked) - LONGEST_LIST, 'file')} more")
         return "\n".join(lines)
 
     def check(
@@ -260,10 +262,6 @@ def _wasted_line(path: str, size: int, them: Sequence[Waste]) -> str:
     return f"{visible(path)}: {shown_size(size)} {reasons}{times}"
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def plain(value: Any) -> Any:
     """The same without what UTF-8 cannot hold: a byte of a name becomes \\xe9, as Python writes
     it, half a character of a config a question mark."""
@@ -277,14 +275,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(inner) for inner in value]
     return value
-
-
-def visible(text: str) -> str:
-    """On one line: what cannot be seen, or turns what is beside it, is written as Python does."""
-    shown = plain(text)
-    if shown.isprintable():
-        return str(shown)
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in shown)
 
 
 def _is_bytes(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Bytes as Docker's commands show them.
+"""Bytes as Docker's commands show them, and how many there are of a thing.
 
 Knows: arithmetic, as go-units has it. Does not know: what is counted.
 """
@@ -20,3 +20,11 @@ def size(count: float, digits: int = 4, *, binary: bool = False) -> str:
     while count >= base and at < len(units) - 1:
         count, at = count / base, at + 1
     return f"{count:.{digits}g}{units[at]}"
+
+
+def counted(count: int, what: str) -> str:
+    """
+    >>> counted(1, "layer"), counted(1200, "file")
+    ('1 layer', '1,200 files')
+    """
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -14,11 +14,14 @@ from typing import Any
 
 from ipycontainers.building.plan import Plan
 from ipycontainers.building.progress import Progress, Step
+from ipycontainers.oci.sizes import counted
 
 from .drawing import Markup, element, joined, size
+from .durations import duration
 from .widget import Widget, source
 
 LEAST = 0.25  # seconds from one drawing to the next
+BRIEF = 0.05  # seconds; less is not told
 TAIL = 8  # lines of a step that runs
 SHOWN = 4000  # characters of one that has ended
 MARKS = {"waiting": "○", "running": "▶", "done": "✓", "cached": "↺", "failed": "✗"}
@@ -119,7 +122,7 @@ class BuildView(Widget):
             took = sum(one.seconds or 0 for one in progress.steps)
             cached = sum(one.state == "cached" for one in progress.steps)
             told = f", {cached} from the cache" if cached else ""
-            return f"built in {duration(took) or 'no time'}{told}"
+            return f"built in {duration(took)}{told}"
         if self._sent:
             return f"sending the folder, {size(self._sent)}"
         return f"step {progress.number} of {count}" if progress.current else "beginning"
@@ -140,7 +143,7 @@ class BuildView(Widget):
         )
 
     def _row(self, number: int, step: Step) -> Markup:
-        took = "" if step.seconds is None else duration(step.seconds)
+        took = duration(step.seconds) if step.seconds and step.seconds >= BRIEF else ""
         parts = [
             element(
                 "span",
@@ -178,7 +181,7 @@ class BuildView(Widget):
         cut = len(shown) < len(text) or step.lost
         return element(
             "details",
-            element("summary", f"{count:,} line{'' if count == 1 else 's'} of output"),
+            element("summary", f"{counted(count, 'line')} of output"),
             element("pre", joined((["… "] if cut else []) + [shown]), tabindex="0"),
         )
 
@@ -186,13 +189,3 @@ class BuildView(Widget):
 def clean(text: str) -> str:
     """What a terminal would show in the end of lines that are written over, as a bar is."""
     return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.split("\n"))
-
-
-def duration(seconds: float) -> str:
-    """``0.4 s``, ``1 min 20 s``; nothing for what took none."""
-    if seconds < 0.05:
-        return ""
-    if seconds < 59.5:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s"

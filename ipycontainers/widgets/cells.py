@@ -23,7 +23,7 @@ _SHOWN: dict[str, tuple[int, list[Closable]]] = {}
 
 def shown(widget: Closable) -> None:
     """A widget is made: what an earlier run of its cell made is closed and let go."""
-    shell, cell = _shell(), _cell()
+    shell, cell = this_shell(), _cell()
     if shell is None or not cell:
         return
     run = int(shell.execution_count)
@@ -39,11 +39,12 @@ def shown(widget: Closable) -> None:
 def is_watched(shell: Any = None) -> bool:
     """Whether a person sees this cell run in a notebook: nbval, nbclient and nbconvert execute
     cells with ``allow_stdin`` false, since nobody is there to answer. CI counts as nobody too."""
-    kernel = getattr(shell or _shell(), "kernel", None)
+    kernel = getattr(shell or this_shell(), "kernel", None)
     return bool(getattr(kernel, "_allow_stdin", False)) and not os.environ.get("CI")
 
 
-def _shell() -> Any:
+def this_shell() -> Any:
+    """IPython's, or None."""
     from IPython.core.getipython import get_ipython
 
     return get_ipython()
@@ -51,7 +52,7 @@ def _shell() -> Any:
 
 def _cell() -> str:
     """The id of the cell that runs; "" where the front end names none."""
-    shell = _shell()
+    shell = this_shell()
     try:
         metadata = shell.get_parent()["metadata"]
     except (AttributeError, KeyError, TypeError):

@@ -11,6 +11,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from .cells import this_shell
+
 if TYPE_CHECKING:
     from ipycontainers.client import Connection
 
@@ -37,9 +39,7 @@ def connection(engine: str = "", *, start: bool = True) -> Connection:
 
 
 def _magics() -> Any:
-    from IPython.core.getipython import get_ipython
-
-    shell: Any = get_ipython()
+    shell = this_shell()
     return shell and shell.magics_manager.registry.get("ContainerMagics")
 
 

@@ -13,9 +13,10 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
+from ipycontainers.oci.legible import printable, visible
 from ipycontainers.oci.sizes import size
 
-__all__ = ["Markup", "element", "joined", "size", "table"]
+__all__ = ["Markup", "element", "joined", "printable", "shortened", "size", "table", "visible"]
 
 # Elements that have no content, as HTML 13.1.2 lists them.
 VOID = frozenset({"br", "col", "hr", "img", "input", "wbr"})
@@ -65,25 +66,9 @@ def _cells(row: Sequence[str]) -> Iterable[Markup]:
         yield element("td", text) if number else element("th", text, scope="row")
 
 
-def visible(name: str) -> str:
-    """A name as it can be read: what is not printable, or is no UTF-8, as a backslash and its
-    number, and a backslash twice. Two names that differ never become one."""
-    return printable(name.replace("\\", "\\\\"))
-
-
-def printable(text: str) -> str:
-    """A text as it can be read: as ``visible`` has it, but for backslashes."""
-    return text if text.isprintable() else "".join(map(_printable, text))
-
-
-def _printable(letter: str) -> str:
-    if letter.isprintable():
-        return letter
-    if 0xDC80 <= ord(letter) <= 0xDCFF:  # a byte that is no UTF-8, as surrogateescape has it
-        return f"\\x{ord(letter) - 0xDC00:02x}"
-    if 0x80 <= ord(letter) <= 0xFF:
-        return f"\\u{ord(letter):04x}"
-    return letter.encode("unicode_escape").decode()
+def shortened(text: str, room: int) -> str:
+    """Of at most so many letters, the last one being … where it is cut."""
+    return text if len(text) <= room else f"{text[: room - 1]}…"
 
 
 def _text(value: str | float) -> str:

@@ -38,6 +38,7 @@ from ipycontainers.namespaces import (
 from ipycontainers.namespaces import declared as declaring
 from ipycontainers.namespaces import inside as asking
 from ipycontainers.namespaces import proc as measuring
+from ipycontainers.samples import enforced
 
 if TYPE_CHECKING:
     from ipycontainers.client import Connection
@@ -112,7 +113,7 @@ class Inspection:
         asked = self._asked(details) if _is_up(details) else None
         near, shown = self._near(details, declared, asked)
         if not near or not near.limits:
-            declared = self._with_usage(declared, details, is_here=bool(shown))
+            declared = self._with_usage(declared, details)
         return Container(
             *_named(details),
             snapshots=[it for it in (near, asked, declared) if it],
@@ -122,13 +123,15 @@ class Inspection:
 
     @property
     def _engine(self) -> declaring.Engine:
-        options = [str(it) for it in self._connection.info().get("SecurityOptions") or ()]
+        info = self._connection.info()
+        options = [str(it) for it in info.get("SecurityOptions") or ()]
         return declaring.Engine(
             launcher=self._connection.launcher,
             is_rootless=self._connection.is_rootless,
             remaps_users="name=userns" in options,
             filters_calls=any(it.startswith("name=seccomp") for it in options),
             lack=self._connection.network_lack,
+            enforces=enforced(info, is_rootless=self._connection.is_rootless),
         )
 
     def _asked(self, details: Mapping[str, Any]) -> Snapshot | None:
@@ -158,18 +161,11 @@ class Inspection:
         is_socket = self._connection.candidate.address.startswith("unix://")
         return is_socket and self._connection.info().get("KernelVersion") == release
 
-    def _with_usage(
-        self, declared: Snapshot, details: Mapping[str, Any], *, is_here: bool
-    ) -> Snapshot:
-        """What is used, by the engine's word. Our own engine limits by control groups only: where
-        the container has none of its own, there is no limit, whatever was asked for."""
+    def _with_usage(self, declared: Snapshot, details: Mapping[str, Any]) -> Snapshot:
+        """What is used, by the engine's word."""
         key = str(details["Id"])
         used = answers.used(self._connection, key) if _is_up(details) else {}
-        is_unlimited = is_here and bool(self._engine.launcher)
-        limits = [
-            replace(it, limit=None if is_unlimited else it.limit, used=used.get(it.name))
-            for it in declared.limits or ()
-        ]
+        limits = [replace(it, used=used.get(it.name)) for it in declared.limits or ()]
         return replace(declared, limits=tuple(limits))
 
     def _is_here(self, containers: Sequence[Container]) -> bool:

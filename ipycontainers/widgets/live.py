@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
 
+from . import cells
 from .widget import Widget
 
 LEAST = 0.25  # seconds from one drawing to the next
@@ -138,7 +138,7 @@ class _Rest:
     def __init__(self) -> None:
         self._busy_since: float | None = None
         self._busy = 0.0
-        if (shell := _shell()) is not None:
+        if (shell := cells.this_shell()) is not None:
             shell.events.register("pre_run_cell", self._begin)
             shell.events.register("post_run_cell", self._end)
             # The cell that makes the first widget runs now.
@@ -155,12 +155,6 @@ class _Rest:
     def seconds(self) -> float:
         now, since = time.monotonic(), self._busy_since
         return now - self._busy - (now - since if since is not None else 0.0)
-
-
-def _shell() -> Any:
-    from IPython.core.getipython import get_ipython
-
-    return get_ipython()
 
 
 _REST: list[_Rest] = []

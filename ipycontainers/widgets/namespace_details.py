@@ -11,6 +11,7 @@ from typing import Any
 from ipycontainers.namespaces import DECLARED, MEASURED
 
 from .drawing import Markup, element, joined, size, table
+from .durations import duration
 
 Data = Mapping[str, Any]
 MANY = 200  # mounts that are drawn
@@ -97,22 +98,6 @@ def value(key: str, found: Any) -> Markup:
     if key == "uptime":
         return element("span", duration(found))
     return element("code", str(found))
-
-
-def duration(seconds: float) -> str:
-    """As uptime says it, of two units at most.
-
-    >>> duration(59), duration(3660), duration(200000)
-    ('59 s', '1 h 1 min', '2 d 7 h')
-    """
-    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    left = int(seconds)
-    words: list[str] = []
-    for name, length in units:
-        count, left = divmod(left, length)
-        if count or (name == "s" and not words):
-            words.append(f"{count} {name}")
-    return " ".join(words[:2] if seconds >= 60 else words)
 
 
 # --- rights --------------------------------------------------------------------------------------
@@ -225,7 +210,7 @@ def _used(found: Data) -> Markup:
     if used is None:
         return element("span", "–", class_="muted")
     if name == "processor":
-        return element("span", f"{duration(used) if used >= 1 else f'{used:.2f} s'} so far")
+        return element("span", f"{duration(used)} so far")
     text = size(used) if name == "memory" else f"{used:g}"
     if not limit:
         return element("span", text)

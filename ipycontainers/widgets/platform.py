@@ -15,11 +15,11 @@ from __future__ import annotations
 import platform as machine
 import shutil
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from ipycontainers.containers import action
 from ipycontainers.errors import ContainerError, EngineUnavailable
+from ipycontainers.oci.sizes import counted
 
 from .drawing import Markup, element, table
 from .follower import EVENTS, Follower
@@ -172,10 +172,12 @@ def _absent(error: ContainerError) -> dict[str, Any]:
 
 
 def _client() -> dict[str, Any]:
+    from ipycontainers.client.doctor import installed
+
     return {
         "is_there": True,
-        "ipycontainers": _installed("ipycontainers"),
-        "docker-py": _installed("docker"),
+        "ipycontainers": installed("ipycontainers"),
+        "docker-py": installed("docker"),
         "Python": machine.python_version(),
         "docker command": shutil.which("docker") or "",
     }
@@ -251,13 +253,6 @@ def _registry(connection: Connection, info: Mapping[str, Any], reached: Any) -> 
     return {"is_there": tried.is_there, **found, "why": tried.why}
 
 
-def _installed(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "from source"
-
-
 # --- in words -----------------------------------------------------------------------------------
 
 
@@ -276,7 +271,7 @@ def _told(facts: Mapping[str, Any], part: str) -> list[str]:
     if "why" in found and part != "registry":
         return [found["why"]]
     if part == "images":
-        return [_counted(found["count"], "image"), *_some(found["names"])]
+        return [counted(found["count"], "image"), *_some(found["names"])]
     if part == "containers":
         others = [f"{found[it]} {it}" for it in ("paused", "stopped") if found[it]]
         return [f"{found['running']} running", *others, *_some(found["names"])]
@@ -299,10 +294,6 @@ def _engine_told(found: Mapping[str, Any], way: Mapping[str, Any]) -> list[str]:
         f"API {found['api']} at {way['address']} ({way['source']})",
         *([f"keeps apart: {', '.join(isolates) or 'files only'}"] if isolates is not None else ()),
     ]
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _some(names: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .drawing import Markup, element
+from .drawing import Markup, element, shortened
 
 WIDTH, HEIGHT = 360, 344
 MARGIN = 12  # between a box and its words
@@ -73,7 +73,7 @@ def _box(part: str, lines: Sequence[str], *, is_there: bool) -> Markup:
     words = [
         element(
             "text",
-            _shortened(line, room),
+            shortened(line, room),
             x=box.x + MARGIN,
             y=box.y + TITLE + LINE * number,
             class_="sub",
@@ -126,7 +126,3 @@ def _way(
         ),
         class_="way" if is_there else "way is-absent",
     )
-
-
-def _shortened(line: str, room: int) -> str:
-    return line if len(line) <= room else f"{line[: room - 1]}…"

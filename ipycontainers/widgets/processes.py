@@ -15,7 +15,7 @@ from ipycontainers.namespaces import MEASURED
 from ipycontainers.namespaces.tree import tree
 
 from .connection import connection
-from .drawing import Markup, element
+from .drawing import Markup, element, shortened
 from .inspection import Inspection, Running
 from .live import Live
 from .namespace_details import heard, source_of
@@ -25,6 +25,7 @@ Data = Mapping[str, Any]
 NEAR = 1.0  # seconds between two looks in /proc
 FAR = 5.0  # seconds between two questions to an engine and a container
 MANY = 300  # processes that are drawn
+LONGEST = 200  # letters of a command
 GAP = "…"
 DEEP = 8  # steps of the tree that are drawn
 WHY = {
@@ -111,7 +112,7 @@ def summary(data: Data) -> str:
 def _lines(data: Data) -> Iterator[str]:
     for it in data["processes"][:MANY]:
         branch = f"{'  ' * min(it['depth'] - 1, DEEP)}└ " if it["depth"] else ""
-        yield f"{branch}{_shortened(it['command'])}"
+        yield f"{branch}{shortened(it['command'], LONGEST)}"
 
 
 def _count(count: int, one: str, more: str) -> str:
@@ -202,7 +203,7 @@ def _row(it: Data, above: int) -> Markup:
     cells = [
         element("th", *_branch(it["depth"]), inside, scope="row"),
         element("td", *_branch(it["depth"] + above), outside),
-        element("td", _shortened(it["command"]), class_="spaces-command"),
+        element("td", shortened(it["command"], LONGEST), class_="spaces-command"),
         element("td", "" if it["user"] is None else str(it["user"])),
     ]
     return element("tr", *cells, data_key=f"{inside} {outside}")
@@ -216,8 +217,4 @@ def _branch(depth: int) -> Iterator[Markup]:
 
 def _program(command: str) -> str:
     """Of what is not the container's, no arguments."""
-    return _shortened(command.partition(" ")[0].rpartition("/")[2] or command)
-
-
-def _shortened(command: str) -> str:
-    return command if len(command) <= 200 else f"{command[:199]}…"
+    return shortened(command.partition(" ")[0].rpartition("/")[2] or command, LONGEST)

@@ -21,6 +21,7 @@ from ipycontainers.stack.probe import Measured
 
 from .connection import connection
 from .drawing import Markup, element, size, table
+from .durations import duration
 from .widget import Widget, source
 
 WHERE = {"host": "Host", "container": "Container", "vm": "Virtual machine"}
@@ -93,7 +94,7 @@ class StackCompare(Widget):
             f"{name}: not measured: {told[where]['missing']}"
             if told[where]["missing"]
             else f"{name}: Linux {told[where]['kernel']}, {told[where]['processes']} processes, "
-            f"first program after {_seconds(told[where]['seconds'])}"
+            f"first program after {duration(told[where]['seconds'])}"
             for where, name in WHERE.items()
         )
 
@@ -190,11 +191,11 @@ def _first(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: A
         preserveAspectRatio="none",
         aria_hidden="true",
     )
-    return element("span", _seconds(found.seconds), bar)
+    return element("span", duration(found.seconds), bar)
 
 
 def _uptime(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: ARG001
-    return element("span", _seconds(found.uptime))
+    return element("span", duration(found.uptime))
 
 
 def _processes(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: ARG001
@@ -228,15 +229,3 @@ ROWS: tuple[tuple[str, Cell], ...] = (
 def _with(main: str, more: str) -> Markup:
     rest = [" ", element("span", more, class_="muted stack-more")] if more else []
     return element("span", main, *rest)
-
-
-def _seconds(seconds: float) -> str:
-    """``3 ms``, ``2.4 s``, ``5 min``, ``7 h``, ``3 days``."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    for name, length in (("min", 60), ("h", 3600)):
-        if seconds < length * (120 if name == "min" else 48):
-            return f"{seconds / length:.0f} {name}"
-    return f"{seconds / 86400:.0f} days"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from ipycontainers.widgets.drawing import Markup, element, joined, size, table
+from ipycontainers.widgets.drawing import Markup, element, joined, table
 
 HOSTILE = '<img src=x onerror="alert(1)">'
 
@@ -30,11 +28,3 @@ def test_a_table_heads_its_rows() -> None:
         '<thead><tr><th scope="col">a</th><th scope="col">&lt;b&gt;</th></tr></thead>'
         '<tbody><tr><th scope="row">1</th><td>&lt;2&gt;</td></tr></tbody></table>'
     )
-
-
-@pytest.mark.parametrize(
-    ("count", "shown"),
-    [(0, "0B"), (999, "999B"), (1000, "1kB"), (1_983_456, "1.983MB"), (117_400_000, "117.4MB")],
-)
-def test_sizes_are_as_docker_shows_them(count: int, shown: str) -> None:
-    assert size(count) == shown

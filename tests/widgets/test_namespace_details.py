@@ -16,7 +16,7 @@ from ipycontainers.namespaces import (
     host_of,
 )
 from ipycontainers.namespaces.snapshot import Limit, Machine, Mount, Range
-from ipycontainers.widgets import namespace_details, namespaces
+from ipycontainers.widgets import namespaces
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 INITIAL = {kind.name: kind.initial for kind in KINDS}
@@ -27,13 +27,6 @@ def _drawn(count: int = 1, **fields: Any) -> str:
     near = Snapshot(**{"source": MEASURED, "namespaces": INITIAL, **fields})
     each = [Container(f"c{number}", f"{number}" * 64, "running", [near]) for number in range(count)]
     return str(namespaces.drawn(compare(host_of(OWN), each, [])))
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0.4, "0 s"), (59, "59 s"), (3660, "1 h 1 min"), (200_000, "2 d 7 h")]
-)
-def test_durations_have_two_units(seconds: float, words: str) -> None:
-    assert namespace_details.duration(seconds) == words
 
 
 def test_a_far_reaching_capability_is_marked_and_named() -> None:
