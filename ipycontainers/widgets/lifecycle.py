@@ -152,7 +152,7 @@ class Lifecycle(Follower):
 
     # What a person does
 
-    def do(self, what: str, key: str) -> None:  # noqa: ARG002  # there is one container
+    def do(self, what: str) -> None:
         """In a thread of its own: a stop may take its ten seconds."""
         found = next((one for one in commands(self.seen.state) if one.name == what), None)
         if found is None or self._doing:

@@ -74,7 +74,7 @@ class Namespaces(Widget):
     def subject(self) -> str:
         return ", ".join(map(repr, self._names))
 
-    def do(self, what: str, key: str) -> None:  # noqa: ARG002
+    def do(self, what: str) -> None:
         if what != "look":
             return
         try:

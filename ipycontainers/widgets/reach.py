@@ -71,7 +71,7 @@ class ReachMap(Widget):
     def subject(self) -> str:
         return ", ".join(map(repr, self._names))
 
-    def do(self, what: str, key: str) -> None:  # noqa: ARG002
+    def do(self, what: str) -> None:
         if what == "measure" and not self._is_measuring:
             self._begin()
 

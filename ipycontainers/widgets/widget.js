@@ -111,7 +111,7 @@ function mount({ model, el }) {
   const press = (event) => {
     const target = event.target.closest("[data-do]");
     if (!target || !el.contains(target) || target.getAttribute("aria-disabled") === "true") return;
-    model.send({ do: target.dataset.do, key: target.dataset.of || "" });
+    model.send({ do: target.dataset.do });
   };
   draw();
   model.on("change:drawing", draw);

@@ -71,8 +71,8 @@ class Widget(anywidget.AnyWidget):
         """The arguments in ``repr``."""
         return ""
 
-    def do(self, what: str, key: str) -> None:
-        """A button's ``data-do`` and ``data-key``, when it is pressed."""
+    def do(self, what: str) -> None:
+        """A button's ``data-do``, when it is pressed."""
 
     # What is made of it
 
@@ -107,4 +107,4 @@ class Widget(anywidget.AnyWidget):
     def _handle_custom_msg(self, content: object, buffers: object) -> None:  # noqa: ARG002
         # Not by on_msg, whose list of callbacks keeps a closed widget alive.
         if isinstance(content, dict) and isinstance(what := content.get("do"), str):
-            self.do(what, str(content.get("key") or ""))
+            self.do(what)

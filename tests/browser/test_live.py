@@ -25,7 +25,7 @@ class Counting(Live):
     def look(self):
         self.looks += 1
         return 0.0
-    def do(self, what, key):
+    def do(self, what):
         self.pressed += 1
     def draw(self):
         return element("section",

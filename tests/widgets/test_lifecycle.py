@@ -58,7 +58,7 @@ def opened(engine: Any) -> Iterator[Callable[..., Lifecycle]]:
 
 
 def press(widget: Lifecycle, command: str) -> None:
-    widget._handle_custom_msg({"do": command, "key": ""}, [])
+    widget._handle_custom_msg({"do": command}, [])
 
 
 def test_it_follows_what_others_do(

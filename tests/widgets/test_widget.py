@@ -43,7 +43,7 @@ class Said(Widget):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.text = text
-        self.pressed: list[tuple[str, str]] = []
+        self.pressed: list[str] = []
         self.redraw()
 
     @property
@@ -59,8 +59,8 @@ class Said(Widget):
     def subject(self) -> str:
         return repr(self.text)
 
-    def do(self, what: str, key: str) -> None:
-        self.pressed.append((what, key))
+    def do(self, what: str) -> None:
+        self.pressed.append(what)
 
 
 def test_it_is_shown_live_as_a_line_and_as_a_static_form() -> None:
@@ -85,15 +85,14 @@ def test_it_becomes_a_table_of_pandas() -> None:
 @pytest.mark.parametrize(
     ("message", "pressed"),
     [
-        ({"do": "start", "key": "a"}, [("start", "a")]),
-        ({"do": "start"}, [("start", "")]),
+        ({"do": "start"}, ["start"]),
         ({"do": 1}, []),
         ({"view": "opened"}, []),
         ("do", []),
     ],
 )
 def test_a_message_of_the_front_end_is_a_press_or_nothing(
-    message: object, pressed: list[tuple[str, str]]
+    message: object, pressed: list[str]
 ) -> None:
     widget = Said("x")
     widget._handle_custom_msg(message, [])
