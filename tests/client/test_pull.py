@@ -258,7 +258,8 @@ def test_credentials_of_docker_login_are_sent(
         assert b"fromImage=registry.example%2Fx&tag=1" in requests[-1]
         assert b"secret" not in requests[-1]
         assert _header(requests[-1], "X-Registry-Auth")["username"] == "me"
-        list(connection.build([], {}).lines())
+        with connection.build([], {}) as build:
+            list(build.lines())
         assert _header(requests[-1], "X-Registry-Config")["registry.example"]["username"] == "me"
 
 

@@ -187,7 +187,7 @@ def test_a_container_without_a_shell_is_declared(
 def test_a_container_that_holds_whoever_asks_is_given_up(
     engine: Any, start: Start, network: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = "rm /bin/timeout; printf '#!/bin/sh\nsleep 600\n' >/bin/timeout; chmod +x /bin/timeout"
+    held = "printf '#!/bin/sh\nsleep 600\n' >/bin/python3; chmod +x /bin/python3"
     web = start("web", network)
     if shares(engine, web):
         return
