@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ipycontainers.errors import ContainerError, EngineUnavailable, Invalid, NotFound
@@ -19,23 +19,30 @@ from .context import Context
 from .options import BuildOptions
 from .plan import Plan, Text
 from .progress import Progress
+from .recipe import Recipe
 
 if TYPE_CHECKING:
     from ipycontainers.client import Connection
 
-Watch = Callable[[Mapping[str, Any], bool], None]
+Watch = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be built. ``base`` is the id of what --append goes on from: its name will be
-    another image's."""
+    """What is to be built. ``base`` is the id of what --append goes on from, whose name will be
+    another image's, and ``recipe`` what that was built of."""
 
     options: BuildOptions
     text: Text
     plan: Plan
     context: Context
     base: str = ""
+    recipe: Recipe = field(default_factory=Recipe)
+
+    @property
+    def arguments(self) -> dict[str, str | None]:
+        """What ARG gets."""
+        return {**self.recipe.carried, **self.options.arguments()}
 
     @property
     def parameters(self) -> dict[str, str | Sequence[str]]:
@@ -52,7 +59,7 @@ class Order:
             "nocache": "1" if options.flag("no-cache") else "",
             "pull": "1" if options.flag("pull") else "",
         }
-        if arguments := options.arguments():
+        if arguments := self.arguments:
             found["buildargs"] = json.dumps(arguments)
         return {name: value for name, value in found.items() if value}
 
@@ -74,9 +81,8 @@ def run(
     watch: Watch,
     sent: Callable[[int], None],
 ) -> Built:
-    """Returns when the image is there. ``progress`` is fed, and then ``watch`` called, for each
-    line of the engine's, with whether a step began or ended; ``sent`` with the bytes of the
-    context that are on their way.
+    """Returns when the image is there. ``progress`` is fed, and then ``watch`` called, with
+    each line of the engine's; ``sent`` with the bytes of the context that are on their way.
 
     An exception of theirs, and an interrupt, end the build at the engine. Raises CellFailed for
     a step that fails, Invalid for a Dockerfile that is none, and what engines raise.
@@ -92,9 +98,9 @@ def run(
         raise failure.of_text(error, order.plan, order.text) from error
     with stream:
         for line in stream.lines():
-            watch(line, progress.feed(line))
+            progress.feed(line)
+            watch(line)
     progress.end()
-    watch({}, True)
     if progress.failure:
         has_context = order.context.folder is not None
         raise failure.of_step(progress, order.plan, order.text, has_context=has_context)
@@ -112,14 +118,21 @@ def reads_documents(connection: Connection) -> bool:
 
 
 def append_to(connection: Connection, name: str) -> str:
-    """The id of the image that --append goes on from. Raises NotFound."""
+    """The id of the image that --append goes on from. Raises NotFound, and Invalid for one whose
+    FROM does more than it says."""
     try:
-        return str(connection.inspect_image(name)["Id"])
+        told = connection.inspect_image(name)
     except NotFound as error:
         raise NotFound(
             f"there is no image {name} to append to",
             f"build it first, without --append: %%dockerfile -t {name}, and FROM IMAGE below it",
         ) from error
+    if (told.get("Config") or {}).get("OnBuild"):
+        raise Invalid(
+            f"{name} has ONBUILD, which --append would carry out: it is a build on that image",
+            f"write ONBUILD into the last of the cells, or FROM {name} without --append",
+        )
+    return str(told["Id"])
 
 
 def _counted(pieces: Iterator[bytes], sent: Callable[[int], None]) -> Iterator[bytes]:

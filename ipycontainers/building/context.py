@@ -33,6 +33,7 @@ LARGE = 100_000_000  # bytes of a context from which on it is announced
 _PIECE = 1 << 18
 _BLOCK = 512
 _LARGEST_IGNORE = 1 << 20
+_LEAVE_OUT = "a line of .dockerignore leaves it out"
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,7 @@ def _walk(folder: Path, below: str, ignored: Ignore) -> Iterator[Found]:
             # The engine is to know what was left out.
             out = path != IGNORE and ignored.leaves_out(path)
             if not out:
+                _check_readable(entry, status)
                 yield Found(path, status)
             if stat.S_ISDIR(status.st_mode) and not (out and ignored.closes(path)):
                 yield from _walk(Path(entry.path), f"{path}/", ignored)
@@ -158,11 +160,16 @@ def _walk(folder: Path, below: str, ignored: Ignore) -> Iterator[Found]:
         raise _unreadable(error) from error
 
 
+def _check_readable(entry: os.DirEntry[str], status: os.stat_result) -> None:
+    """Before anything is sent, as the docker command does."""
+    if stat.S_ISREG(status.st_mode) and not os.access(entry.path, os.R_OK):
+        raise Invalid(f"no permission to read from '{entry.path}'", _LEAVE_OUT)
+
+
 def _unreadable(error: OSError) -> Invalid:
-    return Invalid(
-        f"the context cannot be sent: {error.filename}: {error.strerror}",
-        "a line of .dockerignore leaves it out",
-    )
+    if isinstance(error, PermissionError):
+        return Invalid(f"can't stat '{error.filename}'", _LEAVE_OUT)
+    return Invalid(f"the context cannot be sent: {error.filename}: {error.strerror}", _LEAVE_OUT)
 
 
 def _packed(folder: Path, one: Found, links: dict[tuple[int, int], str]) -> Iterator[bytes]:

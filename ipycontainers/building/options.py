@@ -32,7 +32,7 @@ the cell, with its output and its line. ■ ends the build at the engine too.
 
 In the line {name} and {expression} become Python values; $name, {{…}} and the cell stay as
 typed. Of the folder of --context all is sent but what its .dockerignore leaves out.
---append goes on from the image: an ARG of a cell before is not known any more.
+--append goes on from the image, with each ARG of the cells that it was built of in this kernel.
 """
 _OTHERS = """
     --add-host --allow --annotation --attest --build-context --builder --cache-from --cache-to

@@ -13,6 +13,7 @@ Knows: Dockerfiles, lines of a cell. Does not know: engines.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,10 +28,12 @@ _FROM = re.compile(r"[ \t]*FROM\s", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Text:
-    """A Dockerfile. ``added`` is the line that no cell has, which FROM of --append is; 0: none."""
+    """A Dockerfile. ``added`` is the first of ``count`` lines that no cell has, which are FROM of
+    --append and what goes with it; 0: there are none."""
 
     content: str
     added: int = 0
+    count: int = 1
 
     @classmethod
     def of(cls, cell: str) -> Text:
@@ -42,8 +45,11 @@ class Text:
         return cls(cell)
 
     @classmethod
-    def on(cls, image: str, cell: str) -> Text:
-        """The instructions of a cell, on an image. Raises Invalid."""
+    def on(
+        cls, image: str, cell: str, *, before: Sequence[str] = (), after: Sequence[str] = ()
+    ) -> Text:
+        """The instructions of a cell, on an image, with other lines around its FROM. Raises
+        Invalid."""
         lines = cls.of(cell).content.split("\n")
         if any(_FROM.match(line) for line in lines[: _first(lines) + 1]):
             raise Invalid(
@@ -54,13 +60,15 @@ class Text:
         count = 0
         while count < len(lines) and _DIRECTIVE.fullmatch(lines[count]):
             count += 1
-        return cls("\n".join([*lines[:count], f"FROM {image}", *lines[count:]]), count + 1)
+        head = [*before, f"FROM {image}", *after]
+        content = "\n".join([*lines[:count], *head, *lines[count:]])
+        return cls(content, count + 1, len(head))
 
     def cell_line(self, line: int) -> int:
         """The line of the cell, whose first is that of %%dockerfile; that one for --append's."""
-        if not self.added:
+        if not self.added or line < self.added:
             return line + 1
-        return 1 if line == self.added else line + (line < self.added)
+        return 1 if line < self.added + self.count else line - self.count + 1
 
 
 def _first(lines: list[str]) -> int:

@@ -26,19 +26,26 @@ KEPT = 64_000  # characters of what one step prints
 _STEP = re.compile(r"(?:\[(\d+)/(\d+)\] )?(?:Step|STEP) (\d+)/(\d+) ?: ([^\n]*)\n?")
 _CACHED = re.compile(r" ?-+> Using cache(?: ([0-9a-f]{12,64}))?\n?")
 _MADE = re.compile(r" ?-+> ([0-9a-f]*)\n?")  # nothing for FROM scratch
-# Of no use to a reader: ids that differ from run to run, and what stands elsewhere.
-_NOISE = re.compile(
-    r" ?-+> Running in [0-9a-f]+\n?|Removing intermediate container [0-9a-f]+\n?|"
-    r"Successfully (?:built|tagged) \S+\n?|COMMIT.*\n?|[0-9a-f]{64}\n?"
+_BEGUN = re.compile(r" ?-+> Running in ([0-9a-f]+)\n?")
+# In the words of Engine 20.10, and of later ones.
+_REMOVED = re.compile(r"(?: ?-+> Removed|Removing) intermediate container ([0-9a-f]+)(?:: .*)?\n?")
+# Of no use to a reader: ids that differ from run to run, and what stands elsewhere. A program may
+# say such things too, as pip does, so they are the engine's only behind what a step has made.
+_NOISE = re.compile(r"Successfully (?:built|tagged) \S+\n?|[0-9a-f]{64}\n?")
+_COMMIT = re.compile(r"COMMIT(?: \S+)?\n?")
+_WARNING = re.compile(r"\[W(?:arning|ARNING)\].*\n?", re.DOTALL)
+# Colours, and whatever else moves about in a terminal (ECMA-48, 5.3 to 5.6).
+_ESCAPE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"
 )
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_WARNING = re.compile(r"\[Warning\] .*\n?")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 @dataclass(eq=False)  # two steps may say the same
 class Step:
-    """One step. ``state`` is waiting, running, done, cached or failed; ``line`` that of the cell,
-    0 where it is not known; ``seconds`` how long it took, None while it lasts."""
+    """One step. ``state`` is waiting, running, done, cached, failed, or stopped: nobody waits for
+    it any more; ``line`` that of the cell, 0 where it is not known; ``seconds`` how long it took,
+    None while it lasts."""
 
     text: str
     line: int = 0
@@ -66,7 +73,11 @@ class Step:
 
     @property
     def output(self) -> str:
-        return "".join(self.printed)
+        """What a terminal shows in the end: lines that are written over, as a bar is, once."""
+        # In one step of the interpreter: it is asked for in another thread, too.
+        text = _ESCAPE.sub("", "".join(self.printed))
+        shown = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.split("\n"))
+        return _CONTROL.sub("", "\n".join(shown))
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,9 @@ class Progress:
         self.warnings: list[str] = []
         self.failure: Failure | None = None
         self._next = 0
+        self._container = ""  # in which dockerd has a step done
+        self._ends_stage = False
+        self._is_made = False
 
     @property
     def number(self) -> int:
@@ -97,57 +111,78 @@ class Progress:
         return self.steps.index(self.current) + 1 if self.current else 0
 
     @property
+    def elapsed(self) -> float:
+        """Seconds that the current step lasts by now."""
+        return self._clock() - self.current.began if self.current else 0.0
+
+    @property
     def last_stage(self) -> list[Step]:
         """The steps from the last FROM on."""
         froms = [n for n, step in enumerate(self.steps) if step.text[:5].upper() == "FROM "]
         return self.steps[froms[-1] :] if froms else self.steps
 
-    def feed(self, line: Mapping[str, Any]) -> bool:
-        """Take one line. Returns whether a step began or ended."""
+    def feed(self, line: Mapping[str, Any]) -> None:
+        """Take one line."""
         if "errorDetail" in line or "error" in line:
             self._fail(line)
         elif isinstance(text := line.get("stream"), str):
-            return self._said(text)
+            (self._said_inside if self._container else self._said)(text)
         elif isinstance(aux := line.get("aux"), dict):
             self.image = str(aux.get("ID") or self.image)
         elif "status" in line:
             self.status = _status(line)
-            return False
-        return self.failure is not None
 
     def end(self) -> None:
         """The stream has ended."""
         self._finish()
 
-    def _said(self, text: str) -> bool:
+    def stop(self) -> None:
+        """Nobody reads the stream any more; of no effect after its end."""
+        if self.current and self.current.state == "running":
+            self._finish("stopped")
+
+    def _said(self, text: str) -> None:
         if found := _STEP.fullmatch(text):
             self._begin(found)
-            return True
-        if found := _CACHED.fullmatch(text):
-            if self.current:
-                self.current.state = "cached"
-                self.current.image = found[1] or self.current.image
-            return True
-        if found := _MADE.fullmatch(text):
-            self.status = ""
-            if self.current:
-                self.current.image = found[1]
-            return False
-        if _WARNING.fullmatch(text):
-            self.warnings.append(text.strip())
-        elif not _NOISE.fullmatch(text) and self.current:
-            self._printed(_COLOUR.sub("", text))
-        return False
-
-    def _printed(self, text: str) -> None:
-        assert self.current
+        elif (found := _CACHED.fullmatch(text)) and self.current and not self.current.printed:
+            self.current.state = "cached"
+            self.current.image = found[1] or self.current.image
+        elif found := _BEGUN.fullmatch(text):
+            self._container = found[1]
+        elif found := _MADE.fullmatch(text):
+            self._made(found[1])
+        elif self._is_warning(plain := _ESCAPE.sub("", text)):
+            self.warnings.append(plain.strip())
         # dockerd ends the line of a step with a line of its own.
-        if text != "\n" or self.current.printed:
+        elif self.current and not self._is_noise(text) and (text != "\n" or self.current.printed):
             self.current.add(text)
+
+    def _said_inside(self, text: str) -> None:
+        """While dockerd's container is there, all is its program's, whatever it looks like."""
+        found = _REMOVED.fullmatch(text)
+        if found and found[1] == self._container:
+            self._container = ""
+        elif self.current:
+            self.current.add(text)
+
+    def _made(self, image: str) -> None:
+        self.status = ""
+        self._is_made = True
+        if self.current:
+            self.current.image = image
+
+    def _is_warning(self, text: str) -> bool:
+        return (self.current is None or self._is_made) and bool(_WARNING.fullmatch(text))
+
+    def _is_noise(self, text: str) -> bool:
+        if self._is_made:
+            return bool(_NOISE.fullmatch(text) or _REMOVED.fullmatch(text))
+        return self._ends_stage and bool(_COMMIT.fullmatch(text))
 
     def _begin(self, found: re.Match[str]) -> None:
         self._finish()
         self.status = ""
+        self._ends_stage, self._is_made = found[3] == found[4], False
         number = self._found(found)
         if number is None:
             self.steps.insert(self._next, Step(found[5]))

@@ -93,7 +93,7 @@ def _context(call: Call, console: Console, where: str) -> tuple[Iterator[bytes],
     try:
         context = Context.of(folder)
     except Invalid as error:
-        raise failed(f"error checking context: '{error.message}'.") from error
+        raise failed(f"error checking context: {error.message}") from error
     return context.archive(text), context.dockerfile_name(text), _packed_size(context)
 
 

@@ -31,7 +31,7 @@ class View(Protocol):
 
     def sent(self, count: int) -> None: ...
 
-    def watch(self, line: Mapping[str, Any], changed: bool) -> None: ...
+    def watch(self, line: Mapping[str, Any]) -> None: ...
 
 
 @contextlib.contextmanager
@@ -65,8 +65,8 @@ class _Widget:
     def sent(self, count: int) -> None:
         self._view.sent(count)
 
-    def watch(self, line: Mapping[str, Any], changed: bool) -> None:  # noqa: ARG002
-        self._view.feed(changed=changed)
+    def watch(self, line: Mapping[str, Any]) -> None:
+        pass
 
     def end(self) -> None:
         self._view.end()
@@ -80,7 +80,7 @@ class _Lines:
     def sent(self, count: int) -> None:
         pass
 
-    def watch(self, line: Mapping[str, Any], changed: bool) -> None:  # noqa: ARG002
+    def watch(self, line: Mapping[str, Any]) -> None:
         if isinstance(text := line.get("stream"), str):
             print(text, end="", flush=True)
         elif "status" in line and "progressDetail" not in line:
@@ -102,5 +102,5 @@ class _Fixed:
     def sent(self, count: int) -> None:
         pass
 
-    def watch(self, line: Mapping[str, Any], changed: bool) -> None:
+    def watch(self, line: Mapping[str, Any]) -> None:
         pass

@@ -7,7 +7,6 @@ a build is read or drawn.
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from ipycontainers.building.context import Context
     from ipycontainers.building.options import BuildOptions
     from ipycontainers.building.progress import Progress
+    from ipycontainers.building.recipe import Recipe
+    from ipycontainers.client import Connection
 
     from .container import ContainerMagics
 
@@ -47,8 +48,7 @@ class DockerfileMagics(Magics):
     def __init__(self, shell: InteractiveShell, containers: ContainerMagics) -> None:
         super().__init__(shell=shell)
         self._containers = containers
-        # By the image's name: its id, and the Dockerfile that it was built of here.
-        self._built: dict[str, tuple[str, str]] = {}
+        self._built: dict[str, Recipe] = {}  # by the image's id
 
     @no_var_expand
     @needs_local_scope
@@ -69,36 +69,35 @@ class DockerfileMagics(Magics):
                 print("\n".join(error._render_traceback_()), file=sys.stderr)
                 return None
             raise
-        except KeyboardInterrupt as error:
-            from .run import shown_as
-
+        except KeyboardInterrupt:
             variables["_exit_code"] = INTERRUPTED
-            raise shown_as(error, f"KeyboardInterrupt: {self._interrupted()}") from None
+            raise
         variables["_exit_code"] = 0
         return shown
 
     # As ``container``'s.
     dockerfile.getdoc = _help  # type: ignore[union-attr]
 
-    def _interrupted(self) -> str:
-        # Podman has no call that ends it.
-        if self._containers.connect().engine_name == "Podman":
-            return "the build was interrupted; on Podman the step that ran goes on to its end"
-        return "the build was interrupted, and nothing of it runs on"
-
     def _build(self, options: BuildOptions, cell: str) -> object:
+        order = self._order(options, cell)
+        connection = self._containers.connect()
+        _announce(order.context, options.context)
+        built = self._run(connection, order)
+        recipe = order.recipe.then(order.text, cell, order.arguments)
+        self._built[built.id] = recipe
+        if options.save:
+            _save(self._path(options.save), recipe.text)
+        return _shown(built)
+
+    def _run(self, connection: Connection, order: Order) -> Built:
         from ipycontainers.building import build
         from ipycontainers.building.progress import Progress
 
         from .build_progress import build_progress
+        from .run import shown_as
 
-        order = self._order(options, cell)
-        connection = self._containers.connect()
-        if options.flag("append"):
-            order = replace(order, base=build.append_to(connection, options.tags[0]))
-        _announce(order.context, options.context)
+        options, progress = order.options, Progress(order.plan)
         title = f"Building {options.tags[0]}" if options.tags else "Building an image"
-        progress = Progress(order.plan)
         try:
             with build_progress(self.shell, title, order.plan, progress) as view:
                 built = build.run(connection, order, progress, view.watch, view.sent)
@@ -108,34 +107,29 @@ class DockerfileMagics(Magics):
             if not isinstance(error, (EngineUnavailable, Invalid)):
                 error.command = options.docker_command(order.text.content)
             raise
-        whole = self._whole(order, cell)
-        self._built |= dict.fromkeys(options.tags, (built.id, whole))
-        if options.save:
-            _save(self._path(options.save), whole)
-        return _shown(built)
+        except KeyboardInterrupt as error:
+            raise shown_as(error, f"KeyboardInterrupt: {_interrupted(connection)}") from None
+        if not view.shows_output:
+            print("".join(f"{one}\n" for one in progress.warnings), end="", file=sys.stderr)
+        return built
 
     def _order(self, options: BuildOptions, cell: str) -> Order:
-        from ipycontainers.building.build import Order
+        from ipycontainers.building import build
         from ipycontainers.building.context import Context
         from ipycontainers.building.plan import Plan, Text
+        from ipycontainers.building.recipe import Recipe
 
-        append = options.flag("append")
-        text = Text.on(options.tags[0], cell) if append else Text.of(cell)
+        base, recipe, text = "", Recipe(), Text.of(cell)
+        if options.flag("append"):
+            base = build.append_to(self._containers.connect(), options.tags[0])
+            recipe = self._built.get(base, recipe)
+            text = recipe.on(options.tags[0], cell)
         plan = Plan.of(text, options.target)
         context = Context.of(self._path(options.context)) if options.context else Context()
-        return Order(options, text, plan, context)
+        return build.Order(options, text, plan, context, base, recipe)
 
     def _path(self, name: str) -> Path:
         return self._containers.folder / Path(name).expanduser()
-
-    def _whole(self, order: Order, cell: str) -> str:
-        """The Dockerfile with the cells before, where they built here what this one went on from.
-        A cell with directives of its own cannot stand in the middle of one."""
-        base = order.base
-        known, before = self._built.get(order.options.tags[0], ("", "")) if base else ("", "")
-        if base and known == base and order.text.added == 1:
-            return f"{before.rstrip()}\n{cell.rstrip()}\n"
-        return f"{order.text.content.rstrip()}\n"
 
 
 def _options(line: str, variables: dict[str, Any]) -> BuildOptions:
@@ -146,13 +140,22 @@ def _options(line: str, variables: dict[str, Any]) -> BuildOptions:
     return parse(words.expand(words.split(line), variables))
 
 
+def _interrupted(connection: Connection) -> str:
+    said = "the build was interrupted, and no image is made of it"
+    if connection.engine_name == "Podman":  # which has no call that ends it
+        return f"{said}; on Podman the step that ran goes on to its end"
+    return f"{said}; nothing of it runs on"
+
+
 def _announce(context: Context, name: str) -> None:
     """A large folder, with its biggest entries first, and what of it cannot be sent."""
     from ipycontainers.building.context import LARGE
     from ipycontainers.oci.sizes import counted, size
 
     if context.sockets:
-        print(f"left out, being sockets: {', '.join(context.sockets)}", file=sys.stderr)
+        more = len(context.sockets) - BIGGEST
+        told = [*context.sockets[:BIGGEST], *([f"{more} more"] if more > 0 else [])]
+        print(f"left out, being sockets: {', '.join(told)}", file=sys.stderr)
     if context.size <= LARGE:
         return
     print(
@@ -166,9 +169,7 @@ def _announce(context: Context, name: str) -> None:
 
 def _print_failed(progress: Progress) -> None:
     """What the step printed that failed, at least its end."""
-    from ipycontainers.widgets.build import clean
-
-    text = clean(progress.current.output).strip("\n") if progress.current else ""
+    text = progress.current.output.strip("\n") if progress.current else ""
     if not text:
         return
     shown = text[-PRINTED:]
@@ -181,7 +182,8 @@ def _save(path: Path, text: str) -> None:
     except (OSError, UnicodeEncodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise Invalid(
-            f"the image was built, but --save {path}: {reason}", "name a file in a folder that is"
+            f"the image was built, but --save {path}: {reason}",
+            "name a file in a folder that exists",
         ) from error
 
 

@@ -12,7 +12,8 @@ import contextlib
 import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -21,14 +22,15 @@ from ipycontainers.containers import find
 from ipycontainers.errors import ContainerError, NotFound
 
 from . import attempts
-from .attempts import HERE, Attempt, meaning
-from .places import SHARED, Isolating, Place, places
+from .attempts import HERE, REACHED, REFUSED, UNKNOWN, Attempt, meaning
+from .places import SHARED, Isolating, Place, networks, places
 
 if TYPE_CHECKING:
     from ipycontainers.client import Connection
 
 PATIENCE = 2  # seconds for one connection
 MOST = 16  # containers: each tries to reach each other
+BOOT = Path("/proc/sys/kernel/random/boot_id")
 # Each pair of arguments is a host and a port; each is answered by "NUMBER CODE WORDS" in a line.
 # busybox's nc ends by -e when it is connected, others by -z.
 SCRIPT = f"""
@@ -47,6 +49,7 @@ socket.create_connection((sys.argv[1], int(sys.argv[2])), {PATIENCE}).close()' "
         return 99
     fi
 }}
+read boot 2>/dev/null <{BOOT} && echo "boot $boot"
 number=0
 while [ $# -gt 1 ]; do
     (said=$(one "$1" "$2" 2>&1); echo "$number" $? $said) &
@@ -57,22 +60,77 @@ wait
 """
 
 
-def measure(
-    connection: Connection, names: Sequence[str] = ()
-) -> tuple[tuple[Place, ...], tuple[Attempt, ...]]:
+@dataclass(frozen=True)
+class Reach:
+    """What was found. ``internal`` are networks that have no way out; ``is_here``: the containers
+    run on this machine; ``is_open``: the engine keeps none of them apart."""
+
+    places: tuple[Place, ...]
+    attempts: tuple[Attempt, ...]
+    internal: frozenset[str] = frozenset()
+    is_here: bool = True
+    is_open: bool = False
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Of one container: its attempts, and the boot id of its kernel, "" where it said none."""
+
+    attempts: list[Attempt]
+    boot: str
+
+
+def measure(connection: Connection, names: Sequence[str] = ()) -> Reach:
     """The containers that run, those of ``names`` or at most ``MOST``, and all attempts.
 
     Raises NotFound for a name that none has, and what engines do when they are asked.
     """
     told = connection.list_containers(all=False)
-    chosen = _chosen(connection, places(told, _isolating(connection)), names)
+    known = networks(connection.daemon.get("networks") or ())
+    isolating = _isolating(connection)
+    chosen = _chosen(connection, places(told, isolating, known), names)
     every = tuple(_with_ports(connection, one) for one in chosen)
-    gateways = {address for one in every for address in one.gateways.values()}
-    with _listening(gateways) as ports, ThreadPoolExecutor(8) as pool:
-        from_here = pool.submit(_from_here, attempts.of_here(every, _host_of(connection)))
-        found = pool.map(lambda one: _from(connection, one, every, ports), every)
-        measured = [attempt for each in found for attempt in each]
-    return every, (*from_here.result(), *measured)
+    with (
+        _listening({attempts.host_for(one) for one in every} - {""}) as ports,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        heard = list(pool.map(lambda one: _from(connection, one, every, ports), every))
+    is_here = _is_here(connection, {one.boot for one in heard} - {""})
+    found = [attempt for one in heard for attempt in one.attempts]
+    foreign = {name for one in found if one.target == HERE for name in _foreign(one, every)}
+    found = [one if _is_ours(one, is_here=is_here) else _not_tried(one) for one in found]
+    planned = attempts.of_here(every, _host_of(connection), foreign, is_here=is_here)
+    internal = frozenset(name for name, network in known.items() if network.internal)
+    every_attempt = (*_from_here(planned), *found)
+    return Reach(every, every_attempt, internal, is_here, is_open=not isolating.others)
+
+
+def _is_here(connection: Connection, boots: set[str]) -> bool:
+    """By the boot id of the kernel, where a container said it; else by the engine's address."""
+    if boots:
+        try:
+            return BOOT.read_text(encoding="ascii").strip() in boots
+        except OSError:
+            return False
+    address = urlsplit(connection.candidate.address)
+    return address.scheme in ("unix", "npipe") or address.hostname in ("localhost", SHARED)
+
+
+def _foreign(one: Attempt, every: Sequence[Place]) -> list[str]:
+    """The networks of a container whose gateway is not at this machine, though an address here is
+    the same: two engines may have chosen the same."""
+    if one.result == REACHED or not one.measured:
+        return []
+    return [name for place in every if place.name == one.source for name in place.networks]
+
+
+def _is_ours(one: Attempt, *, is_here: bool) -> bool:
+    """Whether it was this machine that was tried: here somebody listens."""
+    return one.target != HERE or (is_here and one.result != REFUSED)
+
+
+def _not_tried(one: Attempt) -> Attempt:
+    return replace(one, address="", port=0, result=UNKNOWN, measured=False)
 
 
 def _isolating(connection: Connection) -> Isolating:
@@ -116,15 +174,21 @@ def _with_ports(connection: Connection, place: Place) -> Place:
 
 def _from(
     connection: Connection, source: Place, every: Sequence[Place], ports: dict[str, int]
-) -> list[Attempt]:
-    gateway = next(iter(source.gateways.values()), "")
-    planned = attempts.of_container(source, every, ports.get(gateway, 0))
+) -> _Answers:
+    address = attempts.host_for(source)
+    port = ports.get(address, 0)
+    planned = attempts.of_container(source, every, (address, port) if port or not address else None)
     tried = [one for one in planned if one.address]
     words = [word for one in tried for word in (one.address, str(one.port))]
     said = answers.output(connection, source.id, SCRIPT, *words) if words else b""
-    found = parsed(said.decode("utf-8", "replace"), len(tried))
+    lines = said.decode("utf-8", "replace")
+    found = parsed(lines, len(tried))
     results = {id(one): found[n] for n, one in enumerate(tried) if n in found}
-    return [one.found(results[id(one)]) if id(one) in results else one for one in planned]
+    boots = [line[5:41] for line in lines.splitlines() if line.startswith("boot ")]
+    return _Answers(
+        [one.found(results[id(one)]) if id(one) in results else one for one in planned],
+        boots[0] if boots else "",
+    )
 
 
 def parsed(said: str, count: int) -> dict[int, str]:
@@ -153,7 +217,7 @@ def _tried(one: Attempt) -> Attempt:
         socket.create_connection((one.address, one.port), PATIENCE).close()
     except OSError as error:
         return one.found(meaning(1, str(error)))
-    return one.found(attempts.REACHED)
+    return one.found(REACHED)
 
 
 @contextlib.contextmanager
@@ -174,4 +238,4 @@ def _host_of(connection: Connection) -> str:
     return urlsplit(connection.candidate.address).hostname or SHARED
 
 
-__all__ = ["HERE", "Attempt", "Place", "measure", "parsed"]
+__all__ = ["HERE", "Attempt", "Place", "Reach", "measure", "parsed"]

@@ -8,7 +8,7 @@ Knows: steps, drawing. Does not know: engines, when to show or hide itself.
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,11 +20,18 @@ from .drawing import Markup, element, joined, size
 from .durations import duration
 from .widget import Widget, source
 
-LEAST = 0.25  # seconds from one drawing to the next
+EVERY = 0.25  # seconds from one drawing to the next
 BRIEF = 0.05  # seconds; less is not told
 TAIL = 8  # lines of a step that runs
 SHOWN = 4000  # characters of one that has ended
-MARKS = {"waiting": "○", "running": "▶", "done": "✓", "cached": "↺", "failed": "✗"}
+MARKS = {
+    "waiting": "○",
+    "running": "▶",
+    "done": "✓",
+    "cached": "↺",
+    "failed": "✗",
+    "stopped": "■",
+}
 
 
 def fixed_text(title: str, plan: Plan) -> str:
@@ -47,39 +54,39 @@ def flat(text: str) -> str:
 
 
 class BuildView(Widget):
-    """A heading, and for each step its state, its text, its time and what it printed."""
+    """A heading, and for each step its state, its text, its time and what it printed.
+
+    It is drawn by a thread, four times a second until its end: the last thing that an engine says
+    before a step of an hour is to be seen too.
+    """
 
     _css = source("widget.css", "build.css")
 
     def __init__(self, title: str, plan: Plan, progress: Progress) -> None:
-        """``progress`` is fed by somebody else, who calls ``feed`` then."""
+        """``progress`` is fed by somebody else, up to ``end``."""
         super().__init__()
         self._title, self._plan, self._progress = title, plan, progress
         self._sent = 0
-        self._has_ended = False
-        self._drawn = 0.0
+        self._has_ended = threading.Event()
         self.redraw()
+        self._thread = threading.Thread(
+            target=self._follow, name=f"ipycontainers {self!r}", daemon=True
+        )
+        self._thread.start()
 
     def sent(self, count: int) -> None:
         """Bytes of the context that are on their way."""
         self._sent = count
-        self._draw_soon()
-
-    def feed(self, *, changed: bool) -> None:
-        """More is known of the build; ``changed``: a step began or ended."""
-        self._sent = 0
-        self._draw_soon(changed=changed)
 
     def end(self) -> None:
         """Nothing more comes."""
-        self._has_ended = True
+        self._progress.stop()
+        self._has_ended.set()
+        self._thread.join()
         self.redraw()
 
-    def _draw_soon(self, *, changed: bool = False) -> None:
-        # Cached steps come by the dozen.
-        least = LEAST / 4 if changed else LEAST
-        if time.monotonic() - self._drawn > least:
-            self._drawn = time.monotonic()
+    def _follow(self) -> None:
+        while not self._has_ended.wait(EVERY):
             self.redraw()
 
     @property
@@ -114,18 +121,18 @@ class BuildView(Widget):
         count = len(progress.steps)
         if progress.failure:
             return f"failed in step {progress.number} of {count}"
-        if self._has_ended and not progress.current:
+        if progress.current and progress.current.state == "stopped":
+            return f"stopped in step {progress.number} of {count}"
+        if self._has_ended.is_set() and not progress.current:
             return "not built"
-        if self._has_ended and progress.current and progress.current.seconds is None:
-            return f"ended in step {progress.number} of {count}"
-        if self._has_ended:
+        if self._has_ended.is_set():
             took = sum(one.seconds or 0 for one in progress.steps)
             cached = sum(one.state == "cached" for one in progress.steps)
             told = f", {cached} from the cache" if cached else ""
             return f"built in {duration(took)}{told}"
-        if self._sent:
-            return f"sending the folder, {size(self._sent)}"
-        return f"step {progress.number} of {count}" if progress.current else "beginning"
+        if progress.current:
+            return f"step {progress.number} of {count}"
+        return f"sending the folder, {size(self._sent)}" if self._sent else "beginning"
 
     def draw(self) -> Markup:
         steps = self._progress.steps
@@ -143,7 +150,9 @@ class BuildView(Widget):
         )
 
     def _row(self, number: int, step: Step) -> Markup:
-        took = duration(step.seconds) if step.seconds and step.seconds >= BRIEF else ""
+        is_now = step is self._progress.current and not self._has_ended.is_set()
+        seconds = self._progress.elapsed if is_now else step.seconds or 0.0
+        took = duration(seconds) if seconds >= BRIEF else ""
         parts = [
             element(
                 "span",
@@ -154,7 +163,6 @@ class BuildView(Widget):
             element("code", flat(step.text)),
             element("span", took, class_="build-time muted"),
         ]
-        is_now = step is self._progress.current and not self._has_ended
         printed = self._running(step) if is_now else self._printed(step)
         return element(
             "li",
@@ -167,14 +175,14 @@ class BuildView(Widget):
     def _running(self, step: Step) -> Markup:
         """The last lines of a step that is not over."""
         status = self._progress.status
-        lines = [*clean(step.output[-SHOWN:]).splitlines()[-TAIL:], *([status] if status else ())]
+        lines = [*step.output[-SHOWN:].splitlines()[-TAIL:], *([status] if status else ())]
         return element("pre", "\n".join(lines), class_="build-now") if lines else Markup()
 
     def _printed(self, step: Step) -> Markup:
         """All that it printed, when all is over: each time would be too much for a page. What a
         failed step printed stands below the cell."""
-        text = clean(step.output).strip("\n")
-        if not text or not self._has_ended or step.state == "failed":
+        text = step.output.strip("\n")
+        if not text or not self._has_ended.is_set() or step.state == "failed":
             return Markup()
         count = text.count("\n") + 1
         shown = text[-SHOWN:]
@@ -184,8 +192,3 @@ class BuildView(Widget):
             element("summary", f"{counted(count, 'line')} of output"),
             element("pre", joined((["… "] if cut else []) + [shown]), tabindex="0"),
         )
-
-
-def clean(text: str) -> str:
-    """What a terminal would show in the end of lines that are written over, as a bar is."""
-    return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.split("\n"))

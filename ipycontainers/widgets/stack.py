@@ -25,17 +25,18 @@ from .durations import duration
 from .widget import Widget, source
 
 WHERE = {"host": "Host", "container": "Container", "vm": "Virtual machine"}
-# The layers of each, from the hardware up; the word says whether it is shared with the host.
-LAYERS = {
-    "host": ("processes", "kernel", "hardware"),
-    "container": ("processes, own view", "kernel, the host's", "hardware"),
-    "vm": ("processes, own view", "kernel, its own", "machine, pretended", "kernel", "hardware"),
-}
+# What is so as a rule; what is drawn live is measured.
 FIXED = {
-    "host": ("the host's", "all of this machine", "this machine's"),
-    "container": ("the host's", "its own only", "its image's layers"),
-    "vm": ("its own", "its own only", "a disk of its own, or one that it is lent"),
+    "host": ("processes / kernel / hardware", "the host's", "all of this machine"),
+    "container": ("processes / kernel / hardware", "the host's", "its own only"),
+    "vm": (
+        "processes / kernel / pretended machine / kernel / hardware",
+        "its own",
+        "its own only",
+    ),
 }
+OWN, HOSTS, OTHER = "its own", "the host's", "another machine's"
+FEW = 2  # processes that a container sees of its own: a shell, and an init where there is one
 
 
 class StackCompare(Widget):
@@ -47,6 +48,7 @@ class StackCompare(Widget):
         super().__init__()
         self._image, self._engine = image, engine
         self._found: dict[str, Measured] = {}
+        self._turn = threading.Lock()
         self._threads = [
             threading.Thread(target=self._measure, args=pair, name=f"ipycontainers {pair[0]}")
             for pair in self._measures().items()
@@ -70,8 +72,9 @@ class StackCompare(Widget):
             found = measure()
         except Exception as error:  # noqa: BLE001  # a thread's would be lost; it is shown
             found = Measured(where, missing=f"{type(error).__name__}: {error}")
-        self._found[where] = found
-        self.redraw()
+        with self._turn:  # else an older drawing might come last
+            self._found[where] = found
+            self.redraw()
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -99,16 +102,21 @@ class StackCompare(Widget):
         )
 
     def static(self) -> Markup:
-        heads = ("", "Kernel", "Processes that it sees", "Root file system")
+        """What is so as a rule: numbers differ from run to run."""
+        heads = ("", "From the top", "Kernel", "Processes that it sees")
         rows = [(name, *FIXED[where]) for where, name in WHERE.items()]
-        form = table(heads, rows, caption="Host, container and virtual machine")
-        return element("div", form, class_="ipycontainers")
+        form = table(heads, rows, caption="Host, container and virtual machine, as a rule")
+        told = (
+            "Run this cell to see them measured: kernel, time until the first program, processes, "
+            "memory, root file system."
+        )
+        return element("div", form, element("p", told, class_="muted"), class_="ipycontainers")
 
     def draw(self) -> Markup:
         found = dict(self._found)
         return element(
             "div",
-            element("div", *(_stack(where) for where in WHERE), class_="stack-towers"),
+            element("div", *(_stack(where, found) for where in WHERE), class_="stack-towers"),
             self._table(found),
             element("p", "The bars grow by powers of ten, from 1 ms to 100 s.", class_="muted"),
             *(_why(found[where]) for where in WHERE if where in found and found[where].missing),
@@ -140,20 +148,54 @@ class StackCompare(Widget):
 Cell = Callable[[Measured, Mapping[str, Measured]], Markup]
 
 
-def _stack(where: str) -> Markup:
-    """Its layers, the hardware lowest; what is the host's is hatched."""
-    own = {"container": 1, "vm": 3}.get(where, 0)
-    layers = [
-        element(
-            "li", text, class_="stack-layer " + ("stack-own" if number < own else "stack-shared")
-        )
-        for number, text in enumerate(LAYERS[where])
-    ]
+def _stack(where: str, every: Mapping[str, Measured]) -> Markup:
+    """Its layers, the hardware lowest. What is its own is bold; nothing is said of whose what was
+    not measured is."""
+    found = every.get(where)
+    is_absent = found is not None and bool(found.missing)
+    layers = [("processes", _view(found, every)), ("kernel", _whose(found, every))]
+    if where == "vm":
+        layers += [("machine, pretended", ""), ("kernel", "")]
     return element(
         "figure",
-        element("ol", *layers, aria_label=f"{WHERE[where]}, from the top"),
-        element("figcaption", element("strong", WHERE[where])),
+        element(
+            "ol",
+            *(_layer(what, whose) for what, whose in (*layers, ("hardware", ""))),
+            role="list",
+            aria_label=f"{WHERE[where]}, from the top",
+        ),
+        element(
+            "figcaption",
+            element("strong", WHERE[where]),
+            *([element("span", " not measured", class_="muted")] if is_absent else []),
+        ),
+        class_="stack-absent" if is_absent else None,
     )
+
+
+def _layer(what: str, whose: str) -> Markup:
+    text = f"{what}, {whose}" if whose else what
+    return element("li", text, class_=f"stack-layer {'stack-own' if whose == OWN else ''}".strip())
+
+
+def _whose(found: Measured | None, every: Mapping[str, Measured]) -> str:
+    """Whose kernel it has; "" of the host, and where nobody can say."""
+    host = every.get("host")
+    if found is None or found.where == "host" or host is None or not (host.boot and found.boot):
+        return ""
+    if found.boot == host.boot:
+        return HOSTS
+    return OWN if found.where == "vm" else OTHER
+
+
+def _view(found: Measured | None, every: Mapping[str, Measured]) -> str:
+    """Whose processes it sees; "" of the host, and where nobody can say."""
+    if found is None or found.where == "host":
+        return ""
+    whose = _whose(found, every)
+    if whose == OWN or 0 < found.processes <= FEW:
+        return OWN
+    return whose
 
 
 def _head(text: str, scope: str, role: str) -> Markup:
@@ -172,12 +214,7 @@ def _why(found: Measured) -> Markup:
 
 
 def _kernel(found: Measured, every: Mapping[str, Measured]) -> Markup:
-    host = every.get("host")
-    if found.where == "host" or host is None or not host.boot:
-        whose = ""
-    else:
-        whose = "the host's" if found.boot == host.boot else "its own"
-    return _with(found.kernel, whose)
+    return _with(found.kernel, _whose(found, every))
 
 
 def _first(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: ARG001

@@ -117,6 +117,69 @@ def test_engines_tell_the_same_steps(said: list[Any]) -> None:
     assert progress.failure is None
 
 
+LOOKALIKES = [
+    "Successfully built numpy\n",
+    f"{ID * 5}abcd\n",
+    "COMMIT now\n",
+    " ---> Using cache\n",
+    f" ---> {ID}\n",
+    "Step 3/3 : CMD x",
+    "[Warning] beware\n",
+    "Removing intermediate container abcdef012345\n",
+]
+
+
+@pytest.mark.parametrize(
+    "gone", ["Removing intermediate container {}\n", " ---> Removed intermediate container {}\n"]
+)
+def test_what_a_program_says_is_its_own(gone: str) -> None:
+    """In the words of Engine 20.10, and of later ones."""
+    said = ["Step 1/3 : FROM scratch", "\n", " ---> \n", "Step 2/3 : RUN x", "\n"]
+    said += [f" ---> Running in {OTHER}\n", *LOOKALIKES, gone.format(OTHER), f" ---> {OTHER}\n"]
+    said += ["Step 3/3 : CMD y", "\n", f" ---> Running in {OTHER}\n", gone.format(OTHER)]
+    said += [f" ---> {ID}\n", f"Successfully built {ID}\n"]
+    progress = fed("FROM scratch\nRUN x\nCMD y\n", said)
+    assert states(progress) == [
+        ("FROM scratch", "done", ""),
+        ("RUN x", "done", "".join(LOOKALIKES)),
+        ("CMD y", "done", ""),
+    ]
+    assert (progress.steps[1].image, progress.warnings) == (OTHER, [])
+
+
+def test_what_pip_says_is_its_own_on_podman() -> None:
+    said = ["STEP 1/2: FROM a\n", f"--> {ID}\n", "STEP 2/2: RUN pip\n"]
+    said += ["Successfully built numpy\n", "COMMIT x\n", f"--> {OTHER}\n", f"{ID * 5}abcd\n"]
+    assert fed("FROM a\nRUN pip", said).steps[1].output == "Successfully built numpy\n"
+
+
+def test_warnings_are_kept() -> None:
+    said = ["\x1b[91m[WARNING]: Empty continuation line found in:\n    RUN x\n\x1b[0m", *DOCKERD]
+    assert fed("FROM scratch\nCOPY a /\nRUN x\n", said).warnings == [
+        "[WARNING]: Empty continuation line found in:\n    RUN x",
+        "[Warning] One or more build-args [Q] were not consumed",
+    ]
+
+
+def test_nothing_moves_about_in_what_is_shown() -> None:
+    said = [
+        "Step 1/1 : FROM a",
+        "10%\r20%\r\n\x1b[2K\x1b",
+        "[1;31mred\x1b[0m\x1b]0;title\x07\a\b!\n",
+    ]
+    assert fed("FROM a", said).steps[0].output == "20%\nred!\n"
+
+
+def test_a_step_that_nobody_waits_for_is_stopped() -> None:
+    progress = Progress(Plan.of(Text.of("FROM a\nRUN b")), clock=lambda: 1.0)
+    progress.feed({"stream": "Step 1/2 : FROM a"})
+    progress.stop()
+    assert [step.state for step in progress.steps] == ["stopped", "waiting"]
+    ended = fed("FROM a", ["Step 1/1 : FROM a"])
+    ended.stop()
+    assert ended.steps[0].state == "done"
+
+
 def test_podman_counts_in_each_stage_and_leaves_some_out() -> None:
     text = "FROM a AS one\nRUN x\nFROM a AS no\nRUN x\nFROM one\nRUN y\n"
     said = ["[1/3] STEP 1/2: FROM a AS one\n", "[1/3] STEP 2/2: RUN x\n"]

@@ -6,8 +6,10 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -154,6 +156,30 @@ def test_a_socket_is_left_out_and_told(tmp_path: Path) -> None:
         opened.bind(str(tmp_path / "s"))
         context = Context.of(tmp_path)
     assert (context.sockets, [one.path for one in context.found]) == (("s",), [])
+
+
+def test_what_cannot_be_read_is_named_before_anything_is_sent(tmp_path: Path) -> None:
+    """In the words of the docker command."""
+    setpriv = shutil.which("setpriv")
+    require(os.getuid() or setpriv, "user", "needs setpriv, since root reads all")
+    lacking = "-dac_override,-dac_read_search"
+    words = [str(setpriv), "--bounding-set", lacking] if os.getuid() == 0 else []
+    program = (
+        "import sys; from pathlib import Path; from ipycontainers.building.context import Context\n"
+        "try: Context.of(Path(sys.argv[1]))\nexcept Exception as error: print(error)"
+    )
+
+    def said() -> str:
+        command = [*words, sys.executable, "-c", program, str(tmp_path)]
+        return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+    (tmp_path / "f").touch(mode=0)
+    assert said() == f"no permission to read from '{tmp_path}/f'"
+    (tmp_path / "d").mkdir(mode=0)
+    assert said() == f"can't stat '{tmp_path}/d'"
+    (tmp_path / ".dockerignore").write_text("f\nd\n")
+    assert said() == ""
+    (tmp_path / "d").chmod(0o700)
 
 
 def test_the_biggest_names_come_first(tmp_path: Path) -> None:

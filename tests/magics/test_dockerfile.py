@@ -175,24 +175,46 @@ def test_a_large_folder_is_announced(build: Build, notebook_folder: Path) -> Non
 
 
 def test_cells_append_to_an_image(
-    build: Build, shared_kernel: Kernel, notebook_folder: Path
+    build: Build, shared_kernel: Kernel, kernels: Callable[..., Kernel], notebook_folder: Path
 ) -> None:
-    build(f"{HEAD}RUN echo 1 > /a\n", f"-t {NAME} --save Dockerfile.all")
-    for text in ("RUN echo 2 >> /a", "CMD cat /a"):
+    """What holds to the end of a Dockerfile holds in the cells after: ARG, ENV and WORKDIR."""
+    kept = "ARG V=no\nENV E=env\nWORKDIR /w\n"
+    build(f"{HEAD}{kept}RUN echo 1 > a", f"-t {NAME} --build-arg V=2 --save Dockerfile.all")
+    for text in ("RUN echo $V $E >> a", "CMD cat /w/a"):
         result = build(text, f"-t {NAME} --append --save Dockerfile.all")
         assert result.status == "ok", result.error
-    assert ran(shared_kernel, "") == "1\n2\n"
+        assert result.stderr == ""
+    assert ran(shared_kernel, "") == "1\n2 env\n"
     saved = (notebook_folder / "Dockerfile.all").read_text().splitlines()
     assert saved[1:] == [
         "LABEL ipycontainers-test.cell=1",
-        "RUN echo 1 > /a",
-        "RUN echo 2 >> /a",
-        "CMD cat /a",
+        *kept.splitlines(),
+        "RUN echo 1 > a",
+        "RUN echo $V $E >> a",
+        "CMD cat /w/a",
     ]
     result = build("RUN exit 3", f"-t {NAME} --append")
     assert result.error
-    assert result.error.evalue == "exit code 3 in step 2 of 2, line 2 of the cell: RUN exit 3"
-    assert ran(shared_kernel, "") == "1\n2\n"
+    assert result.error.evalue == "exit code 3 in step 3 of 3, line 2 of the cell: RUN exit 3"
+    assert ran(shared_kernel, "") == "1\n2 env\n"
+    # Another kernel, as after a restart, has the image.
+    again = kernels().run(f"%%dockerfile -t {NAME} --append\nRUN echo $E 3 >> a")
+    assert again.status == "ok", again.error
+    assert ran(shared_kernel, "") == "1\n2 env\nenv 3\n"
+
+
+def test_what_the_next_build_would_do_is_not_done_by_append(
+    build: Build, shared_kernel: Kernel
+) -> None:
+    build(f"{HEAD}ONBUILD RUN touch /done")
+    result = build("RUN true", f"-t {NAME} --append")
+    assert result.error
+    assert result.error.evalue.startswith(f"{NAME} has ONBUILD")
+
+
+def test_a_warning_of_the_engine_is_shown(build: Build) -> None:
+    result = build("FROM {base}\nLABEL ipycontainers-test.cell=1", "--build-arg TYPO=1")
+    assert result.stderr == "[Warning] One or more build-args [TYPO] were not consumed\n"
 
 
 def test_there_is_nothing_to_append_to(build: Build) -> None:
@@ -215,8 +237,11 @@ def test_an_interrupted_build_ends_at_the_engine(
     assert time.monotonic() - start < 3 * patience()
     assert result.error
     assert result.error.ename == "KeyboardInterrupt"
+    said = "the build was interrupted, and no image is made of it; nothing of it runs on"
+    assert said in str(result.error)
     assert wait_for(lambda: not is_running("sleep 4711"), seconds=10)
     assert wait_for(lambda: {one["Id"] for one in engine.list_containers()} <= containers)
+    assert engine.docker.api.images(NAME) == []
 
 
 def is_running(command: str) -> bool:

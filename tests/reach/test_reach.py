@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import needs
@@ -17,7 +17,7 @@ from ipycontainers.errors import NotFound
 from ipycontainers.reach import attempts
 from ipycontainers.reach.attempts import HERE, Attempt, meaning, of_container, of_here
 from ipycontainers.reach.measure import measure, parsed
-from ipycontainers.reach.places import Place, Published
+from ipycontainers.reach.places import Isolating, Place, Published, networks, places
 
 WORDS = {
     "nc: can't connect to remote host (172.17.0.2): Connection refused": attempts.REFUSED,
@@ -57,7 +57,7 @@ def told(found: list[Attempt], target: str) -> list[tuple[str, str, int, str]]:
 
 
 def test_what_networks_say() -> None:
-    found = of_container(WEB, EVERY, 4000)
+    found = of_container(WEB, EVERY, ("10.0.0.1", 4000))
     assert told(found, "db") == [
         ("address", "10.0.0.3", 9, attempts.REACHED),
         ("name", "db", 9, attempts.REACHED),
@@ -65,13 +65,63 @@ def test_what_networks_say() -> None:
     assert told(found, "alone") == [("address", "", 9, attempts.UNREACHABLE)]
     assert told(found, "plain") == [("address", "172.17.0.2", 9, attempts.UNREACHABLE)]
     assert told(found, HERE) == [("address", "10.0.0.1", 4000, attempts.REACHED)]
-    assert told(of_container(ALONE, EVERY, 0), HERE) == [("address", "", 0, attempts.UNREACHABLE)]
+    alone = of_container(ALONE, EVERY, ("", 0))
+    assert told(alone, HERE) == [("address", "", 0, attempts.UNREACHABLE)]
+    assert told(of_container(WEB, EVERY, None), HERE) == [("address", "", 0, attempts.UNKNOWN)]
     from_here = of_here(EVERY, "127.0.0.1")
     assert told(from_here, "web") == [
         ("address", "10.0.0.2", 80, attempts.REACHED),
         ("published port 8080", "127.0.0.1", 8080, attempts.REACHED),
     ]
     assert not any(one.measured for one in (*found, *from_here))
+
+
+def test_on_another_machine_no_address_of_its_networks_is_tried() -> None:
+    local = Place("1", "web", {"lab": "10.0.0.2"}, published=(Published("127.0.0.1", 80, 80),))
+    everywhere = Place("2", "api", {"lab": "10.0.0.3"}, published=(Published("0.0.0.0", 81, 80),))
+    found = of_here([local, everywhere], "there", is_here=False)
+    assert [(one.target, one.by, one.address, one.result) for one in found] == [
+        ("web", "address", "", attempts.UNKNOWN),
+        ("api", "address", "", attempts.UNKNOWN),
+        ("api", "published port 81", "there", attempts.REACHED),
+    ]
+    # An engine here may have chosen the addresses of another one.
+    assert told(of_here([WEB], "127.0.0.1", {"lab"}), "web")[0][1:] == ("", 80, attempts.UNKNOWN)
+
+
+def container(key: str, name: str, mode: str, **addresses: str) -> dict[str, Any]:
+    ends = {network: {"IPAddress": it, "Gateway": ""} for network, it in addresses.items()}
+    return {
+        "Id": key,
+        "Names": [f"/{name}"],
+        "HostConfig": {"NetworkMode": mode},
+        "NetworkSettings": {"Networks": ends},
+    }
+
+
+def test_a_network_may_be_lent() -> None:
+    known = networks(
+        [{"Name": "back", "Internal": True, "IPAM": {"Config": [{"Gateway": "10.1.0.1"}]}}]
+    )
+    listed = [
+        container("1a", "db", "back", back="10.1.0.2"),
+        container("2b", "log", "container:1a"),
+        container("3c", "more", "container:log"),
+        container("4d", "top", "host"),
+        container("5e", "see", "container:4d"),
+    ]
+    db, log, more, see, top = places(listed, Isolating(), known)
+    assert (db.lender, log.lender, more.lender) == ("", "db", "db")
+    assert log.networks == more.networks == {"back": "10.1.0.2"}
+    assert log.gateways == {"back": "10.1.0.1"}
+    assert (see.has_hosts_network, top.has_hosts_network) == (True, True)
+    assert told(of_container(log, [db, log], None), "db") == [
+        ("address", "127.0.0.1", 9, attempts.REACHED)
+    ]
+    other = Place("6", "web", {"back": "10.1.0.3"})
+    assert told(of_container(other, [db, log, other], None), "log") == [
+        ("address", "10.1.0.2", 9, attempts.REACHED)  # its name is not known to any network
+    ]
 
 
 Start = Callable[..., str]
@@ -81,15 +131,19 @@ def shares(engine: Any, name: str) -> bool:
     """Whether every container has this machine's network there, and then that it is told so."""
     if needs.has(engine, "network-none") and not engine.network_lack:
         return False
-    found, _ = measure(engine, [name])
-    assert [one.has_hosts_network for one in found if one.name == name] == [True]
+    found = measure(engine, [name])
+    assert [one.has_hosts_network for one in found.places] == [True]
+    # All doors are open: it reaches this machine, as it is tried.
+    assert found.is_open == (not needs.has(engine, "network-none"))
+    (to_host,) = (one for one in found.attempts if one.target == HERE)
+    assert (to_host.result, to_host.measured) == ("reached", True)
     return True
 
 
-@pytest.fixture
-def network(engine: Any) -> Iterator[str]:
+@contextmanager
+def made_network(engine: Any, **options: Any) -> Iterator[str]:
     name = f"reach-{uuid.uuid4().hex[:8]}"
-    made = engine.docker.api.create_network(name)["Id"]
+    made = engine.docker.api.create_network(name, **options)["Id"]
     yield name
 
     def is_gone() -> bool:
@@ -98,6 +152,18 @@ def network(engine: Any) -> Iterator[str]:
         return not engine.docker.api.networks(names=[name])
 
     assert wait_for(is_gone)
+
+
+@pytest.fixture
+def network(engine: Any) -> Iterator[str]:
+    with made_network(engine) as name:
+        yield name
+
+
+@pytest.fixture
+def internal(engine: Any) -> Iterator[str]:
+    with made_network(engine, internal=True) as name:
+        yield name
 
 
 @pytest.fixture
@@ -113,7 +179,7 @@ def start(engine: Any, images: Any, network: str) -> Iterator[Start]:
         config = {
             "Image": images.busybox,
             "Cmd": ["sh", "-c", command],
-            "ExposedPorts": {"80/tcp": {}},
+            "ExposedPorts": {} if network.startswith("container:") else {"80/tcp": {}},
             "HostConfig": host,
         }
         created = engine.create(config, name=f"{name}-{mark}")
@@ -128,10 +194,9 @@ def start(engine: Any, images: Any, network: str) -> Iterator[Start]:
 
 def results(engine: Any, source: str, target: str) -> dict[str, tuple[str, bool]]:
     names = [one for one in (source, target) if one != HERE]
-    _, found = measure(engine, names)
     return {
         one.by: (one.result, one.measured)
-        for one in found
+        for one in measure(engine, names).attempts
         if (one.source, one.target) == (source, target)
     }
 
@@ -156,6 +221,31 @@ def test_without_a_network_nobody_is_reached(engine: Any, start: Start, network:
         lambda: results(engine, alone, web) == {"address": ("unreachable", True)}, seconds=15
     )
     assert results(engine, web, alone) == {"address": ("unreachable", False)}
+
+
+def test_two_that_share_a_network_are_one_machine(engine: Any, start: Start, network: str) -> None:
+    web = start("web", network)
+    beside = start("beside", f"container:{web}", command="sleep 600")
+    asks = start("asks", network, command="sleep 600")
+    if shares(engine, web):
+        return
+    reached = {"address": ("reached", True)}
+    assert wait_for(lambda: results(engine, beside, web) == reached, seconds=15)
+    assert results(engine, asks, beside) in ({"address": ("refused", True)}, reached)
+
+
+def test_an_internal_network_is_told_and_its_host_is_tried(
+    engine: Any, internal: str, start: Start
+) -> None:
+    web = start("web", internal)
+    if shares(engine, web):
+        return
+    found = measure(engine, [web])
+    assert internal in found.internal
+    to_host = next(one for one in found.attempts if one.target == HERE)
+    # Our own engine's networks are not this machine's.
+    expected = (attempts.UNKNOWN, False) if engine.launcher else (attempts.REACHED, True)
+    assert (to_host.result, to_host.measured) == expected
 
 
 def test_a_published_port_is_reached_from_here(engine: Any, start: Start) -> None:

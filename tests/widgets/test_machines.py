@@ -5,15 +5,20 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
 
 from ipycontainers import ReachMap, StackCompare
-from ipycontainers.reach.attempts import REACHED, Attempt
-from ipycontainers.reach.places import Place
+from ipycontainers.reach.attempts import REACHED, UNKNOWN, Attempt
+from ipycontainers.reach.measure import Reach
+from ipycontainers.reach.places import Place, Published
+from ipycontainers.stack.probe import Measured
 from ipycontainers.widgets import connection, reach
+from ipycontainers.widgets.drawing import Markup
 
 NOWHERE = "unix:///nowhere.sock"
 SAID = "<img src=x onerror=alert(1)>"
@@ -54,19 +59,100 @@ def test_an_engine_that_is_not_there_is_said() -> None:
     assert 'role="alert"' in widget.drawing
 
 
+HOST = Measured("host", kernel="6.1", boot="a", processes=90, memory=1)
+KERNELS = {
+    # A container of its own; one under PRoot; one of an engine elsewhere.
+    "own": (Measured("container", kernel="6.1", boot="a", processes=1), "its own", "the host's"),
+    "open": (
+        Measured("container", kernel="6.1", boot="a", processes=91),
+        "the host's",
+        "the host's",
+    ),
+    "away": (
+        Measured("container", kernel="5.9", boot="b", processes=1),
+        "its own",
+        "another machine's",
+    ),
+}
+
+
+class Told(StackCompare):
+    """What is measured is given; the container is known when the host is being drawn."""
+
+    def __init__(self, container: Measured, vm: Measured) -> None:
+        self._given = {"host": HOST, "container": container, "vm": vm}
+        self._is_drawn = threading.Event()
+        super().__init__()
+
+    def _measures(self) -> Mapping[str, Callable[[], Measured]]:
+        return {where: partial(self._given.__getitem__, where) for where in self._given}
+
+    def draw(self) -> Markup:
+        made = super().draw()
+        if len(self._found) == 1:
+            self._is_drawn.wait(0.3)
+        elif self._found:
+            self._is_drawn.set()
+        return made
+
+
+@pytest.mark.parametrize("kind", KERNELS)
+def test_whose_a_kernel_is_is_measured(kind: str) -> None:
+    container, processes, kernel = KERNELS[kind]
+    widget = Told(container, Measured("vm", missing="there is no <b>kernel</b>"))
+    assert len(widget.data) == 3
+    drawing = html.unescape(widget.drawing)
+    assert f">processes, {processes}</li>" in drawing
+    assert f">kernel, {kernel}</li>" in drawing
+    assert 'class="stack-absent"' in widget.drawing
+    assert "<b>kernel" not in widget.drawing
+    # What came first is not drawn last.
+    assert "measuring …" not in widget.drawing
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, found: Reach) -> ReachMap:
+    monkeypatch.setattr(reach, "connection", lambda _: None)
+    monkeypatch.setattr(reach, "measure", lambda *_: found)
+    widget = ReachMap()
+    assert widget.data["attempts"] == [one.plain for one in found.attempts]
+    return widget
+
+
 def test_what_is_shown_is_escaped_and_stored_without_addresses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    place = Place("1", SAID, {SAID: "10.0.0.2"}, ports=(80,))
+    port = Published("0.0.0.0", 32768, 80)
+    place = Place("1", SAID, {SAID: "10.0.0.2"}, ports=(80,), published=(port,))
     tried = Attempt("this machine", SAID, "address", "10.0.0.2", 80, SAID, REACHED, measured=True)
-    monkeypatch.setattr(reach, "connection", lambda _: None)
-    monkeypatch.setattr(reach, "measure", lambda *_: ((place,), (tried,)))
-    widget = ReachMap()
-    assert widget.summary() == f"this machine → {SAID} by address: reached"
+    by_port = Attempt("this machine", SAID, "published port 32768", "127.0.0.1", 32768)
+    widget = shown(monkeypatch, Reach((place,), (tried, by_port), frozenset({SAID})))
+    assert widget.summary().splitlines()[0] == f"this machine → {SAID} by address: reached"
     assert json.loads(json.dumps(widget.data))["attempts"][0]["port"] == 80
-    assert len(widget.to_pandas()) == 1
+    assert len(widget.to_pandas()) == 2
     assert repr(widget) == "ReachMap()"
     assert "<img" not in widget.drawing
+    assert "internal: no way out" in widget.drawing
     assert "10.0.0.2" in widget.drawing
     assert "10.0.0.2" not in widget.static()
+    assert "32768" in widget.drawing
+    assert "32768" not in widget.static()
     assert "<button" not in widget.static()
+
+
+def test_what_nobody_tried_is_not_drawn_as_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    web, db = Place("1", "web", {"lab": "10.0.0.2"}), Place("2", "db", lender="web")
+    declared = Attempt("web", "db", "address", result=REACHED)
+    unknown = Attempt("db", "web", "address", result=UNKNOWN)
+    found = Reach((web, db), (declared, unknown), is_here=False, is_open=True)
+    drawing = html.unescape(shown(monkeypatch, found).drawing)
+    assert 'class="reach-declared"' in drawing
+    assert "reach-yes" not in drawing
+    assert "in the network of web" in drawing
+    assert "The engine's machine, another one" in drawing
+    assert "all doors are open" in drawing
+
+
+def test_an_error_of_ours_is_shown_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "connection", lambda _: None)
+    monkeypatch.setattr(reach, "measure", lambda *_: {}["odd"])
+    assert ReachMap().summary() == "KeyError: 'odd'"
