@@ -3,7 +3,8 @@
     host = host_of(proc.own())
     data = compare(host, [container, …], neighbours)       plain data, as the widget gives it
 
-Own or shared is told of inodes where they are known of both, and else of what was declared.
+Own or shared is told of inodes where they are known of both, and else of what was declared. Own
+is what is neither the host's, nor its engine's, nor that of another container that runs.
 
 Knows: snapshots. Does not know: how they were taken.
 """
@@ -14,11 +15,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .declared import ENGINE
 from .kinds import KINDS, NAMES, Kind
 from .snapshot import DECLARED, MEASURED, Machine, Snapshot, best
 
 Data = Mapping[str, Any]
 MOMENT = 10.0  # seconds that may lie between two looks at one clock
+DEEP = 64  # containers that have joined one another
+# Who has a namespace too: the host, as this program sees it; its machine, of a program that is
+# in a container itself, or of another kernel's container; other containers; the engine alone.
+HOST, MACHINE, CONTAINERS, ENGINES = "host", "machine", "containers", "engine"
 OPEN = (
     "PRoot makes no namespace. It is a tracer, which rewrites paths in the system calls of a "
     "program, so that / seems to be another folder. All else is the host's, and a program that "
@@ -30,7 +36,7 @@ OPEN = (
 class Container:
     """``snapshots`` are of its first process, the best source first. ``proof`` says what shows
     that it runs on the kernel of this machine; "" where nothing does. ``launcher`` is our own
-    engine's."""
+    engine's. ``silence``: why nothing was asked inside, or ""."""
 
     name: str
     id: str
@@ -38,6 +44,7 @@ class Container:
     snapshots: Sequence[Snapshot]
     proof: str = ""
     launcher: str = ""
+    silence: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,16 +91,20 @@ def proof(container_id: str, near: Snapshot, asked: Snapshot | None, own: Snapsh
     return ""
 
 
-def compare(host: Host, containers: Sequence[Container], neighbours: Iterable[Container]) -> Data:
-    """``neighbours`` are further containers, for who else is in a namespace."""
+def compare(
+    host: Host, containers: Sequence[Container], neighbours: Iterable[Container], left_out: int = 0
+) -> Data:
+    """``neighbours`` are further containers, for who else is in a namespace. ``left_out``: how
+    many more run, which were not looked at."""
     every = {one.id: one for one in (*neighbours, *containers)}
+    views = {kind.name: _View.of(kind, host, every) for kind in KINDS}
     return {
-        "host": _host(host, list(every.values())),
-        "containers": [_container(one, host, every) for one in containers],
+        "host": {**_host(host, views), "left_out": left_out},
+        "containers": [_container(one, host, views) for one in containers],
     }
 
 
-def _host(host: Host, every: Sequence[Container]) -> Data:
+def _host(host: Host, views: Mapping[str, _View]) -> Data:
     source = MEASURED if host.is_here else DECLARED
     return {
         "here": host.is_here,
@@ -102,7 +113,7 @@ def _host(host: Host, every: Sequence[Container]) -> Data:
                 "inode": host.namespaces.get(kind.name),
                 "initial": _is_initial(kind, host),
                 "source": source if kind.name in host.namespaces else None,
-                "others": sorted(one.name for one in every if _is_shared(kind, one, host)),
+                "others": views[kind.name].of_host(),
             }
             for kind in KINDS
         },
@@ -124,19 +135,9 @@ def _is_initial(kind: Kind, host: Host) -> bool | None:
     return True if inode == kind.initial else False if kind.is_fixed else None
 
 
-def _is_shared(kind: Kind, container: Container, host: Host) -> bool:
-    return _relation(kind, container, host)["own"] is False
-
-
-def _container(container: Container, host: Host, every: Mapping[str, Container]) -> Data:
-    spaces = {
-        kind.name: {
-            **_relation(kind, container, host),
-            "others": _others(kind.name, container, every.values()),
-        }
-        for kind in KINDS
-    }
-    is_open = all(space["own"] is False for space in spaces.values())
+def _container(container: Container, host: Host, views: Mapping[str, _View]) -> Data:
+    spaces = {name: view.space(container) for name, view in views.items()}
+    is_open = all(space["shared_with"] in (HOST, MACHINE) for space in spaces.values())
     pid, _ = best(container.snapshots, "pid")
     command, _ = best(container.snapshots, "command")
     return {
@@ -146,6 +147,7 @@ def _container(container: Container, host: Host, every: Mapping[str, Container])
         "pid": pid,
         "command": command,
         "same_kernel": container.proof or None,
+        "not_asked": container.silence or None,
         "namespaces": spaces,
         "why": OPEN if is_open and container.launcher == "ptrace" else None,
         "leaks": _leaks(container, host),
@@ -155,44 +157,114 @@ def _container(container: Container, host: Host, every: Mapping[str, Container])
     }
 
 
-def _relation(kind: Kind, container: Container, host: Host) -> Data:
-    """Inode, own or shared, and how that is known."""
+# --- one kind of namespace -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Of one container. ``whose``: HOST, MACHINE, "" of neither, None where it is not known.
+    ``joined``: as in Snapshot. ``kernel``: its boot id, "" where nobody has told."""
+
+    inode: int | None
+    whose: str | None
+    source: str | None
+    joined: str
+    kernel: str
+
+
+def _seen(kind: Kind, container: Container, host: Host) -> _Seen:
     known = ((it.namespaces.get(kind.name), it.source) for it in container.snapshots)
     inode, source = next(((it, of) for it, of in known if it), (None, None))
-    theirs = host.namespaces.get(kind.name)
-    if inode and (inode == kind.initial or inode == theirs):
-        return {"inode": inode, "own": False, "source": source}
-    if inode and theirs:
-        return {"inode": inode, "own": True, "source": source}
-    own = next((it.own[kind.name] for it in container.snapshots if kind.name in it.own), None)
-    return {"inode": inode, "own": own, "source": None if own is None else DECLARED}
+    machine, _ = best(container.snapshots, "machine")
+    here, kernel = host.machine.boot_id, (machine or Machine()).boot_id
+    if container.proof:
+        kernel = here
+    is_elsewhere = bool(here and kernel) and here != kernel
+    theirs = None if is_elsewhere else host.namespaces.get(kind.name)
+    whose: str | None = None
+    if inode and inode == theirs:
+        whose = HOST
+    elif inode and inode == kind.initial:
+        whose = MACHINE if theirs or is_elsewhere else HOST
+    elif inode and (theirs or kind.is_fixed):
+        whose = ""
+    else:
+        told = [it.of_host[kind.name] for it in container.snapshots if kind.name in it.of_host]
+        whose, source = (HOST if told[0] else "", DECLARED) if told else (None, source)
+    joined = next(
+        (it.joined[kind.name] for it in container.snapshots if kind.name in it.joined), ""
+    )
+    return _Seen(inode, whose, source, joined, kernel)
 
 
-def _others(kind: str, container: Container, every: Iterable[Container]) -> list[str]:
-    """The names of containers in the same namespace."""
-    inode = _inode(kind, container)
-    found = set()
-    for other in every:
-        if other.id == container.id:
-            continue
-        theirs = _inode(kind, other)
-        is_same = inode == theirs if inode and theirs else _joins(kind, container, other)
-        if is_same:
-            found.add(other.name)
-    return sorted(found)
+@dataclass(frozen=True)
+class _View:
+    """``every`` and ``seen`` are by the containers' ids."""
 
+    every: Mapping[str, Container]
+    seen: Mapping[str, _Seen]
 
-def _inode(kind: str, container: Container) -> int | None:
-    return next((it.namespaces[kind] for it in container.snapshots if kind in it.namespaces), None)
+    @classmethod
+    def of(cls, kind: Kind, host: Host, every: Mapping[str, Container]) -> _View:
+        return cls(every, {key: _seen(kind, one, host) for key, one in every.items()})
 
+    def of_host(self) -> list[str]:
+        """The names of those that have the host's."""
+        return sorted(self.every[key].name for key, it in self.seen.items() if it.whose == HOST)
 
-def _joins(kind: str, one: Container, other: Container) -> bool:
-    """Whether one was declared to be in a namespace of the other."""
-    for joining, joined in ((one, other), (other, one)):
-        whose = next((it.joined[kind] for it in joining.snapshots if kind in it.joined), "")
-        if whose and (whose == joined.name or joined.id.startswith(whose)):
+    def space(self, container: Container) -> Data:
+        """Its own, or with whom it is shared, and how that is known."""
+        seen = self.seen[container.id]
+        others = sorted(
+            one.name
+            for key, one in self.every.items()
+            if key != container.id and self._is_same(container.id, key)
+        )
+        shared_with = seen.whose or _shared_with(seen, others)
+        own = False if shared_with else None if seen.whose is None else True
+        return {
+            "inode": seen.inode,
+            "own": own,
+            "source": None if own is None else seen.source or DECLARED,
+            "shared_with": shared_with,
+            "others": others,
+        }
+
+    def _is_same(self, one: str, other: str) -> bool:
+        """Whether both are in one namespace."""
+        first, second = self.seen[one], self.seen[other]
+        if first.kernel and second.kernel and first.kernel != second.kernel:
+            return False
+        if first.inode and second.inode:
+            return first.inode == second.inode
+        if first.whose and first.whose == second.whose:
             return True
-    return False
+        return self._owner(one) == self._owner(other)
+
+    def _owner(self, key: str) -> str:
+        """The id of the container whose namespace it was declared to have, its own where it has
+        joined none, or ENGINE."""
+        for _ in range(DEEP):
+            whose = self.seen[key].joined
+            if whose == ENGINE or (whose and not (joined := self._found(whose))):
+                return whose
+            if not whose:
+                break
+            key = joined
+        return key
+
+    def _found(self, called: str) -> str:
+        """As an engine looks: by name or id, and only then by the first digits of the id."""
+        named = (key for key, it in self.every.items() if called in (it.name, key))
+        begun = (key for key in self.every if key.startswith(called))
+        return next(named, "") or next(begun, "")
+
+
+def _shared_with(seen: _Seen, others: Sequence[str]) -> str | None:
+    """Of a namespace that is not the host's, or of which that is not known."""
+    if others or (seen.joined not in ("", ENGINE) and not seen.inode):
+        return CONTAINERS
+    return ENGINES if seen.joined == ENGINE and seen.whose == "" else None
 
 
 # --- what leaks, rights, lists -------------------------------------------------------------------
@@ -211,14 +283,14 @@ def _leaks(container: Container, host: Host) -> Data:
         name: {
             "host": there,
             "inside": here,
-            "same": _is_same(there, here),
+            "same": _is_equal(there, here),
             "source": None if here is None else source,
         }
         for name, (there, here) in pairs.items()
     }
 
 
-def _is_same(one: object, other: object) -> bool | None:
+def _is_equal(one: object, other: object) -> bool | None:
     if one is None or other is None:
         return None
     if isinstance(one, float) and isinstance(other, float):

@@ -2,6 +2,9 @@
 
     snapshot(inspected, engine)     of the answer of GET /containers/ID/json
 
+``joined`` says whose a namespace is: ENGINE, the one that the engine has itself, which is the
+host's unless the engine runs in a container or without root; else a container by name or id.
+
 Knows: the Docker Engine API's words. Does not know: whether what they say is so.
 """
 
@@ -13,8 +16,10 @@ from typing import Any
 
 from ipycontainers import samples
 
+from .kinds import NAMES
 from .snapshot import DECLARED, LONG, MANY, Limit, Mount, Snapshot
 
+ENGINE = "/"  # the name of no container
 _MODES = {"pid": "PidMode", "net": "NetworkMode", "ipc": "IpcMode", "uts": "UTSMode"}
 
 
@@ -40,8 +45,8 @@ def snapshot(inspected: Mapping[str, Any], engine: Engine) -> Snapshot:
         DECLARED,
         pid=int(state.get("Pid") or 0) or None,
         command=" ".join(words).strip()[:LONG] or None,
-        own=_own(host, engine),
-        joined=_joined(host),
+        of_host=_of_host(host, engine),
+        joined=_joined(host, engine),
         seccomp=_seccomp(security, bool(host.get("Privileged")), engine),
         no_new_privileges=_no_new_privileges(security, engine),
         mounts=tuple(_mount(one) for one in (inspected.get("Mounts") or ())[:MANY]),
@@ -49,28 +54,44 @@ def snapshot(inspected: Mapping[str, Any], engine: Engine) -> Snapshot:
     )
 
 
-def _own(host: Mapping[str, Any], engine: Engine) -> dict[str, bool]:
+def _of_host(host: Mapping[str, Any], engine: Engine) -> dict[str, bool]:
+    """What is not in it nobody has told."""
     if engine.launcher == "ptrace":
-        return dict.fromkeys(("pid", "net", "mnt", "uts", "ipc", "user", "cgroup", "time"), False)
-    found = {kind: host.get(key) != "host" for kind, key in _MODES.items()}
-    found["net"] = found["net"] and not engine.lack
+        return dict.fromkeys(NAMES, True)
+    told = {kind: str(host.get(key) or "") for kind, key in _MODES.items()}
+    # A container may have the host's too, and Podman takes a path to one of anybody.
+    found = {
+        kind: mode == "host"
+        for kind, mode in told.items()
+        if not mode.startswith(("container:", "ns:"))
+    }
+    if engine.lack:
+        found["net"] = True
     separated = engine.remaps_users and host.get("UsernsMode") != "host"
-    found |= {"mnt": True, "user": engine.launcher != "" or engine.is_rootless or separated}
+    is_users_own = engine.launcher != "" or engine.is_rootless or separated
+    found |= {"mnt": False, "user": not is_users_own}
     # An engine that does not say so may do either.
     if mode := host.get("CgroupnsMode"):
-        found["cgroup"] = mode == "private"
+        found["cgroup"] = mode == "host"
     # No option of docker run makes one.
-    return {**found, "time": False}
+    return {**found, "time": True}
 
 
-def _joined(host: Mapping[str, Any]) -> dict[str, str]:
-    """Whose it is, by name or id."""
-    told = {kind: str(host.get(key) or "") for kind, key in _MODES.items()}
-    return {
-        kind: mode.removeprefix("container:")
+def _joined(host: Mapping[str, Any], engine: Engine) -> dict[str, str]:
+    modes = {**_MODES, "user": "UsernsMode", "cgroup": "CgroupnsMode"}
+    told = {kind: str(host.get(key) or "") for kind, key in modes.items()}
+    found = {
+        kind: ENGINE if mode == "host" else mode.removeprefix("container:")
         for kind, mode in told.items()
-        if mode.startswith("container:")
+        if mode == "host" or mode.startswith("container:")
     }
+    # Without root an engine has one user namespace for itself and all its containers; ours
+    # makes one for each.
+    if engine.is_rootless and not engine.launcher and not told["user"]:
+        found["user"] = ENGINE
+    if engine.lack:
+        found["net"] = ENGINE
+    return {**found, "time": ENGINE}
 
 
 def _seccomp(security: list[str], is_privileged: bool, engine: Engine) -> str | None:

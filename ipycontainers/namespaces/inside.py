@@ -24,19 +24,22 @@ _FILES = {
     "kernel/cmdline": "cmdline",
     **{name: name for name in ("meminfo", "uptime", "sys/kernel/random/boot_id")},
 }
-# Where there is no readlink, ls -l shows a link's end too.
-SCRIPT = f"""exec 2>/dev/null
-for n in {" ".join(NAMES)}; do
+# An image may have a shell and little else. Where there is no readlink, ls -l shows a link's
+# end too; where there is no cat, the shell reads by itself, but for the NULs of cmdline.
+_SHOW = """exec 2>/dev/null
+if command -v cat >&2; then show() { cat "$1"; }
+else show() { while IFS= read -r l; do printf "%s\\n" "$l"; done <"$1"; }; fi
+"""
+SCRIPT = f"""{_SHOW}for n in {" ".join(NAMES)}; do
 echo "=ns/$n"; readlink /proc/self/ns/$n || ls -l /proc/self/ns/$n
 done
 for f in {" ".join(f"{name}:{path}" for name, path in _FILES.items())}; do
-echo; echo "=${{f%%:*}}"; cat "/proc/${{f#*:}}"
+echo; echo "=${{f%%:*}}"; show "/proc/${{f#*:}}"
 done
 """
-PROCESSES = """exec 2>/dev/null
-echo "=$$"
+PROCESSES = f"""{_SHOW}echo "=$$"
 for d in /proc/[0-9]*; do
-echo; echo "=${d#/proc/}"; cat $d/status; echo "-"; cat $d/cmdline
+echo; echo "=${{d#/proc/}}"; show $d/status; echo "-"; show $d/cmdline
 done
 """
 MOST = 1 << 20  # bytes of output

@@ -2,7 +2,7 @@
 
     snapshot(4711)      of a process, MEASURED; what may not be read is left out
     machine()           of the machine
-    limits("0::/a/b")   of the control groups that /proc/PID/cgroup names
+    limits("0::/a/b", "b")      of the container's among those that /proc/PID/cgroup names
 
 Where there is no /proc, as on macOS, all of it is empty.
 
@@ -76,10 +76,11 @@ def groups(cgroup: str) -> dict[str, str]:
     return {name: row[2] for row in rows if len(row) == 3 for name in row[1].split(",")}
 
 
-def limits(cgroup: str, elsewhere: str, at: Path = GROUPS) -> tuple[Limit, ...] | None:
-    """Of the groups of a process; ``elsewhere`` are those of this one. None where the groups of
-    both are the same: what stands there is not the container's."""
-    theirs, ours = groups(cgroup), groups(elsewhere)
+def limits(cgroup: str, container: str, at: Path = GROUPS) -> tuple[Limit, ...] | None:
+    """Of the container's groups, which have its id in their names: its first process may be in
+    one below. None where it is in none: what stands there is others' too."""
+    every = ((name, _cut(path, container)) for name, path in groups(cgroup).items())
+    theirs = {name: path for name, path in every if path}
     found = []
     for name, read_one in (
         ("memory", _memory),
@@ -88,12 +89,18 @@ def limits(cgroup: str, elsewhere: str, at: Path = GROUPS) -> tuple[Limit, ...] 
     ):
         controller = {"processor": "cpu", "processes": "pids"}.get(name, name)
         kind = controller if controller in theirs else ""
-        if kind not in theirs or theirs[kind] == ours.get(kind):
+        if kind not in theirs:
             continue
         folder = _folder(at, kind, theirs)
         if folder and folder.is_dir():
             found.append(read_one(name, folder, theirs, at))
     return tuple(found) or None
+
+
+def _cut(path: str, container: str) -> str:
+    """Up to the part that has the id; "" where none has."""
+    before, found, after = path.partition(container)
+    return f"{before}{found}{after.partition('/')[0]}" if found else ""
 
 
 def _folder(at: Path, controller: str, paths: Mapping[str, str]) -> Path | None:
@@ -117,12 +124,18 @@ def _processes(name: str, folder: Path, *_: object) -> Limit:
 
 
 def _processor(name: str, folder: Path, paths: Mapping[str, str], at: Path) -> Limit:
-    quota, _, period = (read(folder / "cpu.max") or "").strip().partition(" ")
+    found = [it for group in _around(folder) if (it := _quota(group)) is not None]
+    return Limit(name, min(found, default=None), _time(folder, paths, at))
+
+
+def _quota(group: Path) -> float | None:
+    """Processors; None where there is no limit."""
+    quota, _, period = (read(group / "cpu.max") or "").strip().partition(" ")
     if not period:
-        quota = (read(folder / "cpu.cfs_quota_us") or "").strip()
-        period = (read(folder / "cpu.cfs_period_us") or "").strip()
+        quota = (read(group / "cpu.cfs_quota_us") or "").strip()
+        period = (read(group / "cpu.cfs_period_us") or "").strip()
     allowed, each = number(quota), number(period)
-    return Limit(name, allowed / each if allowed and each else None, _time(folder, paths, at))
+    return allowed / each if allowed and each else None
 
 
 def _time(folder: Path, paths: Mapping[str, str], at: Path) -> float | None:

@@ -73,8 +73,8 @@ class Snapshot:
     pid: int | None = None
     command: str | None = None
     namespaces: Mapping[str, int] = field(default_factory=dict)
-    own: Mapping[str, bool] = field(default_factory=dict)  # declared, where no inode is known
-    joined: Mapping[str, str] = field(default_factory=dict)  # declared: another container's
+    of_host: Mapping[str, bool] = field(default_factory=dict)  # declared: the host's, or another
+    joined: Mapping[str, str] = field(default_factory=dict)  # declared: whose, see ``declared``
     uid_map: tuple[Range, ...] | None = None
     gid_map: tuple[Range, ...] | None = None
     cgroup: str | None = None

@@ -9,14 +9,16 @@ Knows: NSpid in /proc/PID/status (proc(5)). Does not know: containers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .proc import PROC, read
+from .proc import PROC, groups, read
 from .snapshot import LONG, fields, number
 
 DEEP = 64  # steps of the drawing
+_ID = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -34,19 +36,30 @@ class Process:
 
 
 def members(pid: int, container: str, proc: Path = PROC) -> tuple[int, ...]:
-    """The host's pids of a container whose first process is ``pid``: those of its pid namespace,
-    where that is not this process's, and those whose control group has its id, ``container``."""
+    """The host's pids of a container whose first process is ``pid`` and whose id is ``container``:
+    those of its control groups, and those of its pid namespace, where that is not this process's
+    and they are in no other container's group, as one that has joined its namespace is."""
     namespace, here = _namespace(pid, proc), _namespace("self", proc)
     is_own = bool(namespace) and namespace != here
+    ours = _containers(pid, proc)
     found = {pid}
     for entry in proc.glob("[0-9]*"):
         one = number(entry.name)
         if one is None:
             continue
-        has_group = container and container in (read(entry / "cgroup") or "")
-        if has_group or (is_own and _namespace(one, proc) == namespace):
+        theirs = _containers(one, proc)
+        is_in_space = is_own and theirs <= ours and _namespace(one, proc) == namespace
+        if container in theirs or is_in_space:
             found.add(one)
     return tuple(sorted(found))
+
+
+def _containers(pid: int, proc: Path) -> set[str]:
+    """The ids in the names of its control groups."""
+    paths = groups(read(proc / str(pid) / "cgroup") or "").values()
+    # Podman's monitor, on the host, has a group that is called so too.
+    parts = {part for path in paths for part in path.split("/") if "conmon" not in part}
+    return {found[0] for part in parts if (found := _ID.search(part))}
 
 
 def _namespace(pid: int | str, proc: Path) -> int:
@@ -124,8 +137,13 @@ def tree(found: Sequence[Process]) -> Iterator[tuple[int, Process]]:
 
 
 def paired(inside: Sequence[Process], outside: Sequence[Process]) -> tuple[Process, ...]:
-    """The same processes as two sides list them, where nothing but command and place in the tree
-    says which is which: each of ``inside`` with the host's number where that is beyond doubt."""
+    """The same processes as two sides list them: each of ``inside`` with the host's number, where
+    it is beyond doubt which is which. Podman tells both numbers, of others nothing but command
+    and place in the tree does."""
+    known = {it.inside: it.outside for it in outside}
+    known.pop(None, None)
+    if known:
+        return tuple(replace(it, outside=known.get(it.inside)) for it in inside)
     ours, theirs = _by_place(inside), _by_place(outside)
     made = []
     for place, group in ours.items():

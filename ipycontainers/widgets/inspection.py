@@ -13,6 +13,7 @@ Knows: connections, namespaces. Does not know: how it is shown.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -44,14 +45,16 @@ if TYPE_CHECKING:
     from ipycontainers.client import Connection
 
 AT_ONCE = 4  # containers that are asked
-MANY = 100  # other containers that are looked at
+MANY = 100  # containers that are looked at
+NOBODY = "its sh cannot read /proc"
+SILENT = {"created": "it was not started", "exited": "it has ended", "paused": "it is paused"}
 
 
 @dataclass(frozen=True)
 class Running:
     """Who runs in a container. ``around`` are the host's processes above its first one.
     ``shares``: whether it has the host's pid namespace, so that one process has one number.
-    ``launcher`` is our own engine's."""
+    ``launcher`` is our own engine's. ``missing``: why none is found though some may run."""
 
     name: str
     status: str
@@ -60,48 +63,58 @@ class Running:
     around: tuple[Process, ...] = ()
     shares: bool | None = None
     launcher: str = ""
+    missing: str = ""
 
 
 class Inspection:
     """``proc`` is where this machine's /proc is."""
 
     def __init__(self, connection: Connection, proc: Path = measuring.PROC) -> None:
-        self._connection = connection
+        self.connection = connection
         self._proc = proc
         self._own = measuring.own(proc)
         self._proven: set[tuple[object, ...]] = set()
+        self._began = time.monotonic()
 
     # Namespaces
 
     def namespaces(self, names: Sequence[str]) -> Mapping[str, Any]:
         """Of the containers or sessions of these names; of all that run, where none is named.
         Raises NotFound."""
-        running = [str(one["Id"]) for one in self._connection.list_containers(all=False)][:MANY]
-        details = [self.inspected(name) for name in names] if names else self._still(running)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            containers = list(pool.map(self._container, details))
+        running = [str(one["Id"]) for one in self.connection.list_containers(all=False)]
+        looked_at = running[:MANY]
+        # One moment for all clocks, however long the containers take to answer.
+        self._began = time.monotonic()
         self._own = replace(self._own, machine=measuring.machine(self._proc))
-        is_here = self._is_here(containers)
-        known = {one.id for one in containers}
-        others = self._still([one for one in running if one not in known])
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            details = (
+                [self.inspected(name) for name in names] if names else self._still(looked_at, pool)
+            )
+            containers = list(pool.map(self._container, details))
+            known = {one.id for one in containers}
+            others = self._still([one for one in looked_at if one not in known], pool)
         is_proven = any(one.proof for one in containers)
+        is_here = is_proven or self._is_here(containers)
         return compare(
             host_of(self._own if is_here else None),
             containers,
             [self._neighbour(it, is_here=is_here, is_proven=is_proven) for it in others],
+            left_out=len(running) - len(looked_at),
         )
 
-    def _still(self, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    def _still(self, ids: Sequence[str], pool: ThreadPoolExecutor) -> list[Mapping[str, Any]]:
         """Of those containers that are still there."""
-        found: list[Mapping[str, Any]] = []
-        for one in ids:
+
+        def inspected(one: str) -> Mapping[str, Any] | None:
             with suppress(NotFound):
-                found.append(self._connection.inspect(one))
-        return found
+                return self.connection.inspect(one)
+            return None
+
+        return [it for it in pool.map(inspected, ids) if it is not None]
 
     def inspected(self, name: str) -> Mapping[str, Any]:
         """Of what is called so. Raises NotFound."""
-        if found := find(self._connection, name):
+        if found := find(self.connection, name):
             return found
         raise NotFound(
             f"there is no container and no session {name}",
@@ -109,34 +122,55 @@ class Inspection:
         )
 
     def _container(self, details: Mapping[str, Any]) -> Container:
+        asked, silence = self._asked(details)
+        if not asked and _is_up(details):
+            details = self._now(details)
+            silence = silence if _is_up(details) else _silence(details)
         declared = declaring.snapshot(details, self._engine)
-        asked = self._asked(details) if _is_up(details) else None
         near, shown = self._near(details, declared, asked)
         if not near or not near.limits:
-            declared = self._with_usage(declared, details)
+            declared = self._with_usage(declared, details, is_here=near is not None)
         return Container(
             *_named(details),
             snapshots=[it for it in (near, asked, declared) if it],
             proof=shown,
             launcher=self._engine.launcher,
+            silence=silence,
         )
+
+    def _now(self, details: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Of the same container, which may have ended meanwhile."""
+        try:
+            return self.connection.inspect(str(details["Id"]))
+        except NotFound:
+            return {**details, "State": {"Status": "removed"}}
 
     @property
     def _engine(self) -> declaring.Engine:
-        info = self._connection.info()
+        info = self.connection.info()
         options = [str(it) for it in info.get("SecurityOptions") or ()]
         return declaring.Engine(
-            launcher=self._connection.launcher,
-            is_rootless=self._connection.is_rootless,
+            launcher=self.connection.launcher,
+            is_rootless=self.connection.is_rootless,
             remaps_users="name=userns" in options,
             filters_calls=any(it.startswith("name=seccomp") for it in options),
-            lack=self._connection.network_lack,
-            enforces=enforced(info, is_rootless=self._connection.is_rootless),
+            lack=self.connection.network_lack,
+            enforces=enforced(info, is_rootless=self.connection.is_rootless),
         )
 
-    def _asked(self, details: Mapping[str, Any]) -> Snapshot | None:
-        output = answers.output(self._connection, str(details["Id"]), asking.SCRIPT)
-        return asking.asked(output) if output else None
+    def _asked(self, details: Mapping[str, Any]) -> tuple[Snapshot | None, str]:
+        """And why there is none, or ""."""
+        if not _is_up(details):
+            return None, _silence(details)
+        told = answers.told(self.connection, str(details["Id"]), asking.SCRIPT)
+        asked = asking.asked(told.output)
+        if asked is None:
+            return None, told.lack or NOBODY
+        if asked.machine and asked.machine.uptime is not None:
+            since = max(0.0, time.monotonic() - self._began)
+            machine = replace(asked.machine, uptime=round(asked.machine.uptime - since, 2))
+            asked = replace(asked, machine=machine)
+        return asked, ""
 
     def _near(
         self, details: Mapping[str, Any], declared: Snapshot, asked: Snapshot | None
@@ -151,21 +185,28 @@ class Inspection:
         shown = proof(str(details["Id"]), near, asked, self._own)
         if not shown:
             return None, ""
-        limits = measuring.limits(near.cgroup or "", self._own.cgroup or "")
+        limits = measuring.limits(near.cgroup or "", str(details["Id"]))
         return replace(near, limits=limits), shown
 
     @property
     def _looks_local(self) -> bool:
         """Whether the engine may be on this kernel: by a socket here, and the kernel's release."""
         release = os.uname().release if hasattr(os, "uname") else ""
-        is_socket = self._connection.candidate.address.startswith("unix://")
-        return is_socket and self._connection.info().get("KernelVersion") == release
+        is_socket = self.connection.candidate.address.startswith("unix://")
+        return is_socket and self.connection.info().get("KernelVersion") == release
 
-    def _with_usage(self, declared: Snapshot, details: Mapping[str, Any]) -> Snapshot:
-        """What is used, by the engine's word."""
-        key = str(details["Id"])
-        used = answers.used(self._connection, key) if _is_up(details) else {}
-        limits = [replace(it, used=used.get(it.name)) for it in declared.limits or ()]
+    def _with_usage(
+        self, declared: Snapshot, details: Mapping[str, Any], *, is_here: bool
+    ) -> Snapshot:
+        """What is used, by the engine's word. Where the container is seen to have no control group
+        of its own it has no limit, and only our engine counts its processes: others count all that
+        is in the group."""
+        is_counted = _is_up(details) and not (is_here and not self._engine.launcher)
+        used = answers.used(self.connection, str(details["Id"])) if is_counted else {}
+        limits = [
+            replace(it, limit=None if is_here else it.limit, used=used.get(it.name))
+            for it in declared.limits or ()
+        ]
         return replace(declared, limits=tuple(limits))
 
     def _is_here(self, containers: Sequence[Container]) -> bool:
@@ -213,8 +254,7 @@ class Inspection:
         place = (str(details["Id"]), declared.pid, self._place(declared.pid))
         if place in self._proven:
             return True
-        asked = self._asked(details) if _is_up(details) else None
-        if not self._near(details, declared, asked)[1]:
+        if not self._near(details, declared, self._asked(details)[0])[1]:
             return False
         self._proven.add(place)
         return True
@@ -225,7 +265,7 @@ class Inspection:
 
     def _measured(self, running: Running, key: str, pid: int) -> Running:
         if running.launcher:
-            pids = [it.number for it in answers.top(self._connection, key)]
+            pids = [it.number for it in answers.top(self.connection, key)]
         else:
             pids = list(tree.members(pid, key, self._proc))
         numbers = tree.numbers(pid, self._proc)
@@ -239,13 +279,15 @@ class Inspection:
 
     def _told(self, running: Running, key: str) -> Running:
         """By a script in it, and by the engine; which is which of both is seen by their places."""
-        output = b""
+        told = answers.Told(b"", SILENT["paused"])
         if running.status != "paused":
-            output = answers.output(self._connection, key, asking.PROCESSES)
-        inside, outside = asking.processes(output), answers.top(self._connection, key)
+            told = answers.told(self.connection, key, asking.PROCESSES)
+        inside, outside = asking.processes(told.output), answers.top(self.connection, key)
         if inside:
             return replace(running, source=ASKED, found=tree.paired(inside, outside))
-        return replace(running, source=DECLARED, found=outside)
+        # One that begins anew has none for a moment.
+        missing = "" if outside or running.status == "restarting" else told.lack or NOBODY
+        return replace(running, source=DECLARED, found=outside, missing=missing)
 
 
 def _named(details: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -258,3 +300,9 @@ def _is_up(details: Mapping[str, Any]) -> bool:
     """Whether something can be asked in it."""
     state = details.get("State") or {}
     return bool(state.get("Running")) and not state.get("Paused") and not state.get("Restarting")
+
+
+def _silence(details: Mapping[str, Any]) -> str:
+    """Why nothing can be asked in it."""
+    status = _named(details)[2]
+    return SILENT.get(status, f"it is {status}")

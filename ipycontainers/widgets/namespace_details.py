@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ipycontainers.namespaces import DECLARED, MEASURED
+from ipycontainers.namespaces.compare import HOST, MACHINE
 
-from .drawing import Markup, element, joined, size, table
+from .drawing import Markup, element, joined, printable, size, table
 from .durations import duration
 
 Data = Mapping[str, Any]
@@ -33,8 +34,11 @@ def stable(container: Data) -> dict[str, Any]:
     """The parts without what differs from run to run."""
     mounts, limits = container["mounts"], container["limits"]
     # The host's are as many as other containers have made there.
-    is_hosts = container["namespaces"]["mnt"]["own"] is False
-    rows = None if is_hosts else [{**it, "source": ""} for it in mounts["rows"] or ()]
+    rows = (
+        None
+        if _is_hosts(container, "mnt")
+        else [{**it, "source": ""} for it in mounts["rows"] or ()]
+    )
     return {
         "pid": None,
         "mounts": {**mounts, "rows": rows},
@@ -77,6 +81,10 @@ def named(names: Sequence[str]) -> Markup:
     return element("span", text, class_="spaces-with", title=", ".join(names) if more else None)
 
 
+def _is_hosts(container: Data, kind: str) -> bool:
+    return container["namespaces"][kind]["shared_with"] in (HOST, MACHINE)
+
+
 def heard(text: str) -> Markup:
     return element("span", text, class_="heard")
 
@@ -97,7 +105,7 @@ def value(key: str, found: Any) -> Markup:
         return element("span", size(found))
     if key == "uptime":
         return element("span", duration(found))
-    return element("code", str(found))
+    return element("code", printable(str(found)))
 
 
 # --- rights --------------------------------------------------------------------------------------
@@ -155,15 +163,16 @@ def _capabilities(container: Data) -> Markup:
 def _reach(container: Data, names: Sequence[str]) -> str:
     """How far they go: those of a user namespace count for what belongs to it."""
     if names and _is_mapped(container):
-        return "They count in its own user namespace, not on the host."
+        return "They count in its user namespace, not on the host."
     far = sorted(FAR_REACHING & set(names))
     return f"! far-reaching: {', '.join(far)}" if far else ""
 
 
 def _is_mapped(container: Data) -> bool:
-    """Whether a user namespace of its own was seen."""
+    """Whether a user namespace was seen that is not the host's."""
     space = container["namespaces"]["user"]
-    return space["own"] is True and space["source"] != DECLARED
+    is_known = space["own"] is not None and space["source"] != DECLARED
+    return is_known and not _is_hosts(container, "user")
 
 
 def _seccomp(found: Data) -> Markup:
@@ -187,21 +196,23 @@ def _unknown() -> Markup:
 
 
 def _limits(limits: Data) -> Markup:
+    told = limits["source"]
     rows = [
-        (UNITS.get(it["name"], it["name"]), _limit(it), _used(it)) for it in limits["rows"] or ()
+        (UNITS.get(it["name"], it["name"]), _limit(it, told), _used(it))
+        for it in limits["rows"] or ()
     ]
     if not rows:
         return element("p", "Limits: not known", class_="muted")
-    told = limits["source"]
     caption = "Limits" + (f" ({told}; what is used, by the engine)" if told != MEASURED else "")
     heads = ("Of", "Limit", "Used")
     return table(heads, rows, caption=caption, class_="spaces-limits")
 
 
-def _limit(found: Data) -> str:
+def _limit(found: Data, source: str | None) -> str:
     limit = found["limit"]
     if limit is None:
-        return "none"
+        # Those of the groups around it hold as well.
+        return "none" if source == MEASURED else "none of its own"
     return size(limit) if found["name"] == "memory" else f"{limit:g}"
 
 
@@ -231,7 +242,7 @@ def _bar(part: float) -> Markup:
 def _mounts(container: Data) -> Markup:
     mounts = container["mounts"]
     rows = mounts["rows"]
-    is_hosts = container["namespaces"]["mnt"]["own"] is False
+    is_hosts = _is_hosts(container, "mnt")
     if rows is None:
         return element(
             "p", "Mounts: the host's" if is_hosts else "Mounts: not known", class_="muted"
@@ -255,6 +266,6 @@ def _mounts(container: Data) -> Markup:
 def _mount_rows(rows: Sequence[Data]) -> Iterator[tuple[str, ...]]:
     for it in rows:
         mode = "read only" if it["read_only"] else "read and write"
-        where = element("code", it["target"])
-        what = element("code", it["source"]) if it["source"] else element("span", "")
-        yield where, what, str(it["type"]), mode
+        where = element("code", printable(it["target"]))
+        what = element("code", printable(it["source"])) if it["source"] else element("span", "")
+        yield where, what, printable(it["type"]), mode

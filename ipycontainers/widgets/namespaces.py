@@ -15,11 +15,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ipycontainers.errors import ContainerError
+from ipycontainers.errors import ContainerError, EngineUnavailable
 from ipycontainers.namespaces import DECLARED, KINDS, Kind
+from ipycontainers.namespaces.compare import CONTAINERS, ENGINES, HOST, MACHINE
 
 from . import namespace_details
-from .connection import connection
+from .connection import connection, forget
 from .drawing import Markup, element, joined
 from .inspection import Inspection
 from .namespace_details import cell, heard, named, source_of
@@ -28,10 +29,11 @@ from .widget import Widget, source
 Data = Mapping[str, Any]
 FEW = 4  # containers whose columns share the width that there is
 WORDS = {True: "own", False: "shared", None: "not known"}
+WITH = {HOST: "the host", MACHINE: "its machine", ENGINES: "its engine"}
 NOTE = (
-    "A closed door is a namespace of its own, an open one is the host's. Measured in /proc, unless "
-    "another source is named: asked inside is the word of a program in the container, declared is "
-    "what the engine was told."
+    "A closed door is a namespace of its own, an open one is the host's, one ajar is shared with "
+    "others than the host. Measured in /proc, unless another source is named: asked inside is the "
+    "word of a program in the container, declared is what the engine was told."
 )
 
 
@@ -44,13 +46,15 @@ class Namespaces(Widget):
     def __init__(self, *containers: str, engine: str = "") -> None:
         super().__init__()
         self._names = containers
-        self._inspection = Inspection(connection(engine))
+        self._engine = engine
         self._error = ""
+        connection(engine)
         self.look()
 
     def look(self) -> None:
         """See what is so now."""
-        self._data = self._inspection.namespaces(self._names)
+        engine = connection(self._engine, start=False)
+        self._data = Inspection(engine).namespaces(self._names)
         self._error = ""
         self.redraw()
 
@@ -80,6 +84,8 @@ class Namespaces(Widget):
         try:
             self.look()
         except ContainerError as error:
+            if isinstance(error, EngineUnavailable):
+                forget(self._engine)
             self._error = error.in_one_line
             self.redraw()
 
@@ -93,13 +99,26 @@ def summary(data: Data) -> str:
 
 
 def _line(container: Data) -> str:
-    kinds: dict[str, list[str]] = {"own": [], "shared": [], "declared own": [], "not known": []}
+    kinds: dict[str, list[str]] = {"own": [], "shared": [], "declared own": []}
     for name, it in container["namespaces"].items():
-        is_claim = it["own"] and it["source"] == DECLARED
-        kinds["declared own" if is_claim else WORDS[it["own"]]].append(name)
+        kinds.setdefault(_word(it), []).append(name)
     parts = [f"{word}: {' '.join(names)}" for word, names in kinds.items() if names]
     sources = {str(it["source"]) for it in container["namespaces"].values() if it["source"]}
-    return f"{container['name']}  {'; '.join(parts)} ({', '.join(sorted(sources))})"
+    return f"{titled(container)}  {'; '.join(parts)} ({', '.join(sorted(sources))})"
+
+
+def _word(space: Data) -> str:
+    if space["own"] and space["source"] == DECLARED:
+        return "declared own"
+    if space["shared_with"] in (None, HOST):
+        return WORDS[space["own"]]
+    return f"shared with {WITH.get(space['shared_with']) or ' '.join(space['others'])}"
+
+
+def titled(container: Data) -> str:
+    """Its name, and its state where that is not the usual one."""
+    status = container["status"]
+    return container["name"] if status == "running" else f"{container['name']} ({status})"
 
 
 def rows(data: Data) -> Iterator[Data]:
@@ -112,6 +131,7 @@ def rows(data: Data) -> Iterator[Data]:
                 "inode": space["inode"],
                 "own": space.get("own"),
                 "source": space["source"],
+                "shared_with": space.get("shared_with"),
                 "others": list(space["others"]),
             }
 
@@ -146,7 +166,11 @@ def _stable(spaces: Data, names: set[str]) -> Data:
         kind: {
             **space,
             "inode": None,
-            "others": [name for name in space["others"] if name in names],
+            "others": [
+                name
+                for name in space["others"]
+                if name in names or space.get("shared_with") == CONTAINERS
+            ],
         }
         for kind, space in spaces.items()
     }
@@ -163,8 +187,7 @@ def drawn(data: Data, error: str = "", *, is_live: bool = True) -> Markup:
         names = ", ".join(one["name"] for one in open_ones)
         text = f"All doors of {names} are open. {open_ones[0]['why']}"
         parts.append(element("p", element("strong", "! "), text, class_="spaces-note"))
-    if note := _around(data["host"]):
-        parts.append(element("p", note, class_="spaces-note"))
+    parts += [element("p", note, class_="spaces-note") for note in _notes(data)]
     parts.append(_scrolled(data, "Namespaces", _doors(data, is_live=is_live)))
     parts.append(element("p", NOTE, class_="muted spaces-legend"))
     parts.append(_scrolled(data, "What leaks anyway", _leaks(data, is_live=is_live)))
@@ -191,14 +214,22 @@ def _heading(data: Data, *, is_live: bool) -> Markup:
     )
 
 
-def _around(host: Data) -> str:
+def _notes(data: Data) -> Iterator[str]:
+    host = data["host"]
     kinds = [kind for kind, it in host["namespaces"].items() if it.get("initial") is False]
-    if not kinds:
-        return ""
-    return (
-        f"This notebook runs in a container itself: its {', '.join(kinds)} namespaces are not the "
-        "machine's. Below, the host is what the notebook sees."
-    )
+    if kinds:
+        yield (
+            f"This notebook runs in a container itself: its {', '.join(kinds)} namespaces are not "
+            "the machine's. Below, the host is what the notebook sees."
+        )
+    if host["left_out"]:
+        yield f"{host['left_out']} more containers run, which were not looked at."
+    reasons: dict[str, list[str]] = {}
+    for one in data["containers"]:
+        if one["not_asked"]:
+            reasons.setdefault(one["not_asked"], []).append(one["name"])
+    for reason, names in reasons.items():
+        yield f"Nothing was asked inside {', '.join(names)}: {reason}."
 
 
 def _scrolled(data: Data, title: str, table: Markup) -> Markup:
@@ -211,7 +242,7 @@ def _scrolled(data: Data, title: str, table: Markup) -> Markup:
 
 def _heads(data: Data, first: str, *, is_live: bool) -> Markup:
     """The host has a column where something is known of it that stays so in the next run."""
-    names = [first, *(["Host"] if is_live else []), *(one["name"] for one in data["containers"])]
+    names = [first, *(["Host"] if is_live else []), *map(titled, data["containers"])]
     heads = [element("th", name, scope="col", role="columnheader") for name in names]
     return element("thead", element("tr", *heads, role="row"), role="rowgroup")
 
@@ -220,7 +251,8 @@ def _doors(data: Data, *, is_live: bool) -> Markup:
     body = []
     for kind in KINDS:
         spaces = [one["namespaces"][kind.name] for one in data["containers"]]
-        cells = [_title(kind, is_shared=any(it["own"] is False for it in spaces))]
+        is_hosts = any(it["shared_with"] in (HOST, MACHINE) for it in spaces)
+        cells = [_title(kind, is_hosts=is_hosts)]
         if is_live:
             cells.append(cell("Host", *_host_space(data["host"]["namespaces"][kind.name])))
         cells += [
@@ -239,8 +271,8 @@ def _doors(data: Data, *, is_live: bool) -> Markup:
     )
 
 
-def _title(kind: Kind, *, is_shared: bool) -> Markup:
-    shared = f" Shared: {kind.shared}." if is_shared else ""
+def _title(kind: Kind, *, is_hosts: bool) -> Markup:
+    shared = f" Shared with the host: {kind.shared}." if is_hosts else ""
     meaning = element("div", kind.meaning, shared, class_="spaces-meaning muted")
     return element("th", element("code", kind.name), meaning, role="rowheader", scope="row")
 
@@ -257,16 +289,19 @@ def _space(space: Data) -> Iterator[Markup]:
     own = space["own"]
     state = {True: "own", False: "shared", None: "unknown"}[own]
     claim = " spaces-declared" if space["source"] == DECLARED else ""
-    yield element("span", door(own), " ", WORDS[own], class_=f"spaces-word spaces-{state}{claim}")
+    drawing = door(own, is_ajar=space["shared_with"] in (CONTAINERS, ENGINES))
+    yield element("span", drawing, " ", WORDS[own], class_=f"spaces-word spaces-{state}{claim}")
     if space["inode"]:
         yield element("code", str(space["inode"]), class_="muted")
-    if own is not False:
-        yield named(space["others"])
+    if space["shared_with"] == CONTAINERS:
+        yield named(space["others"] or ["a container that does not run"])
+    elif space["shared_with"]:
+        yield element("span", f"with {WITH[space['shared_with']]}", class_="spaces-with")
     yield source_of(space)
 
 
-def door(own: bool | None) -> Markup:
-    """Closed, open, or one of which nothing is known."""
+def door(own: bool | None, *, is_ajar: bool = False) -> Markup:
+    """Closed, open, ajar, or one of which nothing is known."""
     frame = element("path", d="M8 21V3h11v18M5 21h16", fill="none", stroke="currentColor")
     if own:
         leaf = element("path", d="M9.5 4.5h8V21h-8z", fill="currentColor")
@@ -275,6 +310,11 @@ def door(own: bool | None) -> Markup:
     elif own is None:
         mark = "M11.5 9.5a2 2 0 1 1 2.7 1.8c-.5.3-.7.6-.7 1.2v1M13.5 16v.8"
         inner = element("path", d=mark, fill="none", stroke="currentColor")
+    elif is_ajar:
+        leaf = element("path", d="M8 3l7 3v17.5L8 21z", fill="currentColor")
+        inner = joined(
+            [leaf, element("circle", cx=13.0, cy=14.0, r=1.2, fill="var(--surface, #fff)")]
+        )
     else:
         inner = element("path", d="M8 3L2 6v17.5L8 21z", fill="currentColor")
     return element(
@@ -311,7 +351,10 @@ def _leaks(data: Data, *, is_live: bool) -> Markup:
             for one in data["containers"]
         ]
         body.append(element("tr", *cells, role="row"))
-    text = "What leaks anyway: no namespace hides it, it is the kernel's, and there is one kernel."
+    text = (
+        "What leaks anyway, as asked inside: it is the kernel's, and there is one kernel. "
+        "Of namespaces only one of time changes any of it, the time since boot."
+    )
     return element(
         "table",
         element("caption", element("strong", text)),

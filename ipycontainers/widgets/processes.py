@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ipycontainers.errors import ContainerError, NotFound
-from ipycontainers.namespaces import MEASURED
+from ipycontainers.errors import ContainerError, EngineUnavailable, NotFound
+from ipycontainers.namespaces import DECLARED, MEASURED
 from ipycontainers.namespaces.tree import tree
 
-from .connection import connection
-from .drawing import Markup, element, shortened
+from .connection import connection, forget
+from .drawing import Markup, element, printable, shortened
 from .inspection import Inspection, Running
 from .live import Live
 from .namespace_details import heard, source_of
@@ -44,18 +44,29 @@ class Processes(Live):
     def __init__(self, container: str, *, engine: str = "") -> None:
         super().__init__()
         self._name = container
+        self._engine = engine
         self._inspection = Inspection(connection(engine))
         self._data = data_of(self._inspection.processes(container))
         self.redraw()
 
     def look(self) -> float:
         try:
-            self._data = data_of(self._inspection.processes(self._name))
+            found = self._inspected().processes(self._name)
         except NotFound:
-            self._data = {**self._data, "status": "removed", "processes": [], "around": []}
+            found = Running(self._data["container"], "removed", None)
         except ContainerError as error:
-            self._data = {**self._data, "status": error.message, "processes": [], "around": []}
-        return NEAR if self._data["source"] == MEASURED else FAR
+            if isinstance(error, EngineUnavailable):
+                forget(self._engine)
+            found = Running(self._data["container"], "", None, missing=error.in_one_line)
+        self._data = data_of(found)
+        return NEAR if found.source == MEASURED else FAR
+
+    def _inspected(self) -> Inspection:
+        """By the engine that is there now."""
+        engine = connection(self._engine, start=False)
+        if engine is not self._inspection.connection:
+            self._inspection = Inspection(engine)
+        return self._inspection
 
     @property
     def data(self) -> Data:
@@ -86,6 +97,7 @@ def data_of(running: Running) -> Data:
         "source": running.source,
         "one_number": running.shares,
         "why": WHY.get(running.launcher, WHY[""]) if running.shares else None,
+        "missing": running.missing or None,
         "around": [{"pid": it.outside, "command": it.command} for it in running.around],
         "processes": [
             {
@@ -103,6 +115,8 @@ def data_of(running: Running) -> Data:
 def summary(data: Data) -> str:
     """The tree of the container, without numbers, which are new in each run."""
     found = data["processes"]
+    if data["missing"]:
+        return f"{data['container']}: not known ({data['missing']})"
     if not found:
         return f"{data['container']}: no process ({data['status']})"
     title = f"{data['container']}: {_count(len(found), 'process', 'processes')}"
@@ -112,7 +126,7 @@ def summary(data: Data) -> str:
 def _lines(data: Data) -> Iterator[str]:
     for it in data["processes"][:MANY]:
         branch = f"{'  ' * min(it['depth'] - 1, DEEP)}└ " if it["depth"] else ""
-        yield f"{branch}{shortened(it['command'], LONGEST)}"
+        yield f"{branch}{_in_short(it['command'])}"
 
 
 def _count(count: int, one: str, more: str) -> str:
@@ -137,6 +151,9 @@ def drawn(data: Data, *, is_live: bool = True) -> Markup:
     if found:
         parts.append(_table(data) if is_live else element("pre", "\n".join(_lines(data))))
         parts.append(element("p", _note(data), class_="muted spaces-legend"))
+    elif data["missing"]:
+        text = f"Who runs in it is not known: {data['missing']}."
+        parts.append(element("p", text, class_="spaces-note"))
     else:
         parts.append(element("p", "No process runs in it.", class_="muted"))
     if len(found) > MANY:
@@ -149,6 +166,8 @@ def _note(data: Data) -> str:
         return "Each row is one process."
     if data["source"] == MEASURED:
         return "Each row is one process: it has a number inside and another one on the host."
+    if data["source"] == DECLARED:
+        return "Told by the engine: nothing could be asked inside."
     return (
         "What runs inside was asked there; the host's numbers are the engine's, where command and "
         "place in the tree show which is which."
@@ -203,7 +222,7 @@ def _row(it: Data, above: int) -> Markup:
     cells = [
         element("th", *_branch(it["depth"]), inside, scope="row"),
         element("td", *_branch(it["depth"] + above), outside),
-        element("td", shortened(it["command"], LONGEST), class_="spaces-command"),
+        element("td", _in_short(it["command"]), class_="spaces-command"),
         element("td", "" if it["user"] is None else str(it["user"])),
     ]
     return element("tr", *cells, data_key=f"{inside} {outside}")
@@ -217,4 +236,8 @@ def _branch(depth: int) -> Iterator[Markup]:
 
 def _program(command: str) -> str:
     """Of what is not the container's, no arguments."""
-    return shortened(command.partition(" ")[0].rpartition("/")[2] or command, LONGEST)
+    return _in_short(command.partition(" ")[0].rpartition("/")[2] or command)
+
+
+def _in_short(command: str) -> str:
+    return shortened(printable(command), LONGEST)

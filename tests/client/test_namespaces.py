@@ -110,7 +110,7 @@ def test_an_ordinary_users_own_podman_is_measured(
             assert {it["source"] for it in one["namespaces"].values()} == {MEASURED}
             found = {kind: it["inode"] for kind, it in one["namespaces"].items()}
             assert found == inodes(one["pid"])
-            assert one["namespaces"]["user"]["own"] is True
+            assert one["namespaces"]["user"]["shared_with"] == "engine"
             assert (one["uid_map"]["rows"][0]["inside"], running["source"]) == (0, MEASURED)
             assert running["processes"][0]["inside"] == 1
         finally:

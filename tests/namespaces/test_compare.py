@@ -15,6 +15,7 @@ from ipycontainers.namespaces import (
     Container,
     Snapshot,
     compare,
+    declared,
     host_of,
     proof,
 )
@@ -36,8 +37,14 @@ def test_an_inode_of_its_own_is_a_namespace_of_its_own() -> None:
     data = compare(host_of(OWN), [_container("a", near)], [])
     spaces = data["containers"][0]["namespaces"]
     assert {name for name, it in spaces.items() if it["own"]} == {"pid", "mnt", "net"}
-    assert spaces["pid"] == {"inode": 1001, "own": True, "source": MEASURED, "others": []}
-    assert spaces["uts"]["own"] is False
+    assert spaces["pid"] == {
+        "inode": 1001,
+        "own": True,
+        "source": MEASURED,
+        "shared_with": None,
+        "others": [],
+    }
+    assert (spaces["uts"]["own"], spaces["uts"]["shared_with"]) == (False, "host")
     assert data["host"]["namespaces"]["uts"]["others"] == ["a"]
     assert json.loads(json.dumps(data)) == data
 
@@ -47,12 +54,63 @@ def test_who_else_is_in_it_is_told_by_name() -> None:
     data = compare(host_of(OWN), [_container("a", one)], [_container("b", two)])
     spaces = data["containers"][0]["namespaces"]
     assert (spaces["net"]["others"], spaces["pid"]["others"]) == (["b"], [])
+    # What another container has too is not its own, though it is not the host's.
+    assert (spaces["net"]["own"], spaces["net"]["shared_with"]) == (False, "containers")
+    assert (spaces["pid"]["own"], spaces["pid"]["shared_with"]) == (True, None)
+
+
+def _spaces(kind: str, *containers: Container, here: bool = True) -> dict[str, tuple[object, ...]]:
+    """By name: own, shared with, others."""
+    data = compare(host_of(OWN if here else None), containers, [])
+    found = ((one["name"], one["namespaces"][kind]) for one in data["containers"])
+    return {name: (it["own"], it["shared_with"], it["others"]) for name, it in found}
 
 
 def test_who_joined_whom_is_declared_where_no_inode_is_known() -> None:
-    joined = Snapshot(DECLARED, own={"net": True}, joined={"net": "aaaa"})
-    data = compare(host_of(OWN), [_container("a", Snapshot(DECLARED))], [_container("b", joined)])
-    assert data["containers"][0]["namespaces"]["net"]["others"] == ["b"]
+    bare = Snapshot(DECLARED, of_host={"net": False})
+    joined = Snapshot(DECLARED, joined={"net": "aaaa"})
+    chained = Snapshot(DECLARED, joined={"net": "b"})
+    each = [_container(name, it) for name, it in (("a", bare), ("b", joined), ("c", chained))]
+    assert _spaces("net", *each) == {
+        "a": (False, "containers", ["b", "c"]),
+        "b": (False, "containers", ["a", "c"]),
+        "c": (False, "containers", ["a", "b"]),
+    }
+    gone = Snapshot(DECLARED, joined={"net": "d" * 64})
+    assert _spaces("net", _container("e", gone)) == {"e": (False, "containers", [])}
+
+
+def test_a_name_goes_before_the_digits_of_an_id() -> None:
+    """As an engine looks for it: "db" is a name, and how an id may begin."""
+    bare, joined = Snapshot(DECLARED), Snapshot(DECLARED, joined={"pid": "db"})
+    each = [
+        Container("web", "db" * 32, "running", [bare]),
+        Container("db", "f" * 64, "running", [bare]),
+        Container("joins", "e" * 64, "running", [joined]),
+    ]
+    assert _spaces("pid", *each)["joins"][2] == ["db"]
+    assert _spaces("pid", *each)["web"] == (None, None, [])
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_the_engines_own_is_nobodys_own(here: bool) -> None:
+    """--pid host of an engine that is in a container, or has no root: it is not the host's."""
+    near = Snapshot(ASKED, namespaces={**INITIAL, "pid": 1001})
+    told = Snapshot(DECLARED, of_host={"pid": True}, joined={"pid": declared.ENGINE})
+    assert _spaces("pid", _container("a", near, told), here=here) == {"a": (False, "engine", [])}
+    both = [_container(name, near, told) for name in "ab"]
+    assert _spaces("pid", *both, here=here)["a"] == (False, "containers", ["b"])
+
+
+def test_one_that_tells_of_another_kernel_is_not_judged_by_this_one() -> None:
+    """A machine of its own around a container: its numbers are those of every machine."""
+    near = Snapshot(MEASURED, namespaces=SEPARATE)
+    here = Container("a", "a" * 64, "running", [near], "control group")
+    guest = Snapshot(ASKED, namespaces=SEPARATE, machine=Machine(boot_id=OTHER))
+    found = _spaces("net", here, _container("b", guest))
+    assert found == {"a": (True, None, []), "b": (None, None, [])}
+    found = _spaces("user", here, _container("b", guest))
+    assert found == {"a": (False, "host", []), "b": (False, "machine", [])}
 
 
 def test_what_is_not_known_is_not_claimed() -> None:
@@ -65,8 +123,8 @@ def test_of_another_machine_the_kernels_fixed_numbers_are_known() -> None:
     """A number of net and mnt that is not the newest kernel's says nothing: before Linux 6.18
     the machine's own had another one."""
     asked = Snapshot(ASKED, namespaces={**INITIAL, "pid": 1001, "net": 4026531992})
-    declared = Snapshot(DECLARED, own={"net": False, "mnt": True, "pid": True})
-    data = compare(host_of(None), [_container("a", asked, declared)], [])
+    told = Snapshot(DECLARED, of_host={"net": True, "mnt": False, "pid": False})
+    data = compare(host_of(None), [_container("a", asked, told)], [])
     spaces = data["containers"][0]["namespaces"]
     assert (spaces["pid"]["own"], spaces["pid"]["source"]) == (True, ASKED)
     assert (spaces["uts"]["own"], spaces["uts"]["source"]) == (False, ASKED)
@@ -79,7 +137,11 @@ def test_a_notebook_in_a_container_sees_the_machines_own_as_shared() -> None:
     around = host_of(replace(OWN, namespaces={**INITIAL, "net": 7, "pid": 8}))
     near = Snapshot(ASKED, namespaces=INITIAL)
     data = compare(around, [_container("a", near)], [])
-    assert data["containers"][0]["namespaces"]["net"]["own"] is False
+    space = data["containers"][0]["namespaces"]["net"]
+    assert (space["own"], space["shared_with"]) == (False, "machine")
+    # It is not in the one of which the number stands there.
+    assert data["host"]["namespaces"]["net"]["others"] == []
+    assert data["host"]["namespaces"]["user"]["others"] == ["a"]
     assert data["host"]["namespaces"]["pid"]["initial"] is False
     assert data["host"]["namespaces"]["user"]["initial"] is True
 

@@ -24,6 +24,7 @@ from ipycontainers.namespaces.snapshot import (
     ranges,
 )
 
+ID = "c" * 64
 STATUS = (
     "Name:\tsh\nTracerPid:\t7\nCapEff:\t0000000000000401\nCapBnd:\t00000000a80425fb\n"
     "NoNewPrivs:\t1\nSeccomp:\t2\n"
@@ -137,6 +138,26 @@ def test_the_script_tells_who_runs_but_for_itself() -> None:
     assert not [it for it in found.values() if "echo; echo" in it.command]
 
 
+def test_a_shell_that_has_no_program_beside_it_tells_what_it_can() -> None:
+    """No readlink and no cat: of namespaces nothing, and the rest all the same."""
+    environ = {"PATH": "/nonexistent"}
+    said = subprocess.check_output(["/bin/sh", "-c", inside.SCRIPT], env=environ)
+    asked, own = inside.asked(said), proc.own()
+    assert asked is not None
+    assert asked.namespaces == {}
+    assert (asked.uid_map, asked.mounts) == (own.uid_map, own.mounts)
+    assert asked.machine
+    assert own.machine
+    assert asked.machine.boot_id == own.machine.boot_id
+    with subprocess.Popen(
+        ["/bin/sh", "-c", inside.PROCESSES], env=environ, stdout=subprocess.PIPE
+    ) as program:
+        assert program.stdout
+        found = {it.inside: it.command for it in inside.processes(program.stdout.read())}
+    assert os.getpid() in found
+    assert program.pid not in found
+
+
 @pytest.mark.parametrize("said", [b"", b"=\n", b"=ns/pid\n", b"\xff" * 99, b"sh: not found\n"])
 def test_what_tells_nothing_is_no_snapshot(said: bytes) -> None:
     assert inside.asked(said) is None
@@ -157,12 +178,14 @@ def test_declared_is_what_was_asked_for() -> None:
     }
     found = declared.snapshot({"State": {"Pid": 7}, "HostConfig": host}, declared.Engine())
     assert found.source == DECLARED
-    assert found.own == {
-        "pid": False,
-        **dict.fromkeys(("net", "ipc", "uts", "mnt"), True),
-        **dict.fromkeys(("user", "cgroup", "time"), False),
+    # Whose network that container has is not said here.
+    assert found.of_host == {
+        "pid": True,
+        **dict.fromkeys(("ipc", "uts", "mnt"), False),
+        **dict.fromkeys(("user", "cgroup", "time"), True),
     }
-    assert found.joined == {"net": "abc"}
+    engines = dict.fromkeys(("pid", "cgroup", "time"), declared.ENGINE)
+    assert found.joined == {"net": "abc", **engines}
     assert (found.seccomp, found.no_new_privileges) == ("off", True)
     assert found.limits == (
         Limit("memory", 1 << 20, None),
@@ -173,7 +196,32 @@ def test_declared_is_what_was_asked_for() -> None:
 
 def test_nothing_is_declared_to_be_its_own_under_proot() -> None:
     found = declared.snapshot({"HostConfig": {}}, declared.Engine(launcher="ptrace"))
-    assert found.own == dict.fromkeys((kind.name for kind in KINDS), False)
+    assert found.of_host == dict.fromkeys((kind.name for kind in KINDS), True)
+
+
+@pytest.mark.parametrize(
+    ("of", "mode", "of_host", "joined"),
+    [
+        (declared.Engine(), "", True, None),
+        (declared.Engine(remaps_users=True), "", False, None),
+        (declared.Engine(remaps_users=True), "host", True, declared.ENGINE),
+        # Without root all containers have the user namespace of their engine.
+        (declared.Engine(is_rootless=True), "", False, declared.ENGINE),
+        (declared.Engine(is_rootless=True), "private", False, None),
+        (declared.Engine(launcher="bubblewrap", is_rootless=True), "", False, None),
+    ],
+)
+def test_whose_users_it_has(
+    of: declared.Engine, mode: str, of_host: bool, joined: str | None
+) -> None:
+    found = declared.snapshot({"HostConfig": {"UsernsMode": mode}}, of)
+    assert (found.of_host["user"], found.joined.get("user")) == (of_host, joined)
+
+
+def test_of_a_path_to_a_namespace_nothing_is_claimed() -> None:
+    """Podman's --network ns:/run/netns/x."""
+    found = declared.snapshot({"HostConfig": {"NetworkMode": "ns:/x"}}, declared.Engine())
+    assert "net" not in {**found.of_host, **found.joined}
 
 
 # --- control groups ------------------------------------------------------------------------------
@@ -186,17 +234,20 @@ def _group(folder: Path, **files: str) -> None:
 
 
 def test_limits_of_version_2_are_the_lowest_of_those_around(tmp_path: Path) -> None:
-    _group(tmp_path / "a", memory_of_max="1000\n", pids_of_max="max\n")
+    around = {"memory_of_max": "1000\n", "pids_of_max": "max\n", "cpu_of_max": "50000 100000\n"}
+    _group(tmp_path / "a", **around)
+    _group(tmp_path / f"a/docker-{ID}.scope/init.scope")
     _group(
-        tmp_path / "a/b",
+        tmp_path / f"a/docker-{ID}.scope",
         memory_of_max="max\n",
         memory_of_current="500\n",
         pids_of_max="7\n",
         pids_of_current="2\n",
-        cpu_of_max="50000 100000\n",
+        cpu_of_max="max 100000\n",
         cpu_of_stat="usage_usec 2500000\nuser_usec 1\n",
     )
-    assert proc.limits("0::/a/b\n", "0::/\n", tmp_path) == (
+    group = f"0::/a/docker-{ID}.scope/init.scope\n"
+    assert proc.limits(group, ID, tmp_path) == (
         Limit("memory", 1000, 500),
         Limit("processor", 0.5, 2.5),
         Limit("processes", 7, 2),
@@ -204,19 +255,20 @@ def test_limits_of_version_2_are_the_lowest_of_those_around(tmp_path: Path) -> N
 
 
 def test_limits_of_version_1_are_of_each_hierarchy(tmp_path: Path) -> None:
-    one = tmp_path / "memory/docker/x"
+    one = tmp_path / f"memory/docker/{ID}"
     _group(one, memory_of_limit_in_bytes="9223372036854771712\n", memory_of_usage_in_bytes="9\n")
-    _group(tmp_path / "cpu,cpuacct/docker/x")
-    (tmp_path / "cpu,cpuacct/docker/x/cpu.cfs_quota_us").write_text("-1\n")
-    (tmp_path / "cpu,cpuacct/docker/x/cpu.cfs_period_us").write_text("100000\n")
-    (tmp_path / "cpu,cpuacct/docker/x/cpuacct.usage").write_text("3000000000\n")
-    text = "4:memory:/docker/x\n3:cpu,cpuacct:/docker/x\n0::/\n"
-    found = proc.limits(text, "4:memory:/\n3:cpu,cpuacct:/\n0::/\n", tmp_path)
+    processor = tmp_path / f"cpu,cpuacct/docker/{ID}"
+    _group(processor)
+    (processor / "cpu.cfs_quota_us").write_text("-1\n")
+    (processor / "cpu.cfs_period_us").write_text("100000\n")
+    (processor / "cpuacct.usage").write_text("3000000000\n")
+    text = f"4:memory:/docker/{ID}\n3:cpu,cpuacct:/docker/{ID}\n0::/\n"
+    found = proc.limits(text, ID, tmp_path)
     assert found == (Limit("memory", None, 9), Limit("processor", None, 3.0))
 
 
 def test_limits_of_a_group_that_is_not_its_own_are_none(tmp_path: Path) -> None:
-    """PRoot's containers, and ours without a delegated group, stand in the notebook's."""
-    _group(tmp_path / "a", memory_of_max="1000\n")
-    assert proc.limits("0::/a\n", "0::/a\n", tmp_path) is None
-    assert proc.limits("0::/../../etc\n", "0::/a\n", tmp_path) is None
+    """PRoot's containers, and those of others without delegated groups, stand in their user's."""
+    _group(tmp_path / "a", memory_of_max="1000\n", memory_of_current="500\n")
+    assert proc.limits("0::/a\n", ID, tmp_path) is None
+    assert proc.limits(f"0::/../../{ID}\n", ID, tmp_path) is None

@@ -10,6 +10,8 @@ from pathlib import Path
 from ipycontainers.namespaces import Process
 from ipycontainers.namespaces.tree import ancestors, members, paired, processes, tree
 
+ID, OTHER = "a" * 64, "b" * 64
+
 
 def _proc(folder: Path, pid: int, parent: int, numbers: str, group: str = "/", **more: str) -> None:
     at = folder / str(pid)
@@ -22,11 +24,11 @@ def _proc(folder: Path, pid: int, parent: int, numbers: str, group: str = "/", *
 
 def test_each_process_has_the_number_of_the_containers_namespace(tmp_path: Path) -> None:
     _proc(tmp_path, 10, 1, "10")
-    _proc(tmp_path, 20, 10, "20\t1", "/docker/abc")
-    _proc(tmp_path, 30, 20, "30\t7", "/docker/abc")
-    _proc(tmp_path, 40, 30, "40\t8\t1", "/docker/abc/deeper")
-    _proc(tmp_path, 50, 10, "50\t1", "/docker/other")
-    pids = members(20, "abc", tmp_path)
+    _proc(tmp_path, 20, 10, "20\t1", f"/docker/{ID}")
+    _proc(tmp_path, 30, 20, "30\t7", f"/docker/{ID}")
+    _proc(tmp_path, 40, 30, "40\t8\t1", f"/docker/{ID}/deeper")
+    _proc(tmp_path, 50, 10, "50\t1", f"/docker/{OTHER}")
+    pids = members(20, ID, tmp_path)
     assert pids == (20, 30, 40)
     found = processes(pids, 20, tmp_path)
     assert [(it.outside, it.inside, it.parent) for it in found] == [
@@ -37,6 +39,30 @@ def test_each_process_has_the_number_of_the_containers_namespace(tmp_path: Path)
     assert found[0].command == "run 20"
     assert found[0].user == 5
     assert [it.number for it in ancestors(20, tmp_path)] == [1, 10]
+
+
+def test_who_has_joined_its_namespace_and_who_watches_it_are_not_in_it(tmp_path: Path) -> None:
+    """--pid container:X, and Podman's conmon, which systemd's groups name alike."""
+    _space(tmp_path, "self", 1)
+    for pid, space, group in [
+        (20, 2, f"libpod-{ID}.scope/container"),
+        (21, 2, f"libpod-{ID}.scope/container"),
+        (30, 2, f"libpod-{OTHER}.scope/container"),
+        (40, 1, f"libpod-conmon-{ID}.scope"),
+        (50, 2, "user.slice"),  # nsenter, from a terminal
+    ]:
+        _proc(tmp_path, pid, 1, f"{pid}", f"/machine.slice/{group}")
+        _space(tmp_path, str(pid), space)
+    assert members(20, ID, tmp_path) == (20, 21, 50)
+    assert members(30, OTHER, tmp_path) == (30, 50)
+
+
+def _space(folder: Path, pid: str, number: int) -> None:
+    """Its pid namespace: a file that those of the same one have in common."""
+    space = folder / f"space-{number}"
+    space.touch()
+    (folder / pid / "ns").mkdir(parents=True)
+    (folder / pid / "ns" / "pid").symlink_to(space)
 
 
 def test_a_process_that_is_gone_is_left_out(tmp_path: Path) -> None:
@@ -77,3 +103,13 @@ def test_two_sides_are_paired_only_beyond_doubt() -> None:
     ]
     found = {it.inside: it.outside for it in paired(inside, outside)}
     assert found == {1: 10, 2: 11, 3: None, 4: None}
+
+
+def test_where_the_engine_tells_both_numbers_they_are_taken() -> None:
+    inside = [_p(1, 0, "sh"), _p(3, 1, "sleep"), _p(4, 1, "sleep")]
+    outside = [Process(n, 0, inside=n, outside=n + 9, command="?") for n in (1, 3)]
+    assert [(it.inside, it.outside) for it in paired(inside, outside)] == [
+        (1, 10),
+        (3, 12),
+        (4, None),
+    ]

@@ -18,7 +18,7 @@ from ipycontainers.namespaces import (
 from ipycontainers.namespaces.snapshot import Limit, Machine, Mount, Range
 from ipycontainers.widgets import namespaces
 
-HOSTILE = "<img src=x onerror=alert(1)>"
+HOSTILE = "<img src=x onerror=alert(1)>\x1b[2J"
 INITIAL = {kind.name: kind.initial for kind in KINDS}
 OWN = Snapshot(MEASURED, namespaces=INITIAL, machine=Machine(8 << 30, 100.0, "a" * 36, "quiet"))
 
@@ -40,8 +40,10 @@ def test_in_a_user_namespace_of_its_own_it_is_not() -> None:
     form = _drawn(effective=("SYS_ADMIN",), namespaces={**INITIAL, "user": 7})
     assert "not on the host" in form
     assert "SYS_ADMIN !" not in form
+    shared = _drawn(2, effective=("SYS_ADMIN",), namespaces={**INITIAL, "user": 7})
+    assert "SYS_ADMIN !" not in shared
     declared = {kind: it for kind, it in INITIAL.items() if kind != "user"}
-    claimed = _drawn(effective=("SYS_ADMIN",), namespaces=declared, own={"user": True})
+    claimed = _drawn(effective=("SYS_ADMIN",), namespaces=declared, of_host={"user": False})
     assert "! far-reaching: SYS_ADMIN" in claimed
 
 
@@ -75,6 +77,7 @@ def test_many_mounts_are_bounded_and_their_names_are_text() -> None:
     assert "300 mounts of the host, the first 200" in form
     assert form.count("read only") == 200
     assert "<img" not in form
+    assert "\x1b" not in form
 
 
 def test_what_is_not_known_is_said() -> None:
@@ -84,13 +87,45 @@ def test_what_is_not_known_is_said() -> None:
 
 
 def test_what_is_only_declared_is_no_claim_of_ours() -> None:
-    near = Snapshot(DECLARED, own={"pid": True, "uts": False})
+    near = Snapshot(DECLARED, of_host={"pid": False, "uts": True})
     data = compare(host_of(OWN), [Container("web", "f" * 64, "running", [near])], [])
     assert namespaces.summary(data) == (
         "web  shared: uts; declared own: pid; not known: net mnt ipc user cgroup time (declared)"
     )
     form = str(namespaces.drawn(data))
     assert form.count("spaces-own spaces-declared") == form.count("spaces-own") == 1
+
+
+def test_what_another_container_has_too_is_not_called_its_own() -> None:
+    apart = {**INITIAL, "net": 7, "mnt": 8}
+    pair = [
+        Container(name, name * 64, "running", [Snapshot(MEASURED, namespaces=spaces)])
+        for name, spaces in (("a", apart), ("b", {**apart, "mnt": 9}))
+    ]
+    data = compare(host_of(OWN), pair, [])
+    assert namespaces.summary(data).splitlines()[0] == (
+        "a  own: mnt; shared: pid uts ipc user cgroup time; shared with b: net (measured)"
+    )
+    form = str(namespaces.drawn(data))
+    for words in (">with b<", ">with a<", ">with the host<"):
+        assert words in form, words
+    assert form.count("spaces-own") == 2
+    # The same in the next run, and where only one of both is shown.
+    alone = compare(host_of(OWN), pair[:1], pair[1:])
+    assert ">with b<" in str(namespaces.static(alone)).replace("<br>", "")
+
+
+def test_what_was_not_looked_at_is_said() -> None:
+    """Of one that does not run it was said what it would have: nothing is called measured."""
+    told = Snapshot(DECLARED, of_host={"pid": False})
+    one = Container("web", "f" * 64, "exited", [told], silence="it has ended")
+    data = compare(host_of(OWN), [one], [], left_out=3)
+    assert data["containers"][0]["not_asked"] == "it has ended"
+    assert namespaces.summary(data).startswith("web (exited)  declared own: pid; not known: ")
+    for form in (str(namespaces.drawn(data)), str(namespaces.static(data))):
+        assert ">web (exited)</th>" in form
+        assert "Nothing was asked inside web: it has ended." in form
+        assert "3 more containers run" in form
 
 
 def test_many_columns_keep_their_width() -> None:

@@ -80,9 +80,12 @@ def test_all_doors_are_open_where_no_namespace_is_made(start: Start, engine: Con
 def test_who_shares_a_network_is_told_by_name(start: Start, engine: Connection) -> None:
     first = start("first")
     second = start("second", host={"NetworkMode": f"container:{first}"})
-    data = Inspection(engine).namespaces([first])
-    space = data["containers"][0]["namespaces"]["net"]
-    assert second in (space["others"] or data["host"]["namespaces"]["net"]["others"])
+    for name, other in ((first, second), (second, first)):
+        (one,) = Inspection(engine).namespaces([name])["containers"]
+        space = one["namespaces"]["net"]
+        assert other in space["others"]
+        assert space["own"] is False
+        assert space["shared_with"] == ("host" if engine.launcher == "ptrace" else "containers")
     hosts = start("hosts", host={"NetworkMode": "host"})
     data = Inspection(engine).namespaces([hosts])
     assert data["containers"][0]["namespaces"]["net"]["own"] is False
@@ -131,21 +134,21 @@ def test_an_image_without_a_shell_is_no_error(start: Start, engine: Connection) 
     expected = MEASURED if one["same_kernel"] and may_read(engine, name) else DECLARED
     assert {it["source"] for it in one["namespaces"].values() if it["source"]} == {expected}
     assert {it["source"] for it in one["leaks"].values()} == {None}
-    assert one["status"] == "running"
+    assert (one["status"], one["not_asked"]) == ("running", "it has no sh")
 
 
 def test_one_that_is_paused_or_has_ended_is_not_asked(start: Start, engine: Connection) -> None:
     name = start("paused")
     engine.docker.api.pause(name)
     (one,) = Inspection(engine).namespaces([name])["containers"]
-    assert one["status"] == "paused"
+    assert (one["status"], one["not_asked"]) == ("paused", "it is paused")
     assert one["leaks"]["boot_id"]["source"] is None
     engine.docker.api.unpause(name)
     engine.kill(name)
     engine.wait(name)
     (one,) = Inspection(engine).namespaces([name])["containers"]
     assert {it["source"] for it in one["namespaces"].values()} <= {DECLARED, None}
-    assert one["pid"] is None
+    assert (one["pid"], one["not_asked"]) == (None, "it has ended")
     with pytest.raises(NotFound):
         Inspection(engine).namespaces([f"{name}-no-such"])
 
@@ -220,7 +223,8 @@ def test_in_a_notebook(kernel: Kernel, start: Start, engine: Connection) -> None
     assert said.startswith(name)
     assert ("shared: pid net mnt uts ipc user cgroup time" in said) == (engine.launcher == "ptrace")
     shape = "print(n.to_pandas().shape, sorted(n.data['containers'][0]['namespaces']['pid']))"
-    assert kernel.run(shape).stdout == "(16, 6) ['inode', 'others', 'own', 'source']\n"
+    keys = ["inode", "others", "own", "shared_with", "source"]
+    assert kernel.run(shape).stdout == f"(16, 7) {keys}\n"
     missing = kernel.run("Namespaces('no-such-container')")
     assert missing.error
     assert missing.error.ename == "NotFound"
@@ -276,14 +280,28 @@ def test_on_our_own_engine(launcher: str) -> None:
 def test_on_podman(service: str, request: pytest.FixtureRequest) -> None:
     with connect(request.getfixturevalue(service)) as connection, ExitStack() as opened:
         image = f"localhost/{recipes.ensure(connection.docker, 'busybox')}"
-        name = started(opened, connection, image, "podman", host={"NetworkMode": "none"})
+        host = {"NetworkMode": "none", "Memory": 64 << 20}
+        name = started(opened, connection, image, "podman", host=host)
         assert wait_for(lambda: connection.inspect(name)["State"]["Pid"])
         (one,) = Inspection(connection).namespaces([name])["containers"]
         there = inodes(connection.inspect(name)["State"]["Pid"])
         assert {kind: it["inode"] for kind, it in one["namespaces"].items()} == there
-        assert one["namespaces"]["user"]["own"] is (service == "podman_rootless")
+        user, memory = one["namespaces"]["user"], one["limits"]["rows"][0]
         if service == "podman_rootless":
+            # One for Podman itself and for all its containers. Without groups of their own, of
+            # version 2, it limits nothing, and counts what is used in its user's.
+            assert (user["own"], user["shared_with"]) == (False, "engine")
             assert one["uid_map"]["rows"][0]["outside"] == 1000
+            has_group = one["limits"]["source"] == MEASURED
+            assert has_group or (memory["limit"], memory["used"]) == (None, None)
+        else:
+            assert (user["own"], user["shared_with"]) == (False, "host")
+            assert memory["limit"] == 64 << 20
         running = Inspection(connection).processes(name)
         assert running.found[0].inside == 1
         assert any("sleep" in it.command and it.inside != it.outside for it in running.found)
+        # As who may not look into /proc is told: asked inside, and by Podman's own top.
+        asked = Inspection(connection, Path("/nonexistent")).processes(name)
+        assert asked.source == ASKED
+        measured = {(it.inside, it.outside) for it in running.found}
+        assert {(it.inside, it.outside) for it in asked.found} == measured

@@ -14,9 +14,10 @@ from kernels import Kernel
 from sleeping import started
 from support import wait_for
 
+from ipycontainers import Namespaces, Processes
 from ipycontainers.client import Connection
 from ipycontainers.namespaces import ASKED, DECLARED, MEASURED, Process
-from ipycontainers.widgets import processes
+from ipycontainers.widgets import connection, processes
 from ipycontainers.widgets.inspection import Inspection, Running
 
 Start = Callable[..., str]
@@ -104,6 +105,49 @@ def test_an_image_without_a_shell_is_no_error(start: Start, engine: Connection) 
     assert [it.command for it in found.found] == ["/bin/awk { print }"]
 
 
+def test_a_joined_namespace_makes_nobody_a_containers_process(
+    start: Start, engine: Connection
+) -> None:
+    """--pid container:X: both see one another, and each has its own."""
+    if engine.launcher:
+        pytest.skip("our own engine has no --pid container:X")
+    first = start("first")
+    second = start("second", Cmd=["sleep", "77"], host={"PidMode": f"container:{first}"})
+    looked = Inspection(engine)
+    assert wait_for(lambda: len(looked.processes(first).found) == 2)
+    assert [it.command for it in looked.processes(second).found] == ["sleep 77"]
+    assert looked.processes(second).found[0].inside != 1
+    spaces = {one["name"]: one["namespaces"] for one in looked.namespaces([first])["containers"]}
+    space = spaces[first]["pid"]
+    assert (space["own"], space["shared_with"], space["others"]) == (False, "containers", [second])
+
+
+def test_an_engine_that_goes_and_comes_back_is_said(
+    start: Start, engine: Connection, tmp_path: Path
+) -> None:
+    """While it is gone nothing is claimed, neither that somebody runs nor that nobody does."""
+    name = start("engine")
+    path = tmp_path / "engine.sock"
+    path.symlink_to(engine.candidate.address.removeprefix("unix://"))
+    address = f"unix://{path}"
+    widget, spaces = Processes(name, engine=address), Namespaces(name, engine=address)
+    path.unlink()
+    connection.forget(address)
+    widget.look()
+    spaces.do("look")
+    assert widget.data["processes"] == []
+    assert "engine.sock" in widget.data["missing"]
+    assert "Who runs in it is not known" in widget.draw()
+    assert "No process" not in widget.draw()
+    assert 'role="alert"' in spaces.drawing
+    path.symlink_to(engine.candidate.address.removeprefix("unix://"))
+    widget.look()
+    spaces.do("look")
+    assert widget.data["missing"] is None
+    assert widget.data["processes"]
+    assert 'role="alert"' not in spaces.drawing
+
+
 def test_it_follows_in_a_notebook(kernel: Kernel, start: Start) -> None:
     name = start("live")
     made = kernel.run(f"from ipycontainers import Processes\np = Processes({name!r}); p")
@@ -135,6 +179,22 @@ def test_a_row_is_a_process_and_the_static_form_has_no_numbers() -> None:
     assert "<pre>sh -c &lt;b&gt;x&lt;/b&gt;\n└ sleep 9</pre>" in static
     assert not [word for word in ("20", "30", "shim", ">Host<") if word in static]
     assert processes.summary(data) == "web: 2 processes\nsh -c <b>x</b>\n└ sleep 9"
+
+
+def test_what_a_terminal_would_obey_is_text() -> None:
+    data = processes.data_of(_running(Process(1, 0, 1, 20, "sh -c \x1b[2J\nx")))
+    line = "sh -c \\x1b[2J\\nx"
+    assert processes.summary(data) == f"web: 1 process\n{line}"
+    assert f">{line}<" in processes.drawn(data)
+    assert data["processes"][0]["command"] == "sh -c \x1b[2J\nx"
+
+
+def test_who_cannot_be_told_is_not_called_nobody() -> None:
+    data = processes.data_of(_running(source=DECLARED, missing="it has no sh"))
+    assert processes.summary(data) == "web: not known (it has no sh)"
+    for form in (processes.drawn(data), processes.drawn(data, is_live=False)):
+        assert "Who runs in it is not known: it has no sh." in form
+        assert "No process" not in form
 
 
 def test_of_many_processes_around_it_the_nearest_are_drawn() -> None:
