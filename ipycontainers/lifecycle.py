@@ -60,6 +60,8 @@ COMMANDS = ("start", "pause", "unpause", "restart", "stop", "kill", "rm")
 RESTARTED = "it is stopped, then started"
 STARTED_AGAIN = "it is started: nothing has to be stopped"
 FORCED = "its program is killed, then it is removed"
+AND_REMOVED = ", and it is removed, since it was made with --rm"
+DEAD = "its removal is tried again"
 
 
 class Command(NamedTuple):
@@ -71,14 +73,23 @@ class Command(NamedTuple):
     what: str
 
 
-def commands(state: str) -> tuple[Command, ...]:
+def commands(state: str, *, auto_remove: bool = False) -> tuple[Command, ...]:
     """Those that lead out of ``state``, or back into it by way of another; none of one that is
-    no state of the table.
+    no state of the table, but of "dead", which dockerd calls one that it could not remove.
+    ``auto_remove``: an end of its program is its own, as ``docker run --rm`` has it.
 
     ``restart`` and ``rm --force`` are two steps each, and are found from these.
     """
+    if state == "dead":
+        return (Command("rm", "rm --force", "removing", DEAD),)
     steps = {way.command: way for way in TABLE if way.source == state and way.command}
     found = {name: Command(name, name, way.target, way.what) for name, way in steps.items()}
+    if auto_remove:
+        found |= {
+            name: it._replace(target="removing", what=it.what + AND_REMOVED)
+            for name, it in found.items()
+            if it.target == "exited"
+        }
     if "stop" in found or "start" in found:
         what = RESTARTED if "stop" in found else STARTED_AGAIN
         found["restart"] = Command("restart", "restart", "running", what)

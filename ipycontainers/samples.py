@@ -8,9 +8,8 @@ groups of both versions. Does not know: how samples come.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 KEPT = 60  # samples of history; engines give one a second
@@ -68,10 +67,10 @@ class Limits:
     pids: int = 0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Use:
     """One container: its last sample and what came before it. ``state`` is running, stopped,
-    gone, or absent, where nothing has the name."""
+    gone, absent, where nothing has the name, or unknown, where the engine does not answer."""
 
     name: str
     id: str = ""
@@ -80,27 +79,29 @@ class Use:
     last: Sample | None = None
     percent: float | None = None
     # Per second: percent of a processor, bytes of memory, of networks, of devices.
-    history: deque[tuple[float, float, float, float]] = field(
-        default_factory=lambda: deque(maxlen=KEPT)
-    )
+    history: tuple[tuple[float, float, float, float], ...] = ()
 
-    def take(self, now: Sample | None, before: Sample | None = None) -> None:
-        """One more sample; None: it does not run. ``before`` is for the first one."""
-        before, self.last = self.last or before, now
-        self.state = "running" if now else "stopped"
-        self.percent = None
-        if now and before:
-            seconds = now.at - before.at
-            network = now.received + now.sent - before.received - before.sent
-            device = now.read + now.written - before.read - before.written
-            self.percent = percent(before, now)
-            rates = [max(0.0, it / seconds) if seconds > 0 else 0.0 for it in (network, device)]
-            self.history.append((self.percent, now.memory, rates[0], rates[1]))
+    def taken(self, now: Sample, before: Sample | None = None) -> Use:
+        """With one more sample. ``before`` is for the first one."""
+        before = self.last or before
+        if not before:
+            return replace(self, state="running", last=now, percent=None)
+        seconds, part = now.at - before.at, percent(before, now)
+        network = now.received + now.sent - before.received - before.sent
+        device = now.read + now.written - before.read - before.written
+        rates = [max(0.0, it / seconds) if seconds > 0 else 0.0 for it in (network, device)]
+        history = (*self.history, (part, now.memory, rates[0], rates[1]))[-KEPT:]
+        return replace(self, state="running", last=now, percent=part, history=history)
 
-    def follow(self, old: Use | None) -> None:
+    def without(self, state: str) -> Use:
+        """It uses nothing, or nobody can tell what."""
+        return replace(self, state=state, last=None, percent=None)
+
+    def after(self, old: Use | None) -> Use:
         """It goes on where ``old`` was, if that is the same container."""
-        if old and old.id == self.id:
-            self.last, self.percent, self.history = old.last, old.percent, old.history
+        if old is None or old.id != self.id:
+            return self
+        return replace(self, last=old.last, percent=old.percent, history=old.history)
 
     @property
     def processors(self) -> float:

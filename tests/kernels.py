@@ -215,6 +215,12 @@ class Kernel:
         reply = self._client.inspect(code, reply=True, timeout=timeout)
         return str(reply["content"]["data"].get("text/plain", ""))
 
+    def send(self, model: str, content: object) -> None:
+        """What the front end of a widget sends to the model of this id."""
+        data = {"method": "custom", "content": content}
+        message = self._client.session.msg("comm_msg", {"comm_id": model, "data": data})
+        self._client.shell_channel.send(message)
+
     def interrupt(self) -> None:
         self._manager.interrupt_kernel()
 

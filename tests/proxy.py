@@ -19,6 +19,7 @@ class Proxy:
         self._family, self._target = family, target
         self._is_passing = True
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._asking: list[threading.Thread] = []  # each ends with its client
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._serve, daemon=True).start()
@@ -31,7 +32,14 @@ class Proxy:
                 engine.connect(self._target)
                 self._pairs.append((client, engine))
                 for one, other in ((client, engine), (engine, client)):
-                    threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+                    thread = threading.Thread(target=self._pass_on, args=(one, other), daemon=True)
+                    thread.start()
+                    if one is client:
+                        self._asking.append(thread)
+
+    def count(self) -> int:
+        """How many connections clients have."""
+        return sum(thread.is_alive() for thread in self._asking)
 
     def cut(self, *, reset: bool = False) -> None:
         pairs, self._pairs = self._pairs, []  # what is asked anew from here on passes

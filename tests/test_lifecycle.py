@@ -41,6 +41,7 @@ def test_two_steps_are_found_from_one() -> None:
     ]
     assert [it.words for it in commands("exited")] == ["start", "restart", "rm"]
     assert commands("removing") == commands("no such state") == ()
+    assert [it.words for it in commands("dead")] == ["rm --force"]
 
 
 @pytest.fixture
@@ -88,6 +89,17 @@ def test_the_engine_does_what_the_table_allows_and_nothing_else(
         with contextlib.suppress(APIError):
             DEEDS[name](engine.docker.api, container.id)
         assert state_of(engine, container) == state, name
+
+
+@pytest.mark.parametrize("state", ["running", "paused"])
+def test_one_that_is_removed_when_it_ends(
+    engine: Any, made: Callable[..., Any], state: str
+) -> None:
+    for command in commands(state, auto_remove=True):
+        container = made(state, auto_remove=True)
+        DEEDS[command.words](engine.docker.api, container.id)
+        reached = wait_for(lambda it=container, to=command.target: state_of(engine, it) == to)
+        assert reached, (command, state_of(engine, container))
 
 
 @pytest.mark.parametrize("words", ["stop", "kill", "rm --force"])

@@ -45,8 +45,9 @@ def test_a_percentage_is_of_one_processor() -> None:
 def test_the_sample_before_comes_with_the_engines_own() -> None:
     precpu = {"cpu_usage": {"total_usage": 1_000}, "system_cpu_usage": 10_000, "online_cpus": 2}
     data = told(2_000, 12_000, precpu_stats=precpu)
-    use = Use("x")
-    use.take(sample(data, 2.0), sample_before(data, 2.0))
+    now = sample(data, 2.0)
+    assert now
+    use = Use("x").taken(now, sample_before(data, 2.0))
     assert use.percent == pytest.approx(100.0)
     assert sample_before(told(1, 1), 1.0) is None
 
@@ -88,10 +89,13 @@ def test_zeros_are_of_one_that_does_not_run(zeros: dict[str, Any]) -> None:
 def test_history_is_short_and_a_stop_leaves_no_numbers() -> None:
     use = Use("x")
     for second in range(2 * KEPT):
-        use.take(sample(told(1_000 * second + 1, 10_000 * second), float(second)))
+        now = sample(told(1_000 * second + 1, 10_000 * second), float(second))
+        assert now
+        use = use.taken(now)
     assert len(use.history) == KEPT
-    use.take(None)
-    assert (use.state, use.last, use.percent) == ("stopped", None, None)
+    stopped = use.without("stopped")
+    assert (stopped.state, stopped.last, stopped.percent) == ("stopped", None, None)
+    assert use.last  # who looks at it meanwhile sees it whole
 
 
 @pytest.mark.parametrize(

@@ -30,13 +30,12 @@ if TYPE_CHECKING:
     from ipycontainers.client import Connection
 
 GONE = "removed"
-# What others call a state of the table: Podman, and dockerd of one that it cannot remove.
+# What Podman calls a state of the table.
 OTHER_WORDS = {
     "configured": "created",
     "initialized": "created",
     "stopping": "running",
     "stopped": "exited",
-    "dead": "removing",
 }
 # Docker's command → the request, by docker-py.
 DEEDS: Mapping[str, Callable[[Any, str], object]] = {
@@ -53,8 +52,8 @@ DEEDS: Mapping[str, Callable[[Any, str], object]] = {
 
 @dataclass(frozen=True)
 class Seen:
-    """A container as the engine tells it. ``state`` is one of the table's, GONE, or "" where
-    nothing has had the name yet; times are the engine's text."""
+    """A container as the engine tells it. ``state`` is one of the table's, "dead", GONE, or ""
+    where nothing has had the name yet; times are the engine's text."""
 
     name: str
     id: str = ""
@@ -64,6 +63,7 @@ class Seen:
     oom_killed: bool = False
     error: str = ""
     health: str = ""
+    auto_remove: bool = False
     restart_policy: str = ""
     restarts: int = 0
     started_at: str = ""
@@ -76,7 +76,8 @@ def seen(name: str, told: Mapping[str, Any] | None, before: Seen | None = None) 
         return replace(before, state=GONE) if before and before.id else Seen(name)
     state: Mapping[str, Any] = told.get("State") or {}
     status = str(state.get("Status") or "")
-    policy = (told.get("HostConfig") or {}).get("RestartPolicy") or {}
+    host: Mapping[str, Any] = told.get("HostConfig") or {}
+    policy = host.get("RestartPolicy") or {}
     return Seen(
         name=str(told.get("Name") or name).lstrip("/"),
         id=str(told.get("Id") or ""),
@@ -86,6 +87,7 @@ def seen(name: str, told: Mapping[str, Any] | None, before: Seen | None = None) 
         oom_killed=bool(state.get("OOMKilled")),
         error=str(state.get("Error") or ""),
         health=str((state.get("Health") or {}).get("Status") or ""),
+        auto_remove=bool(host.get("AutoRemove")),
         restart_policy=str(policy.get("Name") or "no"),
         restarts=int(told.get("RestartCount") or 0),
         started_at=str(state.get("StartedAt") or ""),
@@ -112,7 +114,13 @@ def sentence(now: Seen) -> str:
         "paused": "Its processes stand still, and keep their memory.",
         "restarting": f"Its program has ended with code {now.exit_code}, and is to start again.",
         "removing": "It is being removed.",
+        "dead": "The engine has tried to remove it, and failed. Nothing else can be done with it.",
     }.get(now.state, f"The engine calls its state {now.state}.")
+
+
+def allowed(now: Seen) -> tuple[Command, ...]:
+    """What may be done with it."""
+    return commands(now.state, auto_remove=now.auto_remove)
 
 
 class Lifecycle(Follower):
@@ -154,7 +162,7 @@ class Lifecycle(Follower):
 
     def do(self, what: str) -> None:
         """In a thread of its own: a stop may take its ten seconds."""
-        found = next((one for one in commands(self.seen.state) if one.name == what), None)
+        found = next((one for one in allowed(self.seen) if one.name == what), None)
         if found is None or self._doing:
             return
         self._doing, self._failure = what, ""
@@ -172,7 +180,8 @@ class Lifecycle(Follower):
                 DEEDS[command.words](engine.docker.api, self.seen.id)
         except ContainerError as error:
             self._failure = error.in_one_line
-        self._doing = ""
+        finally:
+            self._doing = ""
         try:
             self.see(self._connected())
         except ContainerError as error:
@@ -184,12 +193,11 @@ class Lifecycle(Follower):
     @property
     def data(self) -> Mapping[str, Any]:
         self.now()
-        allowed = commands(self.seen.state)
         return {
             **asdict(self.seen),
             "commands": [
                 {"command": f"docker {it.words} {self.seen.name}", "to": it.target, "what": it.what}
-                for it in allowed
+                for it in allowed(self.seen)
             ],
             "transitions": [
                 {"from": way.source, "to": way.target, "command": way.command, "what": way.what}
@@ -205,7 +213,7 @@ class Lifecycle(Follower):
     def summary(self) -> str:
         self.now()
         lines = [f"{self.seen.name}: {self.seen.state or 'absent'}. {sentence(self.seen)}"]
-        lines += [f"  docker {it.words} {self.seen.name}" for it in commands(self.seen.state)]
+        lines += [f"  docker {it.words} {self.seen.name}" for it in allowed(self.seen)]
         return "\n".join(lines)
 
     def draw(self) -> Markup:
@@ -251,10 +259,10 @@ def _head(now: Seen) -> Markup:
 
 
 def _buttons(now: Seen, doing: str) -> Markup:
-    allowed = {it.name: it for it in commands(now.state)}
+    found = {it.name: it for it in allowed(now)}
     rows = []
     for name in COMMANDS:
-        command = allowed.get(name)
+        command = found.get(name)
         words = f"docker {command.words if command else name} {now.name}"
         what = f"{command.what}" if command else "not now"
         is_off = command is None or bool(doing)
@@ -302,9 +310,9 @@ def _table(now: Seen) -> Markup:
 
 
 def _still(now: Seen) -> Markup:
-    allowed = [
+    rows = [
         [f"docker {it.words} {now.name}", it.target if it.target != "removing" else GONE, it.what]
-        for it in commands(now.state)
+        for it in allowed(now)
     ]
-    shown = table(["command", "then it is", "what happens"], allowed) if allowed else Markup()
+    shown = table(["command", "then it is", "what happens"], rows) if rows else Markup()
     return joined([_head(now), diagram(now.state), shown])

@@ -49,9 +49,9 @@ class Live(Widget):
         super().close()
 
     def _handle_custom_msg(self, content: object, buffers: object) -> None:
-        view = content.get("view") if isinstance(content, dict) else None
-        if view in ("opened", "alive", "closed"):
-            self._views.hear(view)
+        told = content if isinstance(content, dict) else {}
+        if (view := told.get("view")) in ("opened", "alive", "closed"):
+            self._views.hear(str(told.get("name")), view)
             self._begin()
             if view == "closed":
                 self.wake()
@@ -94,29 +94,27 @@ class Live(Widget):
 
 
 class _Views:
-    """How many views are there, and when one was last heard of."""
+    """Which views are there, each by the name that it has given itself."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._count = 0
-        self._heard = 0.0
+        self._heard: dict[str, float] = {}
         self._closed = False
 
-    def hear(self, view: str) -> None:
+    def hear(self, name: str, what: str) -> None:
         with self._changed:
-            if view == "closed":
-                self._count = max(0, self._count - 1)
-            elif view == "opened" or not self._count:
-                self._count += 1
-            self._heard = _at_rest()
+            if what == "closed":
+                self._heard.pop(name, None)
+            else:
+                self._heard[name] = _at_rest()
             self._changed.notify_all()
 
     def looks(self) -> bool:
         """Whether somebody does."""
         with self._changed:
-            if _at_rest() - self._heard > SILENT:
-                self._count = 0
-            return bool(self._count) and not self._closed
+            latest = _at_rest() - SILENT
+            self._heard = {name: at for name, at in self._heard.items() if at >= latest}
+            return bool(self._heard) and not self._closed
 
     def close(self) -> None:
         with self._changed:
@@ -133,7 +131,7 @@ class _Views:
 
 
 class _Rest:
-    """Seconds that no cell ran, since it was first asked."""
+    """Seconds that no cell ran. It is first asked when a view is heard, and no cell runs."""
 
     def __init__(self) -> None:
         self._busy_since: float | None = None
@@ -141,8 +139,6 @@ class _Rest:
         if (shell := cells.this_shell()) is not None:
             shell.events.register("pre_run_cell", self._begin)
             shell.events.register("post_run_cell", self._end)
-            # The cell that makes the first widget runs now.
-            self._busy_since = time.monotonic()
 
     def _begin(self, _info: object = None) -> None:
         self._busy_since = time.monotonic()

@@ -3,14 +3,16 @@
     Stats("lab", "web")                   these; names, ids, or names of sessions
     Stats()                               all that run, those that start later too
 
-One thread reads the samples of all, as they come from the engine, once a second: it neither asks
-nor waits for each. Percentages are those of ``docker stats``.
+While somebody looks, one thread reads the samples of all, as they come from the engine, once a
+second: it neither asks nor waits for each. Else two samples have to do. Percentages are those of
+``docker stats``.
 
 Knows: the engine's samples and events. Does not know: how they are measured.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 
 GOING = ("destroy", "remove")
 ENDS = ("die", "died", *GOING)
-PATIENCE = 2.5  # seconds; engines give a sample each second, and two make a percentage
+APART = 0.5  # seconds between two samples: nearer, and the kernel's clock is too coarse
+PATIENCE = 2.5  # seconds for both; dockerd gives a sample at once, or within a second
 
 
 class Stats(Follower):
@@ -43,6 +46,7 @@ class Stats(Follower):
     def __init__(self, *containers: str, engine: str = "") -> None:
         self.containers = tuple(str(one) for one in containers)
         self._uses: dict[str, Use] = {}  # replaced, never changed: cells look at it too
+        self._seen = 0.0  # when it was last asked for
         super().__init__(engine)
         self.see(self._connected(start=True))
         self.redraw()
@@ -53,24 +57,40 @@ class Stats(Follower):
     # What the engine tells
 
     def see(self, connection: Connection) -> None:
-        """Samples of each until they give percentages, which takes two seconds at most."""
+        """Two samples of each, which make a percentage. Each is the first of its answer: Podman
+        gives the next one five seconds later."""
+        uses, latest = self._found(connection), time.monotonic() + PATIENCE
+        uses = self._sampled(connection, uses, latest)
+        if any(use.last and use.percent is None for use in uses.values()):
+            time.sleep(APART)
+            uses = self._sampled(connection, uses, latest)
+        self._uses, self._seen = uses, time.monotonic()
+
+    def now(self) -> None:
+        # To ask takes a second: what was seen in the last one will do.
+        if time.monotonic() - self._seen > self.every:
+            super().now()
+
+    def _sampled(
+        self, connection: Connection, uses: Mapping[str, Use], latest: float
+    ) -> dict[str, Use]:
+        """With one more sample of each that runs, of those that come until ``latest``."""
         from ipycontainers.client import Feeds
 
-        uses, latest = self._found(connection), time.monotonic() + PATIENCE
+        found = dict(uses)
         with Feeds() as feeds:
             for key, use in uses.items():
-                self._open(connection, feeds, key, use)
-            while (left := latest - time.monotonic()) > 0 and any(
-                key in feeds and use.state == "running" and use.percent is None
-                for key, use in uses.items()
-            ):
+                if use.state == "running":
+                    self._open(connection, feeds, key, use)
+            while any(key in feeds for key in uses) and (left := latest - time.monotonic()) > 0:
                 feeds.wait(left)
                 for key, told in feeds.take():
-                    _take(uses[key], told)
-        self._uses = uses
+                    found[key] = _taken(uses[key], told)
+                    feeds.drop(key)
+        return found
 
     def _found(self, connection: Connection) -> dict[str, Use]:
-        """By the name that was asked for, or by id where all were; what is known of them stays."""
+        """By the name that was asked for, or by id where all were."""
         if self.containers:
             found = [
                 (name, _use(connection, name, find(connection, name))) for name in self.containers
@@ -79,30 +99,29 @@ class Stats(Follower):
             ids = [str(one["Id"]) for one in connection.list_containers(all=False)]
             found = [(key, _use(connection, key, find(connection, key))) for key in ids]
             found = sorted((one for one in found if one[1].id), key=lambda one: one[1].name)
-        for key, use in found:
-            use.follow(self._uses.get(key))
         return dict(found)
 
     def begin(self, connection: Connection, feeds: Feeds) -> None:
         self.listen(connection, feeds)
-        self._uses = self._found(connection)
+        found = self._found(connection)
+        self._uses = {key: use.after(self._uses.get(key)) for key, use in found.items()}
         for key, use in self._uses.items():
             self._open(connection, feeds, key, use)
 
     def _open(self, connection: Connection, feeds: Feeds, key: str, use: Use) -> None:
         if not use.id:
             return
-        try:
-            stats = ("containers", use.id, "stats")
+        stats = ("containers", use.id, "stats")
+        with contextlib.suppress(ContainerError):  # Podman measures none that does not run
             feed = connection.feed(*stats, parameters={"stream": "1"}, doing="measuring")
-        except ContainerError:
-            use.take(None)  # Podman measures none that does not run
-        else:
             feeds.add(key, feed)
 
     def hear(self, key: str, told: dict[str, Any] | None) -> None:
         if use := self._uses.get(key):
-            _take(use, told)
+            self._put(key, _taken(use, told))
+
+    def _put(self, key: str, use: Use) -> None:
+        self._uses = {**self._uses, key: use}
 
     def happened(self, event: dict[str, Any]) -> bool:
         actor = str((event.get("Actor") or {}).get("ID") or event.get("id") or "")
@@ -115,9 +134,7 @@ class Stats(Follower):
         return False
 
     def _take_away(self, key: str, use: Use, *, is_gone: bool) -> None:
-        use.take(None)
-        if is_gone:
-            use.state = "gone"
+        self._put(key, use.without("gone" if is_gone else "stopped"))
         if self._feeds and (is_gone or not self.containers):
             self._feeds.drop(key)
         if not self.containers:
@@ -135,12 +152,14 @@ class Stats(Follower):
     def _join(self, key: str, actor: str) -> None:
         """It has started, or has other limits or another name."""
         old, connection = self._uses.get(key), self._connected()
-        told = find(connection, actor)
-        if told is None or (old and old.id != actor and old.state == "running"):
+        if old and old.id != actor and old.state == "running":
             return
-        use = _use(connection, key, told)
-        use.follow(old)
-        self._uses = {**self._uses, key: use}
+        # The beginning of its id may be the name of another.
+        told = find(connection, actor if old and old.id == actor else key)
+        if told is None or told.get("Id") != actor:
+            return
+        use = _use(connection, key, told).after(old)
+        self._put(key, use)
         if self._feeds and (key not in self._feeds or (old and old.id != actor)):
             self._open(connection, self._feeds, key, use)
 
@@ -148,8 +167,7 @@ class Stats(Follower):
         """Samples are late: there is nothing to ask for."""
 
     def lost(self, error: ContainerError) -> None:  # noqa: ARG002  # it is shown already
-        for use in self._uses.values():
-            use.take(None)
+        self._uses = {key: use.without("unknown") for key, use in self._uses.items()}
 
     def wait(self, seconds: float) -> None:
         """All that comes within a second is read at its end, in one turn."""
@@ -192,12 +210,12 @@ def _use(connection: Connection, name: str, told: Mapping[str, Any] | None) -> U
     )
 
 
-def _take(use: Use, told: Mapping[str, Any] | None) -> None:
-    if told is None:
-        use.take(None)
-        return
+def _taken(use: Use, told: Mapping[str, Any] | None) -> Use:
+    """With what the engine has told; None is the end of it."""
     at = time.monotonic()
-    use.take(sample(told, at), sample_before(told, at))
+    if not told or not (now := sample(told, at)):
+        return use.without("stopped")
+    return use.taken(now, sample_before(told, at))
 
 
 def _plain(use: Use) -> dict[str, Any]:

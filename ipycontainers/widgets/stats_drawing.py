@@ -99,6 +99,8 @@ def _why(use: Use) -> str:
     return {
         "absent": "There is no container and no session of this name.",
         "gone": "It is gone: removed.",
+        "unknown": "The engine does not answer.",
+        "running": "The engine has not measured it yet.",
     }.get(use.state, "It does not run, and uses nothing.")
 
 

@@ -94,14 +94,19 @@ function redraw(el, text) {
 
 // Says that somebody looks: at once, and again as long as it is so.
 function watched(model, el) {
-  const say = (view) => model.send({ view });
+  const name = String(Math.random());
+  const say = (view) => model.send({ view, name });
   say("opened");
   const timer = setInterval(() => {
     if (el.isConnected && document.visibilityState === "visible") say("alive");
   }, 5000);
+  const leave = () => say("closed");
+  // A page that is left tells its views nothing.
+  window.addEventListener("pagehide", leave);
   return () => {
     clearInterval(timer);
-    say("closed");
+    window.removeEventListener("pagehide", leave);
+    leave();
   };
 }
 

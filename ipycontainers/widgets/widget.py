@@ -3,7 +3,7 @@
 A widget draws itself in Python, as escaped markup, and its front end puts that in place; what
 is drawn again is patched, so that the focus and what was opened stay. The same drawing is the
 static form, which is stored beside the live one: GitHub, nbviewer and nbconvert show it, nbval
-compares it, and so there is nothing in it that differs from run to run.
+compares it, and so there is nothing in it that differs from run to run but what was measured.
 
     class Platform(Widget):
         def draw(self) -> Markup: …          what is shown
@@ -15,6 +15,7 @@ Knows: anywidget, which cell of the notebook is running. Does not know: engines.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,7 @@ class Widget(anywidget.AnyWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._redrawing = threading.Lock()
         cells.shown(self)
 
     # What a widget of ours gives
@@ -93,8 +95,9 @@ class Widget(anywidget.AnyWidget):
         super().close()
 
     def redraw(self) -> None:
-        """Show what is so now."""
-        self.drawing = self.draw()
+        """Show what is so now. Of two threads that do, the later one has the last word."""
+        with self._redrawing:
+            self.drawing = self.draw()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.subject()})"

@@ -12,11 +12,17 @@ import pytest
 from lab import Notebook
 from support import wait_for
 
+from ipycontainers.samples import Use, sample
+from ipycontainers.widgets import lifecycle, stats_drawing
+from ipycontainers.widgets.lifecycle import Lifecycle, seen
+from ipycontainers.widgets.stats import Stats
+
 pytestmark = pytest.mark.browser
 
 NAME = f"browser-life-{os.getpid()}"
 # Counts up by itself; its button counts presses.
 COUNTING = """
+from pathlib import Path
 from ipycontainers.widgets.drawing import element
 from ipycontainers.widgets.live import Live
 
@@ -25,6 +31,8 @@ class Counting(Live):
     def look(self):
         self.looks += 1
         return 0.0
+    def rest(self):
+        Path("rested").touch()
     def do(self, what):
         self.pressed += 1
     def draw(self):
@@ -103,6 +111,50 @@ def test_a_kernel_that_restarts_ends_it_and_the_cell_shows_it_anew(
     cell.run()
     cell.wait_for("looked 2")
     assert complaints == []
+
+
+def test_a_page_that_is_left_ends_it_and_one_that_comes_back_is_live(
+    cells: Callable[..., Notebook], root: Path
+) -> None:
+    """No cell runs meanwhile, so that nothing but the views says whether somebody looks."""
+    notebook = cells(COUNTING)
+    page, rested = notebook.page, root / "rested"
+    shown = notebook.cell(1)
+    shown.run()
+    shown.wait_for("looked 3")
+    notebook.save()
+    rested.unlink(missing_ok=True)
+    page.reload()
+    shown.wait_for("looked ")
+    before = shown.outputs.get_by_text("looked ").inner_text()
+    assert wait_for(lambda: shown.outputs.get_by_text("looked ").inner_text() != before)
+    shown.outputs.get_by_role("button", name="press").click()
+    shown.wait_for("pressed 1")
+    rested.unlink(missing_ok=True)
+    page.goto("about:blank")
+    assert wait_for(rested.exists)
+
+
+# As VS Code and Colab have it, and a plain page; a page of theirs has no colours of JupyterLab.
+PAGES = {
+    "plain": "<html><body style='background:#fff'>",
+    "Colab": "<html theme='dark'><body style='background:#383838'>",
+    "VS Code": "<html><body class='vscode-dark' style='background:#1f1f1f'>",
+}
+
+
+@pytest.mark.parametrize("where", PAGES)
+def test_it_can_be_read_without_the_colours_of_jupyterlab(browser: Any, where: str) -> None:
+    now = seen("x", {"Id": "1", "Name": "/web", "State": {"Status": "running"}})
+    uses = [Use("web", "1", "running").taken(sample({"pids_stats": {"current": 1}}, 0.0))]
+    drawings = [lifecycle.drawn(now, "", "refused"), stats_drawing.drawn(uses, "gone")]
+    page = browser.new_page()
+    page.set_content(
+        f"{PAGES[where]}<style>{Lifecycle._css}{Stats._css}</style>"
+        f"<main class='ipycontainers'>{''.join(drawings)}</main>"
+    )
+    assert axe.violations(page, "main") == []
+    page.close()
 
 
 def test_the_life_of_a_container_is_seen_and_led(

@@ -104,6 +104,19 @@ def test_a_button_does_what_its_command_does_and_no_more_than_is_allowed(
     assert widget._failure == ""
 
 
+def test_one_that_is_removed_when_it_ends(
+    begin: Callable[..., Any], opened: Callable[..., Lifecycle]
+) -> None:
+    begin(auto_remove=True)
+    widget = opened()
+    found = {one["command"]: one for one in widget.data["commands"]}
+    assert found[f"docker kill {NAME}"]["to"] == "removing"
+    assert "since it was made with --rm" in widget.draw()
+    press(widget, "kill")
+    assert wait_for(lambda: "It is gone" in widget.drawing)
+    assert widget._failure == ""
+
+
 def test_what_the_engine_refuses_is_said(
     begin: Callable[..., Any], opened: Callable[..., Lifecycle], engine: Any
 ) -> None:
@@ -167,7 +180,8 @@ def test_what_an_engine_tells_is_text() -> None:
         ({"Status": "exited", "ExitCode": 137, "OOMKilled": True}, "out of memory"),
         ({"Status": "configured"}, "has not been started"),
         ({"Status": "running", "Health": {"Status": "unhealthy"}}, "says: unhealthy"),
-        ({"Status": "dead"}, "being removed"),
+        ({"Status": "removing"}, "being removed"),
+        ({"Status": "dead"}, "has tried to remove it"),
         ({"Status": "improper"}, "calls its state improper"),
     ],
 )

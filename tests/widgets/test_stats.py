@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import needs
 import pytest
-from support import wait_for
+from proxy import Proxy
+from support import patience, wait_for
 
 from ipycontainers.widgets.stats import Stats
 
@@ -80,6 +84,35 @@ def test_it_says_what_each_uses_without_somebody_who_looks(
     assert repr(widget) == f"Stats({NAME!r}, {quiet.name!r})"
 
 
+def test_it_is_there_soon_and_says_what_is_used_now(begin: Callable[..., Any], engine: Any) -> None:
+    container = begin(name=NAME)
+    start = time.monotonic()
+    widget = Stats(NAME, engine=engine.candidate.address)
+    assert of(widget, NAME)["cpu_percent"] is not None
+    assert time.monotonic() - start < 2 * patience()
+    before = of(widget, NAME)["pids"]
+    container.exec_run(["sleep", "1000"], detach=True)
+    assert wait_for(lambda: of(widget, NAME)["pids"] > before)
+
+
+def test_an_engine_that_ends_is_said_and_found_again(
+    begin: Callable[..., Any], engine: Any
+) -> None:
+    begin(name=NAME)
+    path = engine.candidate.address.removeprefix("unix://")
+    with contextlib.closing(Proxy(socket.AF_UNIX, path)) as proxy:
+        widget = Stats(NAME, engine=proxy.address)
+        idle = proxy.count()
+        widget._handle_custom_msg({"view": "opened"}, [])
+        assert wait_for(lambda: proxy.count() == idle + 2)  # its events, and what one uses
+        proxy.cut()
+        assert wait_for(lambda: "The engine does not answer." in widget.drawing)
+        assert wait_for(lambda: f"<strong>{NAME}</strong>" in widget.drawing and not widget.trouble)
+        widget._handle_custom_msg({"view": "closed"}, [])
+        assert wait_for(lambda: proxy.count() <= idle)
+        widget.close()
+
+
 def test_one_thread_follows_all_and_leaves_nothing(
     begin: Callable[..., Any], opened: Callable[..., Stats]
 ) -> None:
@@ -111,6 +144,19 @@ def test_containers_come_stop_and_go(
     assert "It is gone" in widget.draw()
     again = begin(name=NAME)
     assert wait_for(lambda: of(widget, NAME)["id"] == again.id)
+
+
+def test_one_whose_id_begins_with_the_name_of_another_is_not_taken_for_it(
+    begin: Callable[..., Any], opened: Callable[..., Stats]
+) -> None:
+    other = begin(stop_signal="SIGKILL")
+    name = other.id[:8]
+    named = begin("exit", name=name)
+    widget = opened(name, NAME)
+    other.restart()
+    begin(name=NAME)  # the engine tells of it later
+    assert wait_for(lambda: of(widget, NAME)["state"] == "running")
+    assert of(widget, name)["id"] == named.id
 
 
 def test_of_all_that_run_the_new_are_seen_and_the_ended_are_not(

@@ -6,7 +6,9 @@ Knows: a kernel. Does not know: any engine.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,6 +116,25 @@ def test_a_cell_that_runs_again_keeps_its_newest_only(kernels: Any) -> None:
     assert kernel.run("print(*counted())").stdout.split()[1] == "2"
 
 
+RESTING = """
+from pathlib import Path
+from ipycontainers.widgets import live
+from ipycontainers.widgets.drawing import element
+live.SILENT = 0.5
+
+class Resting(live.Live):
+    def look(self):
+        Path("looked").touch()
+        return 0.0
+    def rest(self):
+        Path("rested").touch()
+    def draw(self):
+        return element("p")
+
+Resting()
+"""
+
+
 class Counting(Live):
     """Counts how often it has looked."""
 
@@ -135,12 +156,13 @@ class Counting(Live):
 def test_it_looks_only_while_it_is_looked_at() -> None:
     widget = Counting()
     assert widget.looks == 0
-    widget._handle_custom_msg({"view": "opened"}, [])
-    widget._handle_custom_msg({"view": "opened"}, [])
+    for view in ("opened", "alive"):
+        widget._handle_custom_msg({"view": view, "name": "a"}, [])
+        widget._handle_custom_msg({"view": view, "name": "b"}, [])
     assert wait_for(lambda: widget.looks >= 2)
-    widget._handle_custom_msg({"view": "closed"}, [])
+    widget._handle_custom_msg({"view": "closed", "name": "a"}, [])
     assert widget._following
-    widget._handle_custom_msg({"view": "closed"}, [])
+    widget._handle_custom_msg({"view": "closed", "name": "b"}, [])
     assert wait_for(lambda: widget.rests == 1)
     seen = widget.looks
     widget._handle_custom_msg({"view": "opened"}, [])
@@ -149,9 +171,7 @@ def test_it_looks_only_while_it_is_looked_at() -> None:
     assert wait_for(lambda: widget.rests == 2)
 
 
-def test_it_is_drawn_at_most_four_times_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    import time
-
+def test_it_is_drawn_at_most_four_times_a_second() -> None:
     widget = Counting()
     begun = time.monotonic()
     widget._handle_custom_msg({"view": "opened"}, [])
@@ -160,9 +180,10 @@ def test_it_is_drawn_at_most_four_times_a_second(monkeypatch: pytest.MonkeyPatch
     widget.close()
 
 
-def test_a_view_that_is_silent_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ipycontainers.widgets.live.SILENT", 0.5)
-    widget = Counting()
-    widget._handle_custom_msg({"view": "opened"}, [])
-    assert wait_for(lambda: widget.rests == 1)
-    widget.close()
+def test_a_view_that_is_silent_is_gone_though_no_cell_runs(kernels: Any, tmp_path: Path) -> None:
+    """As when the browser has ended, while nobody uses the kernel any more."""
+    kernel: Kernel = kernels(load=False)
+    shown = kernel.run(RESTING).data["application/vnd.jupyter.widget-view+json"]
+    kernel.send(shown["model_id"], {"view": "opened"})
+    assert wait_for((tmp_path / "looked").exists)
+    assert wait_for((tmp_path / "rested").exists)
