@@ -3,9 +3,11 @@
     context = Context.of(Path("."))          what is there, less what .dockerignore leaves out
     context.size, context.biggest(5)
     for piece in context.archive("FROM …"): …            a tar with the Dockerfile in it
+    for piece in context.own("sub/Dockerfile"): …        a tar as it lies there
 
 As with ``docker build -f - FOLDER`` the Dockerfile gets a name that no file has, and a line of the
-.dockerignore that is sent hides it. Files belong to root; sockets are left out; links stay links.
+.dockerignore that is sent hides it; one that lies in the folder is sent as it is. Files belong to
+root; sockets are left out; links stay links.
 
 Knows: folders, .dockerignore, tar. Does not know: engines.
 """
@@ -118,6 +120,18 @@ class Context:
             yield _header(_plain(IGNORE, ignored)) + _padded(ignored)
         content = text.encode("utf-8", "surrogateescape")
         yield _header(_plain(name, content)) + _padded(content)
+        yield bytes(2 * _BLOCK)
+
+    def own(self, dockerfile: str) -> Iterator[bytes]:
+        """The tar, with the Dockerfile at that path in it also where .dockerignore leaves it out:
+        the engine reads both. Raises as ``archive``."""
+        assert self.folder
+        links: dict[tuple[int, int], str] = {}
+        for one in self.found:
+            yield from _packed(self.folder, one, links)
+        if dockerfile not in {one.path for one in self.found}:
+            found = Found(dockerfile, (self.folder / dockerfile).lstat())
+            yield from _packed(self.folder, found, links)
         yield bytes(2 * _BLOCK)
 
     def _ignore(self, name: str) -> bytes:

@@ -51,7 +51,7 @@ CONTAINERS = (
             flag("-w --workdir", "string", "Working directory inside the container"),
             flag("--stdin", "string", STDIN),
         ),
-        "running:execute",
+        "executing:execute",
         least=2,
         offers="running",
         mixed=False,

@@ -63,12 +63,22 @@ def build(call: Call, console: Console) -> Lines | None:
     except CommandFailed:
         console.err("".join(said))
         raise
-    if (path := call.text("iidfile")) and made:
-        (console.folder / path).expanduser().write_text(made[0])
+    if path := call.text("iidfile"):
+        _write(console, path, (said if call.has("quiet") else made)[-1:])
     return Lines([said[-1].strip()]) if call.has("quiet") else None
 
 
 TAR = {"Content-Type": "application/x-tar"}
+
+
+def _write(console: Console, name: str, image: list[str]) -> None:
+    """--iidfile"""
+    if not image:
+        raise failed(f"Server did not provide an image ID. Cannot write {name}")
+    try:
+        (console.folder / name).expanduser().write_text(image[0])
+    except OSError as error:
+        raise failed(f"open {name}: {(error.strerror or '').lower()}") from error
 
 
 def _context(call: Call, console: Console, where: str) -> tuple[Iterator[bytes], str, int]:
@@ -89,12 +99,22 @@ def _context(call: Call, console: Console, where: str) -> tuple[Iterator[bytes],
     if not folder.is_dir():
         reason = f'path "{where}" not found' if not folder.exists() else f"{where}: not a directory"
         raise failed(f"unable to prepare context: {reason}")
-    text = _dockerfile(call, console, folder, file)
+    path, text = _dockerfile(call, console, folder, file)
     try:
         context = Context.of(folder)
     except Invalid as error:
         raise failed(f"error checking context: {error.message}") from error
+    if path and (inside := _inside(path, folder)):
+        return context.own(inside), inside, _packed_size(context)
     return context.archive(text), context.dockerfile_name(text), _packed_size(context)
+
+
+def _inside(path: Path, folder: Path) -> str:
+    """The Dockerfile's path in the context, "" where it lies elsewhere."""
+    try:
+        return path.resolve().relative_to(folder.resolve()).as_posix()
+    except ValueError:
+        return ""
 
 
 def _packed_size(context: Context) -> int:
@@ -103,15 +123,16 @@ def _packed_size(context: Context) -> int:
     return BLOCK * (2 + sum(1 + -(-one.size // BLOCK) for one in context.found))
 
 
-def _dockerfile(call: Call, console: Console, folder: Path, file: str) -> str:
+def _dockerfile(call: Call, console: Console, folder: Path, file: str) -> tuple[Path | None, str]:
+    """Where it lies, None where stdin gives it, and its text."""
     if file == "-":
         with source(call, console, "", "build") as opened:
-            return opened.read().decode(errors="surrogateescape")
+            return None, opened.read().decode(errors="surrogateescape")
     path = (console.folder / file).expanduser() if file else folder / "Dockerfile"
     if not file and not path.exists() and (folder / "dockerfile").exists():
         path = folder / "dockerfile"
     try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape")
+        return path, path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         reason = f"lstat {path.resolve()}: {(error.strerror or '').lower()}"
         message = (

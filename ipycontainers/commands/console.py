@@ -9,9 +9,9 @@ Knows: streams of text. Does not know: notebooks, verbs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,8 +38,8 @@ def _unseen(_image: str) -> AbstractContextManager[Watch]:
 class Console:
     """``out`` and ``err`` take text as it comes: the notebook's streams, or what collects the
     output for a variable, which is to have it whole (``collects``). Relative paths mean ``folder``.
-    ``read`` gives what --stdin names; ``pulling`` shows how the image of that name is pulled, in
-    a block."""
+    ``read`` gives what --stdin names; ``pulling`` and ``pushing`` show how the image of that name
+    comes and goes, in a block. ``labels`` are for a container that goes with the kernel."""
 
     connection: Connection
     out: Callable[[str], object]
@@ -47,6 +47,8 @@ class Console:
     folder: Path
     read: Callable[[str], bytes] = _nothing
     pulling: Callable[[str], AbstractContextManager[Watch]] = _unseen
+    pushing: Callable[[str], AbstractContextManager[Watch]] = _unseen
+    labels: Mapping[str, str] = field(default_factory=dict)
     collects: bool = False
 
     @property

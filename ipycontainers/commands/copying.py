@@ -31,6 +31,7 @@ from . import tarring
 from .console import failed, refusals
 from .reports import received
 from .result import Tar
+from .transfers import unfit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
     from .call import Call
     from .console import Console
 
-GO_FOLDER, GO_LINK = 1 << 31, 1 << 27  # fs.ModeDir, fs.ModeSymlink in Go's file modes
+# fs.ModeDir, ModeSymlink, ModeDevice in Go's file modes
+GO_FOLDER, GO_LINK, GO_DEVICE = 1 << 31, 1 << 27, 1 << 26
 LARGEST = 1 << 28  # bytes of a tar that is given back
+SHOWN = 5  # devices
 STATUS = "X-Docker-Container-Path-Stat"
 
 
@@ -49,13 +52,14 @@ class Place:
 
     is_folder: bool
     target: str  # of a link, else ""
+    is_device: bool
 
     @classmethod
     def parse(cls, header: str) -> Place:
         told: dict[str, Any] = json.loads(base64.b64decode(header))
         mode = int(told.get("mode") or 0)
         target = str(told.get("linkTarget") or "") if mode & GO_LINK else ""
-        return cls(bool(mode & GO_FOLDER), target)
+        return cls(bool(mode & GO_FOLDER), target, bool(mode & GO_DEVICE))
 
 
 def cp(call: Call, console: Console) -> Tar | None:
@@ -88,6 +92,9 @@ def split(word: str) -> tuple[str, str]:
 
 
 def _out(call: Call, console: Console, container: str, source: str, target: str) -> Tar | None:
+    path = _local(console, target)
+    if target != "-" and (wrong := unfit(path, str(path))):
+        raise failed(wrong)
     name = ""
     if call.has("follow-link"):
         source, name = _followed(console, container, source)
@@ -97,25 +104,29 @@ def _out(call: Call, console: Console, container: str, source: str, target: str)
         if target == "-":
             return _whole(received(stream.pieces()))
         place = Place.parse(stream.header(STATUS))
-        path = _local(console, target)
-        if not path.parent.is_dir():
-            raise failed(f'invalid output path: directory "{path.parent}" does not exist')
         final = _final(target, path, is_folder=place.is_folder)
-        receive(received(stream.pieces()), path, final, source, name)
+        devices = receive(received(stream.pieces()), path, final, source, name)
+    if devices:
+        more = f" and {len(devices) - SHOWN:,} more" if len(devices) > SHOWN else ""
+        console.err(f"left out, being devices: {', '.join(map(repr, devices[:SHOWN]))}{more}\n")
     return None
 
 
 def receive(
     pieces: Iterator[bytes], path: Path, final: Path | None, source: str, name: str
-) -> None:
-    """Put what is in a tar of ``source`` into the folder ``path``, or make ``final`` of it.
+) -> list[str]:
+    """Put what is in a tar of ``source`` into the folder ``path``, or make ``final`` of it; the
+    paths of what was left out of it, since it is devices.
 
     ``name`` is what it is to be called there, "" as in the tar. Raises CommandFailed; what is
     outside is not touched, whatever the tar says.
     """
     with _beside(path) as folder:
-        _unpack(pieces, folder)
+        devices = _unpack(pieces, folder)
+        if devices and not any(folder.iterdir()):
+            raise failed(f"{source} is a device, which is not copied")
         _move(folder, final, source, name)
+    return devices
 
 
 def _whole(pieces: Iterator[bytes]) -> Tar:
@@ -171,11 +182,11 @@ def _beside(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _unpack(pieces: Iterator[bytes], folder: Path) -> None:
+def _unpack(pieces: Iterator[bytes], folder: Path) -> list[str]:
     from ipycontainers.oci import unpack
 
     try:
-        unpack.archive(tarring.Reader(pieces), folder)
+        return unpack.archive(tarring.Reader(pieces), folder).skipped
     except ContainerError as error:
         raise failed(error.message) from error
 
@@ -234,6 +245,9 @@ def _in(call: Call, console: Console, source: str, container: str, target: str) 
             path = posixpath.join(posixpath.dirname(path.rstrip("/")), place.target)
             place = None
             place = _place(console, container, path)
+    if place is not None and place.is_device:
+        what = f'destination "{container}:{target}" must be a directory or a regular file'
+        raise failed(f"{what}: got a device")
     if source == "-":
         if place is None or not place.is_folder:
             raise failed(f'destination "{container}:{target}" must be a directory')

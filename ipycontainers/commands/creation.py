@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .console import Console
 
 WRONG = 125  # what docker exits with
+STREAMS = ("stdout", "stderr")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Order:
     name: str
     platform: str
     pull: str
+    streams: tuple[str, ...]  # that are shown
 
     @property
     def image(self) -> str:
@@ -122,8 +124,10 @@ def order(call: Call, console: Console) -> Order:
     image, *command = call.arguments
     is_shown = not (_is_detached(call) or call.typed.endswith("create"))
     if is_shown and call.has("interactive") and call.has("tty"):
-        raise no_terminal(WRONG)
+        raise no_terminal()
     _check_image(call, image)
+    if call.has("rm") and call.text("restart") not in ("", "no"):
+        raise wrong(call, "Conflicting options: --restart and --rm")
     asked = RunOptions(image, tuple(command), (*_given(call), *_kept(call)))
     connection = console.connection
     try:
@@ -139,16 +143,17 @@ def order(call: Call, console: Console) -> Order:
     except Invalid as error:
         raise wrong(call, error.message) from error
     _complete(call, body)
-    return Order(body, call.text("name"), call.text("platform"), call.text("pull"))
+    streams = _streams(call, body)
+    return Order(body, call.text("name"), call.text("platform"), call.text("pull"), streams)
 
 
-def no_terminal(code: int) -> CommandFailed:
+def no_terminal() -> CommandFailed:
     """-it, in docker's words and what does instead."""
     return CommandFailed(
         "the input device is not a TTY",
         "a cell has no keyboard for a program: leave -i out, or -t and give it --stdin NAME; "
         "%%container -s NAME is a shell that lives on",
-        exit_code=code,
+        exit_code=1,
     )
 
 
@@ -163,6 +168,23 @@ def _check_image(call: Call, image: str) -> None:
 
 def _is_detached(call: Call) -> bool:
     return bool(call.values.get("detach"))
+
+
+def _streams(call: Call, body: dict[str, Any]) -> tuple[str, ...]:
+    """What -a says is to be shown; without it both."""
+    wanted = {text.lower() for text in call.texts("attach")}
+    if unknown := wanted - {"stdin", *STREAMS}:
+        reason = ValueError("valid streams are STDIN, STDOUT and STDERR")
+        raise wrong_value(call, "attach", unknown.pop(), reason)
+    if not wanted:
+        return STREAMS
+    if _is_detached(call):
+        raise failed("Conflicting options: -a and -d")
+    shown = tuple(stream for stream in STREAMS if stream in wanted)
+    if not (shown or call.typed.endswith("create")):
+        raise CommandFailed("-a stdin alone shows nothing", "-d, or add -a stdout", exit_code=WRONG)
+    body.update(AttachStdout="stdout" in wanted, AttachStderr="stderr" in wanted)
+    return shown
 
 
 def _reads(call: Call) -> bool:
@@ -239,7 +261,7 @@ def _complete(call: Call, body: dict[str, Any]) -> None:
     host = body["HostConfig"]
     for name, empty in _SENT.items():
         host.setdefault(name, empty)
-    if "rm" in {flag.name for flag in call.verb.flags} and call.has("rm"):
+    if call.has("rm"):
         host["AutoRemove"] = True
     if _reads(call):
         body.update(OpenStdin=True, StdinOnce=not _is_detached(call))

@@ -8,18 +8,27 @@ Knows: the requests, what docker prints of them. Does not know: notebooks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ipycontainers.errors import CommandFailed, Refused
+from ipycontainers.inbox import Inbox
 from ipycontainers.options import values
 
 from .console import failed, missing, refusals
 from .result import Lines
+from .streaming import WAIT
 
 if TYPE_CHECKING:
     from .call import Call
     from .console import Console
+
+Act = Callable[[str], None]
+LANES = 8  # requests at once; sshd takes ten on one connection
 
 
 def start(call: Call, console: Console) -> Lines | None:
@@ -44,7 +53,9 @@ def start(call: Call, console: Console) -> Lines | None:
 
 def stop(call: Call, console: Console) -> Lines:
     """``docker stop [-t SECONDS] CONTAINER…``"""
-    return each(call, console, lambda name: _post(console, name, "stop", **_seconds(call)))
+    return each(
+        call, console, lambda name: _post(console, name, "stop", **_seconds(call)), together=True
+    )
 
 
 def restart(call: Call, console: Console) -> Lines:
@@ -55,17 +66,19 @@ def restart(call: Call, console: Console) -> Lines:
 def kill(call: Call, console: Console) -> Lines:
     """``docker kill [-s SIGNAL] CONTAINER…``"""
     signal = call.text("signal")
-    return each(call, console, lambda name: _post(console, name, "kill", signal=signal))
+    return each(
+        call, console, lambda name: _post(console, name, "kill", signal=signal), together=True
+    )
 
 
 def pause(call: Call, console: Console) -> Lines:
     """``docker pause CONTAINER…``"""
-    return each(call, console, lambda name: _post(console, name, "pause"))
+    return each(call, console, lambda name: _post(console, name, "pause"), together=True)
 
 
 def unpause(call: Call, console: Console) -> Lines:
     """``docker unpause CONTAINER…``"""
-    return each(call, console, lambda name: _post(console, name, "unpause"))
+    return each(call, console, lambda name: _post(console, name, "unpause"), together=True)
 
 
 def remove(call: Call, console: Console) -> Lines:
@@ -81,11 +94,15 @@ def remove(call: Call, console: Console) -> Lines:
             console.daemon.delete("containers", bare, **query)
 
     done, wrong = Lines(), list[CommandFailed]()
-    for name in call.arguments:
-        if error := attempted(one, name):
-            wrong.append(error)
-        else:
-            done.append(name)
+    try:
+        for name, error in zip(call.arguments, at_once(one, call.arguments), strict=True):
+            if error:
+                wrong.append(error)
+            else:
+                done.append(name)
+    except BaseException:
+        console.out(done.text)
+        raise
     return forgiven(call, console, done, wrong)
 
 
@@ -213,7 +230,7 @@ def _seconds(call: Call) -> dict[str, str]:
     return {"t": str(call.number("time"))} if call.is_given("time") else {}
 
 
-def attempted(act: Callable[[str], None], name: str) -> CommandFailed | None:
+def attempted(act: Act, name: str) -> CommandFailed | None:
     """Do it; why it failed, if it did."""
     try:
         act(name)
@@ -225,14 +242,19 @@ def attempted(act: Callable[[str], None], name: str) -> CommandFailed | None:
 def each(
     call: Call,
     console: Console,
-    act: Callable[[str], None],
+    act: Act,
     told: Callable[[str], str] = str,
+    *,
+    together: bool = False,
 ) -> Lines:
-    """``act`` on all that are named; the lines that tell of it. What fails is told at the end."""
+    """``act`` on all that are named, one after the other or ``together``, as docker does it; the
+    lines that tell of it. What fails is told at the end."""
     done, refused = Lines(), list[str]()
+    names = call.arguments
+    errors = at_once(act, names) if together else (attempted(act, name) for name in names)
     try:
-        for name in call.arguments:
-            if error := attempted(act, name):
+        for name, error in zip(names, errors, strict=True):
+            if error:
                 refused.append(error.message)
             else:
                 done.append(told(name))
@@ -243,3 +265,45 @@ def each(
         console.out(done.text)
         raise failed("\n".join(refused))
     return done
+
+
+def at_once(act: Act, names: Sequence[str]) -> Iterator[CommandFailed | None]:
+    """``act`` on all names at the same time; why each failed, if it did, in the order of names.
+
+    Raises what else goes wrong with one. Who stops listening begins no more of them.
+    """
+    waiting = deque(enumerate(names))
+    told: Inbox[tuple[int, Exception | None]] = Inbox(len(names))
+    for number in range(min(LANES, len(names))):
+        name = f"ipycontainers-verb-{number}"
+        threading.Thread(target=_take, args=(act, waiting, told), name=name, daemon=True).start()
+    known: dict[int, Exception | None] = {}
+    try:
+        for at in range(len(names)):
+            while at not in known:
+                with contextlib.suppress(queue.Empty):
+                    number, outcome = told.get(timeout=WAIT)
+                    known[number] = outcome
+            error = known[at]
+            if error is None or isinstance(error, CommandFailed):
+                yield error
+            else:
+                raise error
+    finally:
+        waiting.clear()
+
+
+def _take(
+    act: Act, waiting: deque[tuple[int, str]], told: Inbox[tuple[int, Exception | None]]
+) -> None:
+    while True:
+        try:
+            at, name = waiting.popleft()
+        except IndexError:
+            return
+        error: Exception | None = None
+        try:
+            act(name)
+        except Exception as raised:  # noqa: BLE001  # the thread of the cell raises it
+            error = raised
+        told.put((at, error), lambda: False)

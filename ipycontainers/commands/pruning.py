@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ipycontainers.errors import CommandFailed
 from ipycontainers.oci.sizes import size
 
-from .console import refusals
+from .console import failed, refusals
 from .result import Lines
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def system(call: Call, console: Console) -> Lines:
     """``docker system prune [-a] [-f] [--volumes] [--filter F]``"""
     kinds = ["containers", "networks", *(["volumes"] if call.has("volumes") else []), "images"]
     wanted = {kind: _filters(call, kind) for kind in kinds}
+    if call.has("volumes") and "until" in _given(call):
+        raise failed('ERROR: The "until" filter is not supported with "--volumes"')
     if not call.has("force"):
         return _asked(console, _warning(call), wanted)
     text, total = "", 0

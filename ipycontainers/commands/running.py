@@ -1,7 +1,9 @@
-"""Programs in containers: docker run, create, exec, logs, start -a.
+"""Containers and what their programs print: docker run, create, logs, start -a.
 
 An interrupt ends the program of run and start -a, as docker's does: SIGINT, and for what does not
-listen SIGKILL a moment later. logs -f simply ends. A program of exec cannot be ended by any engine.
+listen SIGKILL a moment later; what it says then is shown. So ends one whose output nobody can take.
+logs -f simply ends. With --rm in the foreground a container goes with its kernel too, since nobody
+else would end it.
 
 Knows: the order of requests, what docker prints. Does not know: flags of run (``creation``).
 """
@@ -9,15 +11,13 @@ Knows: the order of requests, what docker prints. Does not know: flags of run (`
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ipycontainers import outcome, removal
-from ipycontainers.errors import CommandFailed, ContainerError, Refused
+from ipycontainers.errors import CommandFailed, ContainerError, NoEngine, Refused
 
 from . import creation, transfers
 from .console import failed, missing, refusals, told
@@ -27,7 +27,7 @@ from .result import Lines
 from .streaming import Following, fed
 
 if TYPE_CHECKING:
-    from ipycontainers.client import Attachment, ExitWatch
+    from ipycontainers.client import Exit, ExitWatch
 
     from .call import Call
     from .console import Console
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 GRACE, PATIENCE = 1.0, 1.5  # seconds after SIGINT, after SIGKILL
 REMOVAL = 10.0  # seconds that --rm may take
 HELP = "\nSee 'docker run --help'."
-RUNS_ON = "interrupted; the program runs on in the container, where no engine can end it"
+BROKE = "the connection to the engine broke, so output may be missing"
 
 
 def create(call: Call, console: Console) -> Lines:
@@ -49,32 +49,39 @@ def create(call: Call, console: Console) -> Lines:
 def run(call: Call, console: Console) -> Lines | None:
     """``docker run [-d] [--rm] IMAGE [COMMAND]``: the output as it comes, or the id."""
     wanted = creation.order(call, console)
+    if call.has("rm") and not call.has("detach"):
+        wanted.config["Labels"] = {**wanted.config.get("Labels", {}), **console.labels}
     try:
         container = _create(call, console, wanted)
     except Refused as error:
-        raise failed(f"docker: {told(error).removesuffix('.')}.{HELP}", 125) from error
-    except CommandFailed as error:  # of the pull
-        if error.message.startswith("docker: "):
-            raise
-        raise failed(f"docker: {error.message.removesuffix('.')}.{HELP}", 125) from error
+        raise _not_created(told(error)) from error
+    except CommandFailed as error:  # of the pull, or of --cidfile
+        raise _not_created(error.message) from error
     if call.has("detach"):
         _start_new(console, container)
         return Lines([container])
     try:
-        code = _attached(
+        ended = _attached(
             console,
             container,
             lambda: _start_new(console, container),
+            streams=wanted.streams,
             tty=wanted.has_terminal,
-            stdin=_input(call, console),
+            stdin=given(call, console),
         )
     except KeyboardInterrupt:
         if call.has("rm"):  # which the engine does at the end of what has begun
             _aside(lambda: console.daemon.delete("containers", container, force="1", v="1"))
         raise
+    except CommandFailed:
+        if call.has("rm"):
+            with contextlib.suppress(Refused):  # the engine may be at it
+                console.daemon.delete("containers", container, force="1", v="1")
+            _gone(console, container)
+        raise
     if call.has("rm"):
         _gone(console, container)
-    _check(code, wanted.image)
+    check(ended.code, wanted.image, ended.oom_killed)
     return None
 
 
@@ -83,56 +90,21 @@ def start_attached(call: Call, console: Console) -> None:
     if len(call.arguments) > 1:
         raise failed("you cannot start and attach multiple containers at once")
     name = call.arguments[0]
-    found = _inspected(console, name)
+    found = inspected(console, name)
 
     def begin() -> None:
         with refusals():
             console.daemon.post("containers", found["Id"], "start")
 
-    stdin = _input(call, console)
-    code = _attached(console, found["Id"], begin, tty=bool(found["Config"]["Tty"]), stdin=stdin)
-    _check(code, name)
-
-
-def execute(call: Call, console: Console) -> None:
-    """``docker exec [-d] [-e] [-u] [-w] CONTAINER COMMAND…``"""
-    name, *command = call.arguments
-    if call.has("interactive") and call.has("tty") and not call.has("detach"):
-        raise creation.no_terminal(1)
-    _inspected(console, name)
-    stdin = None if call.has("detach") else _input(call, console)
-    body: dict[str, Any] = {
-        "User": call.text("user"),
-        "Privileged": call.has("privileged"),
-        "Tty": call.has("tty"),
-        "AttachStdin": stdin is not None,
-        "AttachStdout": not call.has("detach"),
-        "AttachStderr": not call.has("detach"),
-        "Detach": call.has("detach"),
-        "Env": environment(call, console),
-        "WorkingDir": call.text("workdir"),
-        "Cmd": command,
-    }
-    with refusals():
-        program = console.daemon.post("containers", name, "exec", body=body)["Id"]
-        begin = {"Detach": call.has("detach"), "Tty": call.has("tty")}
-        if call.has("detach"):
-            console.daemon.post("exec", program, "start", body=begin)
-            return
-        attachment = console.daemon.attach("exec", program, "start", body=begin)
-    try:
-        _show(console, attachment, tty=call.has("tty"), stdin=stdin)
-    except KeyboardInterrupt as error:
-        raise failed(RUNS_ON, 130) from error
-    with refusals():
-        code = console.daemon.get("exec", program, "json").get("ExitCode")
-    _check(int(code or 0), name)
+    stdin = given(call, console)
+    ended = _attached(console, found["Id"], begin, tty=bool(found["Config"]["Tty"]), stdin=stdin)
+    check(ended.code, name, ended.oom_killed)
 
 
 def logs(call: Call, console: Console) -> None:
     """``docker logs [-f] [-t] [-n LINES] [--since T] [--until T] CONTAINER``"""
     name = call.arguments[0]
-    found = _inspected(console, name)
+    found = inspected(console, name)
     query: dict[str, Any] = {
         "stdout": "1",
         "stderr": "1",
@@ -153,6 +125,9 @@ def logs(call: Call, console: Console) -> None:
     except KeyboardInterrupt:
         if not call.has("follow"):
             raise
+        return
+    if following.broke:
+        raise NoEngine(BROKE, "run it again")
 
 
 def _moment(call: Call, flag: str) -> str:
@@ -160,21 +135,6 @@ def _moment(call: Call, flag: str) -> str:
         return timestamp(call.text(flag))
     except ValueError as error:
         raise failed(f'invalid value for "{flag}": {error}') from error
-
-
-def environment(call: Call, console: Console) -> list[str]:
-    """-e and --env-file of exec."""
-    from ipycontainers.options import paths
-
-    lines = [
-        line
-        for name in call.texts("env-file")
-        for line in paths.key_values(name, console.folder, os.environ)
-    ]
-    for text in call.texts("env"):
-        known = "=" not in text and text in os.environ
-        lines.append(f"{text}={os.environ[text]}" if known else text)
-    return [line for line in lines if "=" in line]
 
 
 # --- steps ---------------------------------------------------------------------------------------
@@ -185,23 +145,27 @@ def _create(call: Call, console: Console, wanted: Order) -> str:
     if wanted.name or wanted.config["HostConfig"].get("PortBindings"):
         # A cell before may have had the same name or port, and be on its way out.
         removal.finish()
-    if wanted.pull == "always":
-        _pull(console, wanted)
+    with _id_file(console, call.text("cidfile")) as write:
+        if wanted.pull == "always":
+            _pull(console, wanted)
+        made = _made(console, wanted)
+        write(str(made["Id"]))
+    for warning in made.get("Warnings") or ():
+        console.err(f"WARNING: {warning}\n")
+    return str(made["Id"])
+
+
+def _made(console: Console, wanted: Order) -> dict[str, Any]:
+    """The engine's answer; where it has no such image that is pulled, if --pull says so."""
     try:
-        made = _created(console, wanted)
+        return _created(console, wanted)
     except Refused as error:
         is_missing = error.status == 404 and "no such image" in error.message.lower()
         if wanted.pull != "missing" or not (is_missing or _lacks(console, wanted, error)):
             raise
-        console.err(f"Unable to find image '{named(wanted.image)}' locally\n")
-        _pull(console, wanted)
-        made = _created(console, wanted)
-    for warning in made.get("Warnings") or ():
-        console.err(f"WARNING: {warning}\n")
-    container = str(made["Id"])
-    if path := call.text("cidfile"):
-        _write_id(console, path, container)
-    return container
+    console.err(f"Unable to find image '{named(wanted.image)}' locally\n")
+    _pull(console, wanted)
+    return _created(console, wanted)
 
 
 def _created(console: Console, wanted: Order) -> dict[str, Any]:
@@ -226,13 +190,27 @@ def _pull(console: Console, wanted: Order) -> None:
     transfers.fetch(console, named(wanted.image), wanted.platform, console.err)
 
 
-def _write_id(console: Console, path: str, container: str) -> None:
-    file = (console.folder / path).expanduser()
+@contextlib.contextmanager
+def _id_file(console: Console, name: str) -> Iterator[Callable[[str], object]]:
+    """--cidfile, made before the container as docker does: where it cannot be, nothing is made."""
+    if not name:
+        yield lambda _: None
+        return
+    path = (console.folder / name).expanduser()
     try:
-        with Path(file).open("x") as opened:
-            opened.write(container)
+        opened = path.open("x")
+    except FileExistsError as error:
+        other = "make sure the other container isn't running or delete"
+        raise failed(f"container ID file found, {other} {name}") from error
     except OSError as error:
-        raise failed(f"docker: failed to create the container ID file: {error}.", 125) from error
+        reason = f"open {name}: {(error.strerror or '').lower()}"
+        raise failed(f"failed to create the container ID file: {reason}") from error
+    with opened:
+        try:
+            yield opened.write
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def _start_new(console: Console, container: str) -> None:
@@ -244,6 +222,10 @@ def _start_new(console: Console, container: str) -> None:
         ) from error
 
 
+def _not_created(message: str) -> CommandFailed:
+    return failed(f"docker: {message.removesuffix('.')}.{HELP}", start_code(message))
+
+
 def start_code(message: str) -> int:
     """What docker run exits with where the program cannot be started."""
     lower = message.lower()
@@ -253,35 +235,43 @@ def start_code(message: str) -> int:
 
 
 def _attached(
-    console: Console, container: str, begin: Callable[[], None], *, tty: bool, stdin: bytes | None
-) -> int:
-    """Start it, show what it prints until its end; the exit code."""
-    query: dict[str, Any] = {
-        "stream": "1",
-        "stdout": "1",
-        "stderr": "1",
-        "stdin": "" if stdin is None else "1",
-    }
+    console: Console,
+    container: str,
+    begin: Callable[[], None],
+    *,
+    streams: Collection[str] = creation.STREAMS,
+    tty: bool,
+    stdin: bytes | None,
+) -> Exit:
+    """Start it, show what it prints until its end; how it ended."""
+    given = {"stdin"} if stdin is not None else set[str]()
+    query: dict[str, Any] = {"stream": "1", **dict.fromkeys({*streams, *given}, "1")}
     try:
         attachment = console.daemon.attach("containers", container, "attach", **query)
     except Refused as error:
         # Podman prepares the program with attach.
         raise failed(f"docker: {told(error)}.", start_code(error.message)) from error
-    with attachment, console.connection.watch_exit(container) as watch:
+    with (
+        attachment,
+        console.connection.watch_exit(container) as watch,
+        Following(console, attachment.read, attachment.close, tty=tty) as output,
+    ):
+        has_begun = False
         try:
             begin()
-            _show(console, attachment, tty=tty, stdin=stdin)
-            return _code(console, container, watch)
-        except KeyboardInterrupt:
-            _end(console, container, watch)
+            has_begun = True
+            if stdin is not None:
+                fed(attachment, stdin)
+            output.all()
+            ended = _ended(console, container, watch)
+        except (KeyboardInterrupt, CommandFailed) as error:
+            if has_begun or isinstance(error, KeyboardInterrupt):
+                _end(console, container, output, watch)
             raise
-
-
-def _show(console: Console, attachment: Attachment, *, tty: bool, stdin: bytes | None) -> None:
-    if stdin is not None:
-        fed(attachment, stdin)
-    with Following(console, attachment.read, attachment.close, tty=tty) as following:
-        following.all()
+    if output.broke or watch.broke:
+        hint = "without --rm, docker logs has all of it"
+        raise NoEngine(f"{BROKE}; it ended with exit code {ended.code}", hint)
+    return ended
 
 
 def _gone(console: Console, container: str) -> None:
@@ -294,21 +284,22 @@ def _gone(console: Console, container: str) -> None:
             time.sleep(0.02)
 
 
-def _code(console: Console, container: str, watch: ExitWatch) -> int:
+def _ended(console: Console, container: str, watch: ExitWatch) -> Exit:
     while (ended := watch.result(0.2)) is None:
         pass
     # The next verb is to find it as one that has ended, and dockerd tells of the end before.
     with contextlib.suppress(Refused):
         console.daemon.post("containers", container, "wait")
-    return ended.code
+    return ended
 
 
-def _end(console: Console, container: str, watch: ExitWatch) -> None:
+def _end(console: Console, container: str, output: Following, watch: ExitWatch) -> None:
     """SIGINT, and SIGKILL where that does not help; a second interrupt kills at once."""
     for signal, patience in (("SIGINT", GRACE), ("SIGKILL", PATIENCE)):
+        end = time.monotonic() + patience
         _signal(console, container, signal)
         with contextlib.suppress(KeyboardInterrupt, ContainerError):
-            if watch.result(patience) is not None:
+            if output.all(patience) and watch.result(max(0.0, end - time.monotonic())) is not None:
                 return
 
 
@@ -326,19 +317,19 @@ def _aside(ask: Callable[[], object]) -> None:
     threading.Thread(target=send, name="ipycontainers-kill", daemon=True).start()
 
 
-def _inspected(console: Console, name: str) -> dict[str, Any]:
+def inspected(console: Console, name: str) -> dict[str, Any]:
     with missing("container", name):
         found: dict[str, Any] = console.daemon.get("containers", name, "json")
         return found
 
 
-def _input(call: Call, console: Console) -> bytes | None:
+def given(call: Call, console: Console) -> bytes | None:
     """What --stdin gives; with -i alone the program reads the end of its input."""
     given = console.given(call)
     return b"" if given is None and call.has("interactive") else given
 
 
-def _check(code: int, where: str) -> None:
+def check(code: int, where: str, oom_killed: bool = False) -> None:
     if code:
-        meaning = outcome.explain(code)
+        meaning = outcome.explain(code, oom_killed=oom_killed)
         raise failed(f"exit code {code} in {where}" + (f": {meaning}" if meaning else ""), code)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ipycontainers.oci.reference import Reference
 
     from .call import Call
-    from .console import Console
+    from .console import Console, Watch
 
 TERMINAL = "cowardly refusing to save to a terminal. Use the -o flag or redirect"
 PIECE = 1 << 20
@@ -70,8 +70,11 @@ def fetch(
         refusals(),
         console.daemon.stream("POST", *path, headers=headers, **query) as stream,
     ):
-        heard = (lambda line: watch(PullProgress.parse(line))) if watch else None
-        reports.follow(stream.lines(), say, heard=heard, layers=False)
+        reports.follow(stream.lines(), say, heard=_seen(watch), layers=False)
+
+
+def _seen(watch: Watch) -> Callable[[reports.Json], None] | None:
+    return (lambda line: watch(PullProgress.parse(line))) if watch else None
 
 
 def push(call: Call, console: Console) -> Lines | None:
@@ -85,8 +88,12 @@ def push(call: Call, console: Console) -> Lines | None:
         say("Using default tag: latest\n")
     path = ("images", reference.familiar_name, "push")
     headers, tag = logins.header(reference.name), "" if all_tags else reference.tag
-    with refusals(), console.daemon.stream("POST", *path, headers=headers, tag=tag) as stream:
-        reports.follow(stream.lines(), say, layers=False)
+    with (
+        console.pushing(str(reference)) as watch,
+        refusals(),
+        console.daemon.stream("POST", *path, headers=headers, tag=tag) as stream,
+    ):
+        reports.follow(stream.lines(), say, heard=_seen(watch), layers=False)
     return Lines([reference.name if all_tags else reference.full]) if quiet else None
 
 
@@ -181,11 +188,10 @@ def pieces(file: IO[bytes]) -> Iterator[bytes]:
 def written(console: Console, name: str, what: str) -> Iterator[IO[bytes]]:
     """A file that is there, whole, when the block has ended well; else what was there before."""
     path = (console.folder / name).expanduser()
-    wrong = f"failed to {what}: invalid output path: "
+    if wrong := unfit(path, name):
+        raise failed(f"failed to {what}: {wrong}")
     if path.is_dir():
-        raise failed(f'{wrong}"{name}" must be a file')
-    if not path.parent.is_dir():
-        raise failed(f'{wrong}directory "{Path(name).parent}" does not exist')
+        raise failed(f'failed to {what}: invalid output path: "{name}" must be a file')
     handle, made = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -197,3 +203,14 @@ def written(console: Console, name: str, what: str) -> Iterator[IO[bytes]]:
     except BaseException:
         Path(made).unlink(missing_ok=True)
         raise
+
+
+def unfit(path: Path, name: str) -> str:
+    """Why that can be no output, in docker's words: what is there and is no file, such as
+    /dev/null, is never replaced by one. "" where it can."""
+    if not path.parent.is_dir():
+        return f'invalid output path: directory "{Path(name).parent}" does not exist'
+    if path.is_file() or path.is_dir() or not path.exists():
+        return ""
+    kind = "a device" if path.is_block_device() or path.is_char_device() else "an irregular file"
+    return f'invalid output path: "{name}" must be a directory or a regular file: got {kind}'

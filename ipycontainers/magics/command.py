@@ -15,7 +15,7 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ipycontainers import commands, display, options, streams
+from ipycontainers import commands, display, options, streams, watchdog
 from ipycontainers.commands import Console, Lines, Listing, Result, Text
 from ipycontainers.errors import CommandFailed, ContainerError, EngineUnavailable
 
@@ -78,13 +78,17 @@ class CommandRun:
             partial(self._shown, streams.STDERR),
             self._magics.folder,
             read=lambda name: standard_input(name, self._variables, self._magics.folder),
-            pulling=self._pulling,
+            pulling=partial(self._moving, "Pulling"),
+            pushing=partial(self._moving, "Pushing"),
+            labels=watchdog.labels(self._magics.notebook),
             collects=self._use == USED,
         )
         return call.verb.handler()(call, console)
 
-    def _pulling(self, image: str) -> AbstractContextManager[Callable[[PullProgress], None] | None]:
-        return pull_progress(self._magics.shell, image, alone=False)
+    def _moving(
+        self, doing: str, image: str
+    ) -> AbstractContextManager[Callable[[PullProgress], None] | None]:
+        return pull_progress(self._magics.shell, image, alone=False, doing=doing)
 
     def _collect(self, text: str) -> None:
         self._length += len(text)

@@ -38,16 +38,16 @@ def is_terminal(shell: InteractiveShell) -> bool:
 
 @contextlib.contextmanager
 def pull_progress(
-    shell: InteractiveShell, image: str, *, alone: bool = True
+    shell: InteractiveShell, image: str, *, alone: bool = True, doing: str = "Pulling"
 ) -> Iterator[Callable[[PullProgress], None] | None]:
-    """A callback for the reports of a pull; the view appears with the first report.
+    """A callback for the reports of a pull or push; the view appears with the first report.
 
     ``alone`` says that the cell has shown nothing before, so its output may be cleared.
     """
     if is_watched(shell):
-        view: _Widget | _Line = _Widget(image, alone)
+        view: _Widget | _Line = _Widget(image, alone, doing)
     elif is_terminal(shell):
-        view = _Line(image)
+        view = _Line(f"{doing} {image}")
     else:
         yield None
         return
@@ -64,8 +64,8 @@ class _Widget:
     cannot be taken away alone: there an empty one stays.
     """
 
-    def __init__(self, image: str, alone: bool) -> None:
-        self._image = image
+    def __init__(self, image: str, alone: bool, doing: str) -> None:
+        self._image, self._doing = image, doing
         self._alone = alone
         self._show: Callable[[str, str, int, int], None] | None = None
 
@@ -75,7 +75,7 @@ class _Widget:
 
             from ipycontainers.widgets.pull import PullView
 
-            self._view = PullView(self._image)
+            self._view = PullView(self._image, self._doing)
             self._show = self._view.feed
             self._shown = display(self._view, display_id=True)  # type: ignore[no-untyped-call]
         self._show(report.layer, report.status, report.current, report.total)
@@ -95,13 +95,13 @@ class _Widget:
 class _Line:
     """One line on a terminal's standard error, rewritten in place."""
 
-    def __init__(self, image: str) -> None:
-        self._image = image
+    def __init__(self, title: str) -> None:
+        self._title = title
         self._shown = False
 
     def __call__(self, report: PullProgress) -> None:
         part = f"{100 * report.current // report.total:3}%" if report.total else "    "
-        text = f"Pulling {self._image}: {report.layer[:12]} {report.status} {part}"
+        text = f"{self._title}: {report.layer[:12]} {report.status} {part}"
         sys.stderr.write(f"\r{text:<78.78}")
         sys.stderr.flush()
         self._shown = True

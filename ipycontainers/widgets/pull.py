@@ -1,4 +1,4 @@
-"""The progress of a pull, layer by layer.
+"""The progress of a pull or a push, layer by layer.
 
 ``PullView`` is fed ``(layer, status, current, total)`` as the engine reports it and
 draws a heading and one bar for each layer, at most ten times a second.
@@ -16,7 +16,8 @@ import ipywidgets
 
 # Frames that take longer than this to draw would pile up in a slow front end.
 REDRAW_SECONDS = 0.1
-DONE = ("Pull complete", "Already exists", "Download complete")
+COMPLETE = ("Pull complete", "Already exists", "Pushed", "Layer already exists")
+DONE = (*COMPLETE, "Download complete")
 
 
 @dataclass
@@ -31,7 +32,11 @@ class _Layer:
 
     @property
     def done(self) -> bool:
-        return self.status in ("Pull complete", "Already exists")
+        return self.status in COMPLETE or self.status.startswith("Mounted from")
+
+    @property
+    def is_moving(self) -> bool:
+        return self.status in ("Downloading", "Pushing") and bool(self.total)
 
 
 class PullView(ipywidgets.VBox):  # type: ignore[misc]
@@ -39,8 +44,8 @@ class PullView(ipywidgets.VBox):  # type: ignore[misc]
 
     children: tuple[ipywidgets.Widget, ...]
 
-    def __init__(self, image: str) -> None:
-        self._image = image
+    def __init__(self, image: str, doing: str = "Pulling") -> None:
+        self._title = f"{doing} {image}"
         self._layers: dict[str, _Layer] = {}
         self._heading = ipywidgets.HTML()
         self._drawn = 0.0
@@ -56,8 +61,8 @@ class PullView(ipywidgets.VBox):  # type: ignore[misc]
         if row is None:
             row = self._layers[layer] = self._add_row(layer)
         row.status = status
-        if status == "Downloading" and total:
-            row.current, row.total = current, total
+        if status in ("Downloading", "Pushing") and total:
+            row.current, row.total = min(current, total), total
         elif status in DONE and row.total:
             row.current = row.total
         if time.monotonic() - self._drawn > REDRAW_SECONDS:
@@ -101,7 +106,7 @@ class PullView(ipywidgets.VBox):  # type: ignore[misc]
         """One line: how many layers are there, and how much of how much."""
         layers = self._layers.values()
         if not layers:
-            return f"Pulling {self._image} …"
+            return f"{self._title} …"
         done = sum(layer.done for layer in layers)
         current, total = (
             sum(getattr(one, name) for one in layers) for name in ("current", "total")
@@ -110,7 +115,7 @@ class PullView(ipywidgets.VBox):  # type: ignore[misc]
         known = all(one.total or one.done for one in layers)
         of_total = f" of {total / 1e6:.1f}" if known else ""
         size = f", {current / 1e6:.1f}{of_total} MB" if current else ""
-        return f"Pulling {self._image}: {done} of {len(layers)} layers{size}"
+        return f"{self._title}: {done} of {len(layers)} layers{size}"
 
 
 def _close(widget: ipywidgets.Widget) -> None:
@@ -122,6 +127,6 @@ def _close(widget: ipywidgets.Widget) -> None:
 
 
 def _status(layer: _Layer) -> str:
-    if layer.status == "Downloading" and layer.total:
+    if layer.is_moving:
         return f"{layer.current / 1e6:.1f} of {layer.total / 1e6:.1f} MB"
     return layer.status.lower()

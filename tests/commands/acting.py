@@ -14,19 +14,20 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from docker.errors import APIError
 from engine.docker_command import BUILT, DEBIAN, RAN, Outcome, Terminal, plain
 
 from ipycontainers import commands
 from ipycontainers.errors import CommandFailed
 
 IMAGE = "ipycontainers-test/busybox"
-NAMES = ("ipyc-act-a", "ipyc-act-b")
-TAGS = ("ipyc-act:1", "ipyc-act:2", "ipyc-act:imported", "ipyc-act:built")
+TAGS = ("1", "2", "imported", "built")
 _FOLDER = re.compile(r"/[^\s\"]*/(ours|theirs)(?=/)")
 # Beside docker's own lines ours says what a code of 127 means, and a hint.
 OURS = re.compile(r"^(exit code \d+ in .*)\n", re.MULTILINE)
@@ -74,12 +75,21 @@ def docker(terminal: Terminal, *words: str, stdin: bytes, folder: Path) -> Outco
     return Outcome(made.code, made.out, made.err.replace(DEBIAN, "docker"))
 
 
-def clear(terminal: Terminal) -> None:
-    """Nothing of an earlier story is left."""
-    terminal.run("rm", "-f", "-v", *NAMES)
-    terminal.run("volume", "rm", "-f", *NAMES)
-    terminal.run("network", "rm", *NAMES)
-    terminal.run("rmi", "-f", *TAGS)
+def clear(docker: Any, own: str) -> None:
+    """Nothing is left of the story whose things are called so. By docker-py, which is there: to
+    start the docker command takes longer than most of what it is asked."""
+    api = docker.api
+    for name in (f"{own}-a", f"{own}-b"):
+        for remove in (
+            partial(api.remove_container, name, force=True, v=True),
+            partial(api.remove_volume, name, force=True),
+            partial(api.remove_network, name),
+        ):
+            with suppress(APIError):  # there is none
+                remove()
+    for tag in TAGS:
+        with suppress(APIError):
+            api.remove_image(f"{own}:{tag}", force=True)
 
 
 @dataclass
@@ -90,25 +100,29 @@ class Story:
     given: bytes = b""
     only: dict[str, Callable[[str], object]] = field(default_factory=dict)
 
-    def compare(self, terminal: Terminal, connection: Any, folder: Path) -> None:
-        """``terminal`` is docker's on that engine, and hears of all that is built."""
+    def compare(self, name: str, terminal: Terminal, connection: Any, folder: Path) -> None:
+        """``terminal`` is docker's on that engine, and hears of all that is built. Stories of
+        different names may be told at the same time."""
+        own = f"ipyc-{name}"
         given = {"given": self.given}
         ours = Ours(connection, _made(folder / "ours"), given, terminal.told, terminal.ran)
         theirs = _made(folder / "theirs")
-        with _cleared(terminal):
+        with _cleared(connection.docker, own):
             expected = [
-                docker(terminal, *words, stdin=self.given, folder=theirs) for words in self._words()
+                docker(terminal, *words, stdin=self.given, folder=theirs)
+                for words in self._words(own)
             ]
-        with _cleared(terminal):
-            found = [ours.run(*words) for words in self._words(with_stdin=True)]
-        told = zip(self.lines, self._words(), expected, found, strict=True)
+        with _cleared(connection.docker, own):
+            found = [ours.run(*words) for words in self._words(own, with_stdin=True)]
+        told = zip(self.lines, self._words(own), expected, found, strict=True)
         wrong = [
             f"docker {line}\n  docker {wanted}\n  ours   {mine}"
             for line, words, wanted, mine in told
             if self._compared(words, wanted) != self._compared(words, mine)
         ]
         assert not wrong, "\n".join(wrong)
-        assert listed(folder / "ours") == listed(folder / "theirs")
+        differ = listed(folder / "ours").items() ^ listed(folder / "theirs").items()
+        assert not differ, differ
 
     def _compared(self, words: Sequence[str], said: Outcome) -> object:
         line = " ".join(words)
@@ -119,11 +133,13 @@ class Story:
         err = "".join(line for line in err.splitlines(True) if not line.startswith("SHORT: "))
         return said.code, next(found, str)(out), err
 
-    def _words(self, *, with_stdin: bool = False) -> Iterator[list[str]]:
-        a, b = NAMES
+    def _words(self, own: str, *, with_stdin: bool = False) -> Iterator[list[str]]:
         for line in self.lines:
-            text = line.replace("IMAGE", IMAGE)
-            words = [re.sub(r"\bB\b", b, re.sub(r"\bA\b", a, word)) for word in shlex.split(text)]
+            text = line.replace("IMAGE", IMAGE).replace("ipyc-act", own)
+            words = [
+                re.sub(r"\b[AB]\b", lambda found: f"{own}-{found[0].lower()}", word)
+                for word in shlex.split(text)
+            ]
             at = words.index("<") if "<" in words else 0
             if at and with_stdin:
                 verb = 2 if words[0] in {"container", "image"} else 1
@@ -143,7 +159,7 @@ def listed(folder: Path) -> dict[str, str]:
         elif path.suffix == ".tar":
             found[str(path.relative_to(folder))] = "tar"
         else:
-            found[str(path.relative_to(folder))] = f"{mode:o} {path.read_bytes()!r}"
+            found[str(path.relative_to(folder))] = f"{mode:o} {plain(path.read_bytes())!r}"
     return found
 
 
@@ -162,16 +178,26 @@ def _made(folder: Path) -> Path:
     )
     (folder / "context" / "given").write_text("given")
     (folder / "context" / "Failing").write_text(f"FROM {IMAGE}\nRUN echo why; exit 3\n")
+    (folder / "null").symlink_to("/dev/null")
+    (folder / "env").write_text("FROM_FILE=x y\n# no line\nX=1\n")
+    ignoring = folder / "ignoring"
+    (ignoring / "sub").mkdir(parents=True)
+    text = f"FROM {IMAGE}\nCOPY . /all\nRUN find /all | sort; cat /all/.dockerignore\n"
+    (ignoring / "Dockerfile").write_text(text)
+    (ignoring / "sub" / "Other").write_text(text)
+    (ignoring / ".dockerignore").write_text("Dockerfile\n*.log\n!kept.log\n")
+    for name in ("gone.log", "kept.log", "there"):
+        (ignoring / name).write_text(name)
     return folder
 
 
 @contextmanager
-def _cleared(terminal: Terminal) -> Iterator[None]:
-    clear(terminal)
+def _cleared(docker: Any, own: str) -> Iterator[None]:
+    clear(docker, own)
     try:
         yield
     finally:
-        clear(terminal)
+        clear(docker, own)
 
 
 @dataclass(frozen=True)

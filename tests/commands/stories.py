@@ -1,6 +1,7 @@
 """What is typed, to be told by docker and by %docker; see ``acting``.
 
-``A`` and ``B`` are names, ``IMAGE`` is busybox, ``<`` stands for what is given on standard input.
+``A`` and ``B`` are names, ``ipyc-act`` is an image's, each story having its own; ``IMAGE`` is
+busybox, ``<`` stands for what is given on standard input.
 
 Knows: docker's verbs. Does not know: how they are compared.
 """
@@ -51,8 +52,10 @@ def _sorted(text: str) -> object:
 
 
 def _told(text: str) -> object:
-    """An object of JSON, in which what is null is not told."""
-    return {key: value for key, value in json.loads(text).items() if value is not None}
+    """An object of JSON, in which what is null is not told, and the environment in no order, which
+    is any that dockerd gives it."""
+    told = {key: value for key, value in json.loads(text).items() if value is not None}
+    return told | ({"Env": sorted(told["Env"])} if "Env" in told else {})
 
 
 def no_layers(text: str) -> object:
@@ -124,6 +127,36 @@ STORIES: dict[str, Story] = {
         "create UPPER",
     ], given=b"given",
     ),
+    "run-more": Story([
+        "run --rm --name A IMAGE /nosuch",
+        "run --rm -d --name A IMAGE sleep 100",
+        "run --rm --name A IMAGE true",
+        "rm -f A",
+        "run --name A --restart always IMAGE sh -c 'echo once; sleep 0.5; exit 3'",
+        "rm -f A",
+        "run --rm --restart always IMAGE true",
+        "run --rm -a stdout IMAGE sh -c 'echo out; echo err >&2'",
+        "run --rm -a STDERR IMAGE sh -c 'echo out; echo err >&2'",
+        "run --rm -a nosuch IMAGE true",
+        "run --rm -d -a stdout IMAGE true",
+        "run --rm --cidfile cid IMAGE true",
+        "run --name A --cidfile cid IMAGE true",
+        "run --name A --cidfile nosuch/cid IMAGE true",
+        "create --name A --cidfile full IMAGE",
+        "rm A",
+        "run --rm -t IMAGE sh -c 'echo out; echo err >&2'",
+        "run --rm -it IMAGE sh <",
+        "run --rm -i --entrypoint cat IMAGE - <",
+        "run --rm --env-file env -e X=2 IMAGE sh -c 'echo $X $FROM_FILE'",
+        "run --rm IMAGE sh -c 'kill -9 $$'",
+        "run --rm -u nosuch IMAGE true",
+        "run --rm -w relative IMAGE true",
+        "run --rm -v A:/data IMAGE sh -c 'echo kept > /data/file'",
+        "run --rm --mount type=volume,src=A,dst=/m,readonly IMAGE cat /m/file",
+        "volume rm A",
+        "run --rm --network none IMAGE sh -c 'ls /sys/class/net'",
+    ], given=b"given",
+    ),
     "configured": Story([
         f"create --name A {LIMITED} IMAGE",
         "inspect -f '{{json .HostConfig}}' A",
@@ -175,6 +208,14 @@ STORIES: dict[str, Story] = {
         "exec -d A true",
         "exec nosuch true",
         "exec A",
+        "run -d --name B -e IPYC_UNSET=1 IMAGE sleep 100",
+        "exec -e IPYC_UNSET B sh -c 'echo [$IPYC_UNSET]'",
+        "exec -e =x B true",
+        "exec -it B true <",
+        "exec -t B sh -c 'echo out; echo err >&2'",
+        "exec -w /nosuch B true",
+        "exec -u nosuch B true",
+        "exec B sh -c 'kill -9 $$'",
         "kill A",
         "exec A true",
     ], given=b"given"),
@@ -207,6 +248,8 @@ STORIES: dict[str, Story] = {
         "save -o saved.tar ipyc-act:1 ipyc-act:2",
         "save -o nosuch/saved.tar ipyc-act:1",
         "save -o other.tar ipyc-nosuch",
+        "save -o null ipyc-act:1",
+        "export -o null A",
         "rmi ipyc-act:2 ipyc-nosuch",
         "rmi -f ipyc-nosuch",
         "rmi ipyc-act:1",
@@ -239,6 +282,9 @@ STORIES: dict[str, Story] = {
         "cp A:/d/s ./",
         "cp -L A:/d/s ./followed-file",
         "cp A:/nosuch there",
+        "cp A:/nosuch nosuch/file",
+        "cp A:/d/f null",
+        "cp in/file A:/dev/null",
         "cp nosuch:/d there",
         "cp in A:/tmp",
         "cp in A:/tmp/renamed",
@@ -296,11 +342,15 @@ STORIES: dict[str, Story] = {
         "image prune -f --filter label=A",
         "network create --label A=1 A",
         "system prune -f --filter label=A",
+        "system prune -f --volumes --filter until=1h --filter label=A",
     ]),
     "builds": Story([
         "build --network none --no-cache -t ipyc-act:built context",
         "build --network none -t ipyc-act:built context",
         "build --network none -q context",
+        "build --network none -q --iidfile iid context",
+        "build --network none -t ipyc-act:1 ignoring",
+        "build --network none -t ipyc-act:2 -f ignoring/sub/Other ignoring",
         "build --network none --build-arg WHO=you -t ipyc-act:built context",
         "build --network none -f context/Failing context",
         "build --network none -q -f context/Failing context",

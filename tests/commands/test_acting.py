@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from ipycontainers.client import Candidate, open_candidate
 from ipycontainers.errors import EngineUnavailable
 
 DOCKERD = "unix:///var/run/docker.sock"
+TOGETHER = 5  # stories; more make no engine faster
 
 
 @pytest.fixture(scope="module", params=["dockerd", "bubblewrap"])
@@ -63,12 +65,29 @@ def terminal(address: str, connection: Any) -> Iterator[Terminal]:
     remove(docker, made.told, before)
 
 
+@pytest.fixture(scope="module")
+def told(
+    request: pytest.FixtureRequest,
+    terminal: Terminal,
+    connection: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, Future[None]]]:
+    """The stories that are asked for, some at a time: to run a container is mostly to wait."""
+    asked = (getattr(item, "callspec", None) for item in request.session.items)
+    names = {one.params.get("story", "") for one in asked if one} & set(STORIES)
+    with ThreadPoolExecutor(TOGETHER) as tellers:
+        yield {
+            name: tellers.submit(
+                STORIES[name].compare, name, terminal, connection, tmp_path_factory.mktemp(name)
+            )
+            for name in sorted(names, key=lambda name: -len(STORIES[name].lines))
+        }
+
+
 @pytest.mark.launcher
 @pytest.mark.parametrize("story", STORIES)
-def test_it_says_and_does_what_docker_does(
-    story: str, terminal: Terminal, connection: Any, tmp_path: Path
-) -> None:
-    STORIES[story].compare(terminal, connection, tmp_path)
+def test_it_says_and_does_what_docker_does(story: str, told: dict[str, Future[None]]) -> None:
+    told[story].result()
 
 
 def test_images_come_and_go(terminal: Terminal, connection: Any, tmp_path: Path) -> None:
@@ -107,7 +126,7 @@ def test_images_come_and_go(terminal: Terminal, connection: Any, tmp_path: Path)
                 "rmi": lambda text: text.splitlines()[:1],
             },
         )
-        story.compare(terminal, connection, tmp_path)
+        story.compare("act", terminal, connection, tmp_path)
 
 
 # "secret", by bcrypt, which is all that docker-registry takes.
@@ -178,4 +197,4 @@ def test_a_login_is_kept_as_docker_keeps_it(
 def test_on_podman_too(story: str, podman: str, tmp_path: Path) -> None:
     require(shutil.which(DEBIAN), "docker", f"no {DEBIAN} here")
     with open_candidate(Candidate("test", podman, True)) as connection:
-        STORIES[story].compare(Terminal(podman), connection, tmp_path)
+        STORIES[story].compare(story, Terminal(podman), connection, tmp_path)

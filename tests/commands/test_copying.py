@@ -12,6 +12,13 @@ import pytest
 from ipycontainers.commands import copying
 from ipycontainers.errors import CommandFailed
 
+KINDS = {
+    "link": tarfile.SYMTYPE,
+    "hard": tarfile.LNKTYPE,
+    "dir": tarfile.DIRTYPE,
+    "device": tarfile.CHRTYPE,
+}
+
 
 def _tar(*entries: tuple[str, str, bytes | str]) -> list[bytes]:
     """(kind, name, content or target)"""
@@ -24,9 +31,7 @@ def _tar(*entries: tuple[str, str, bytes | str]) -> list[bytes]:
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
                 continue
-            entry.type = {"link": tarfile.SYMTYPE, "hard": tarfile.LNKTYPE, "dir": tarfile.DIRTYPE}[
-                kind
-            ]
+            entry.type = KINDS[kind]
             entry.linkname = str(content)
             entry.mode = 0o755
             tar.addfile(entry)
@@ -77,6 +82,14 @@ def test_a_file_takes_no_folders_place(target: Path) -> None:
         copying.receive(iter(_tar(("file", "d", b"x"))), target, None, "/d", "")
     assert (target / "d" / "mine").read_text() == "mine"
     assert [one.name for one in target.iterdir()] == ["d"]
+
+
+def test_devices_are_left_out_and_told(target: Path) -> None:
+    tar = _tar(("dir", "d", ""), ("device", "d/null", ""), ("file", "d/f", b"x"))
+    assert copying.receive(iter(tar), target, None, "/d", "") == ["d/null"]
+    assert [one.name for one in (target / "d").iterdir()] == ["f"]
+    with pytest.raises(CommandFailed, match="/d/null is a device"):
+        copying.receive(iter(_tar(("device", "null", ""))), target, None, "/d/null", "")
 
 
 def test_what_is_no_tar_is_said(target: Path) -> None:

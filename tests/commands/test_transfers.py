@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -45,6 +46,18 @@ def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(CommandFailed), transfers.written(console, "no/such", "save image"):
         pass
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/null")])
+def test_what_is_no_file_is_replaced_by_none(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "there")
+    before = (tmp_path / "there").lstat()
+    with (
+        pytest.raises(CommandFailed, match="must be a directory or a regular file: got a"),
+        transfers.written(_console(tmp_path), "there", "save image"),
+    ):
+        pass
+    assert (tmp_path / "there").lstat() == before
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,28 @@ def test_an_interrupt_ends_what_runs(kernel: Any, engine: Any, busybox: str, lin
     assert wait_for(lambda: bool(engine.docker.api.containers(all=True, filters=named)) == stays)
 
 
+def test_what_a_program_says_of_an_interrupt_is_shown(kernel: Any, busybox: str) -> None:
+    script = "trap 'echo last words; exit 3' INT; echo begun; while :; do sleep 0.1; done"
+    cell = kernel.submit(f'%docker run --rm --name {A} {busybox} sh -c "{script}"')
+    cell.wait_for("begun")
+    kernel.interrupt()
+    shown = cell.result()
+    assert shown.stdout == "begun\nlast words\n"
+    assert "KeyboardInterrupt" in str(shown.error)
+
+
+def test_what_says_more_than_a_variable_holds_is_ended(
+    kernel: Any, engine: Any, busybox: str
+) -> None:
+    kernel.run("from ipycontainers.magics import command; command.LARGEST = 100_000")
+    shown = kernel.run(f"text = %docker run --name {A} {busybox} yes")
+    assert "the output is larger than" in str(shown.error)
+    assert wait_for(lambda: not engine.docker.api.containers(filters={"name": [f"^/{A}$"]}))
+    shown = kernel.run(f"text = %docker run --rm --name {A}-2 {busybox} yes")
+    assert "the output is larger than" in str(shown.error)
+    assert not engine.docker.api.containers(all=True, filters={"name": [f"^/{A}-2$"]})
+
+
 def test_an_interrupt_leaves_the_program_of_exec_and_says_so(kernel: Any, busybox: str) -> None:
     made = kernel.run(f"%docker run -d --name {A} {busybox} sleep 100")
     assert made.status == "ok", made.error
@@ -128,7 +150,7 @@ def test_an_interrupted_build_ends_at_the_engine(
     assert wait_for(ended)
 
 
-def test_a_pull_is_watched_and_leaves_lines(
+def test_a_pull_and_a_push_are_watched_and_leave_lines(
     kernel: Any, engine: Any, images: Any, tmp_path: Path
 ) -> None:
     require(is_installed(), "docker", "no docker-registry here")
@@ -136,13 +158,20 @@ def test_a_pull_is_watched_and_leaves_lines(
         registry.push("ipyc/verbs", [noise(100_000)])
         name = f"127.0.0.1:{registry.port}/ipyc/verbs"
         shown = kernel.run(f"%docker pull {name}", watched=True)
-        engine.docker.api.remove_image(name)
+        kernel.run(f"%docker tag {name} {name}:new")
+        pushed = kernel.run(f"%docker push {name}:new", watched=True)
+        kernel.run(f"%docker rmi {name} {name}:new")
     assert shown.status == "ok", shown.error
     lines = shown.stdout.splitlines()
     assert lines[:2] == ["Using default tag: latest", "latest: Pulling from ipyc/verbs"]
     assert lines[-2:] == [f"Status: Downloaded newer image for {name}:latest", f"{name}:latest"]
-    kinds = [key for _, one in shown.messages for key in one["content"].get("data", ())]
-    assert "application/vnd.jupyter.widget-view+json" in kinds
+    assert pushed.status == "ok", pushed.error
+    first, last = pushed.stdout.splitlines()
+    assert first == f"The push refers to repository [{name}]"
+    assert last.startswith("new: digest: sha256:")
+    for one in (shown, pushed):
+        kinds = [key for _, it in one.messages for key in it["content"].get("data", ())]
+        assert "application/vnd.jupyter.widget-view+json" in kinds
 
 
 def test_without_force_nothing_goes_and_it_is_said_what_would(kernel: Any, busybox: str) -> None:

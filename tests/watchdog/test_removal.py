@@ -134,13 +134,20 @@ def test_two_kernels_and_one_dies(
     assert _there(engine, others)
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "%%container {options} {image}\necho begin; sleep 600",
+        "%docker run --rm {options} {image} sh -c 'echo begin; sleep 600'",
+    ],
+)
 def test_kill_9_in_the_middle_of_a_container_cell(
-    engine: Any, kernels: Kernels, environment: dict[str, str]
+    engine: Any, kernels: Kernels, environment: dict[str, str], code: str
 ) -> None:
     kernel = kernels(env=environment)
     kernel.run("%reload_ext ipycontainers")
     options = " ".join(f"--label {name}={value}" for name, value in MARK.items())
-    cell = kernel.submit(f"%%container {options} {environment['IMAGE']}\necho begin; sleep 600")
+    cell = kernel.submit(code.format(options=options, image=environment["IMAGE"]))
     cell.wait_for("begin")
     [container] = engine.list_containers(labels=MARK)
     assert container["Labels"][LABEL + "kernel-pid"] == str(kernel.pid)
