@@ -216,12 +216,15 @@ def test_podman_sends_the_same_image_in_another_archive(
             other.docker.api.load_image(b"".join(iter(archive.read, b"")))
         contents = layers.read(other, name)
         shown = layers.look(other, contents, 2, "/etc/motd")
+        told = layers.outline(other, name)
         other.docker.api.remove_image(name, force=True)
     assert [replace(one, digest="") for one in contents.layers] == [
         replace(one, digest="") for one in expected.layers
     ]
     assert (contents.wasted, contents.efficiency) == (expected.wasted, expected.efficiency)
     assert shown.lines == ["@@ -1,2 +1,2 @@", " one", "-two", "+three"]
+    of_each = [(one.created_by, one.diff_id, one.empty) for one in told.layers]
+    assert of_each == [(one.created_by, one.diff_id, one.empty) for one in contents.layers]
 
 
 def test_progress_ends_with_all_layers(engine: Any, load: Load) -> None:

@@ -209,19 +209,17 @@ def details(step: Step, counts: Mapping[str, int]) -> Markup:
 def shared_words(comparison: Comparison) -> str:
     """How alike two images are."""
     layers = comparison.shared
-    return (
-        f"{layers} {'layer is' if layers == 1 else 'layers are'} in both; "
-        f"{differing(comparison, '; ')}"
-    )
+    shared = f"{layers} {'layer is' if layers == 1 else 'layers are'} in both"
+    return f"{shared}; {differing(comparison)}"
 
 
-def differing(comparison: Comparison, between: str = ", ") -> str:
+def differing(comparison: Comparison) -> str:
     """How many files and settings of two images differ."""
     files, settings = len(comparison.files), len(comparison.config)
-    parts = f"{files:,} {'file differs' if files == 1 else 'files differ'}"
-    if settings == 1:
-        return f"{parts}{between}1 setting of the config differs"
-    return f"{parts}{between}{settings:,} settings of the config differ"
+    return (
+        f"{files:,} {'file' if files == 1 else 'files'} and "
+        f"{settings:,} config {'setting' if settings == 1 else 'settings'} differ"
+    )
 
 
 def compared(names: Sequence[str], counts: Mapping[str, int]) -> Markup:

@@ -120,7 +120,7 @@ function mountLayers({ model, el }) {
   const { ask, end } = asker(model);
   let chosen = "";
   const drawing = made("div", { class: "drawing" });
-  const progress = made("div", { class: "progress" });
+  const progress = made("div", { class: "reading" });
   const shown = panel(ask, () => chosen);
   // Letters search, as in any tree; JupyterLab would take them for commands on the cell.
   const frame = made("div", { class: "frame", "data-lm-suppress-shortcuts": "true" }, drawing, progress, shown.el);

@@ -277,7 +277,8 @@ class ImageLayers(Widget):
     def static(self) -> Markup:
         """The layers, what is wasted and what differs, as tables."""
         if self._failed is not None:
-            parts: list[str] = [self._reading.headings(), _failure(self._failed)]
+            failed = _failure(self._failed)
+            parts: list[str] = [self._reading.headings(), failed, self._reading.tables()]
         elif self._answers is None:
             parts = [self._reading.static()]
         else:

@@ -240,7 +240,7 @@ def test_layers_are_seen_before_their_files_are_read(notebook: Notebook) -> None
     notebook.wait_until_idle()
     el = cell.locator.locator(".image-layers:visible")
     el.locator('[data-step="0:3"][aria-selected="true"]').wait_for()
-    assert "Waiting for the engine to pack" in el.locator(".progress").inner_text()
+    assert "Waiting for the engine to pack" in el.locator(".reading").inner_text()
     assert el.locator(".panel").is_hidden()
     assert axe.violations(notebook.page, ".image-layers") == []
     el.locator('[data-step="0:3"]').focus()
@@ -249,7 +249,7 @@ def test_layers_are_seen_before_their_files_are_read(notebook: Notebook) -> None
     notebook.cell(3).run()
     el.locator('.label[title="bin/tool"]').wait_for()
     assert el.count() == 1
-    assert el.locator(".progress").is_hidden()
+    assert el.locator(".reading").is_hidden()
     assert el.locator('[data-step="0:0"]').get_attribute("aria-selected") == "true"
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import io
 
+import pytest
+from layers import Made, file, image_archive, oci_archive, tar
+
+from ipycontainers.oci import saved
 from ipycontainers.widgets import layer_drawing as drawing
+from ipycontainers.widgets.layer_answers import steps
 from ipycontainers.widgets.layer_drawing import Step, instruction
 
 HOSTILE = '<img src=x onerror="alert(1)">'
@@ -70,6 +75,17 @@ def test_a_digest_that_is_the_diff_id_is_said_to_be() -> None:
     assert "The engine" not in packed
     unknown = drawing.details(Step("0:0", 1, "RUN", 1, False, "", "sha256:a"), {})
     assert "does not say its digest" in unknown
+
+
+def test_layers_are_stored_alike_whichever_engine_has_them() -> None:
+    """One keeps them as they came, another has none but unpacked ones."""
+    tars = [tar(file("a", b"1")), tar(file("b", b"2"))]
+    history = {"history": [{"created_by": text} for text in ("ADD", "RUN")]}
+    archives = image_archive(Made(tars, config=history)), oci_archive(Made(tars, True, history))
+    read = [saved.read(io.BytesIO(archive), "test:1") for archive in archives]
+    assert read[0].layers[0].digest != read[1].layers[0].digest
+    tables = {drawing.layers_table(steps(contents.layers), "Layers") for contents in read}
+    assert len(tables) == 1
 
 
 def test_what_is_shown_of_a_hostile_config_is_bounded() -> None:

@@ -18,7 +18,7 @@ from support import wait_for
 
 import ipycontainers
 from ipycontainers import ImageLayers
-from ipycontainers.errors import CheckFailed, NotFound
+from ipycontainers.errors import CheckFailed, EngineUnavailable, NotFound
 from ipycontainers.layers import Progress
 from ipycontainers.widgets import cells, connection, layers
 
@@ -224,8 +224,8 @@ def test_two_images_differ_in_their_config(show: Any, names: tuple[str, str]) ->
         {"key": "Env C", "one": None, "other": "d"},
         {"key": "User", "one": None, "other": "daemon"},
     ]
-    assert "2 settings of the config differ" in widget.summary()
-    assert wait_for(lambda: "2 settings of the config differ" in widget.drawing)
+    assert "files and 2 config settings differ" in widget.summary()
+    assert wait_for(lambda: "files and 2 config settings differ" in widget.drawing)
     shown = widget.ask("config", "difference")["markup"]
     assert f'<th scope="col">{names[1]}</th>' in shown
     assert '<th scope="row">Env C</th><td>(not set)</td><td>d</td>' in shown
@@ -297,6 +297,24 @@ def test_two_images_lie_side_by_side_while_they_are_read(
     assert widget.chosen == "0:1"
     groups = [re.findall(r'data-step="(\S+)"', drawing) for drawing in (before, widget.drawing)]
     assert groups[0] == groups[1] == ["0:0", "0:1", "0:2", "0:3", "0:4", "1:3", "difference"]
+
+
+def test_an_engine_that_dies_meanwhile_leaves_what_is_known(
+    show: Any, names: tuple[str, str], slow: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: object, **__: object) -> None:
+        raise EngineUnavailable("gone")
+
+    monkeypatch.setattr(layers, "read", dies)
+    slow.set()
+    widget = show(names[0])
+    with pytest.raises(EngineUnavailable):
+        widget.summary()
+    assert wait_for(lambda: "gone" in widget.drawing)
+    assert widget.drawing.count("data-step=") == 5
+    form = widget._repr_mimebundle_()[0]["text/html"]
+    assert "gone" in form
+    assert f"<caption>Layers of {names[0]}, oldest first</caption>" in form
 
 
 def test_a_widget_that_is_closed_reads_no_further(
