@@ -39,6 +39,22 @@ def show(engine: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Asked]:
     return lambda *names, **options: Asked(*names, engine=address, **options)
 
 
+@pytest.fixture(scope="module")
+def _read() -> list[Asked]:
+    return []
+
+
+@pytest.fixture
+def first(show: Any, names: tuple[str, str], _read: list[Asked]) -> Asked:
+    """Of the first image, which is read once for all tests."""
+    if not _read:
+        _read.append(show(names[0]))
+    (widget,) = _read
+    assert wait_for(lambda: widget.complete)
+    widget.said.clear()
+    return widget
+
+
 class Asked(ImageLayers):
     """Keeps what it says to its front end."""
 
@@ -60,8 +76,8 @@ class Asked(ImageLayers):
         return self.said[-1] if len(self.said) > before else None
 
 
-def test_the_data_has_the_promised_shape(show: Any, names: tuple[str, str]) -> None:
-    data = show(names[0]).data
+def test_the_data_has_the_promised_shape(first: Asked, names: tuple[str, str]) -> None:
+    data = first.data
     assert set(data) == {"image", "config", "layers", "wasted_bytes", "efficiency"}
     assert [set(layer) for layer in data["layers"]] == [LAYER_KEYS] * 5
     assert all(set(file) == FILE_KEYS for layer in data["layers"] for file in layer["files"])
@@ -71,13 +87,12 @@ def test_the_data_has_the_promised_shape(show: Any, names: tuple[str, str]) -> N
     json.dumps(data, ensure_ascii=False).encode()
 
 
-def test_it_is_one_line_and_a_table_and_a_summary(show: Any, names: tuple[str, str]) -> None:
-    widget = show(names[0])
-    assert repr(widget).endswith(f"({names[0]!r})")
-    table = widget.to_pandas()
-    assert len(table) == sum(len(layer["files"]) for layer in widget.data["layers"])
+def test_it_is_one_line_and_a_table_and_a_summary(first: Asked, names: tuple[str, str]) -> None:
+    assert repr(first).endswith(f"({names[0]!r})")
+    table = first.to_pandas()
+    assert len(table) == sum(len(layer["files"]) for layer in first.data["layers"])
     assert set(table["change"]) == {"added", "changed", "removed"}
-    assert "wasted" in widget.summary()
+    assert "wasted" in first.summary()
 
 
 def test_its_static_form_is_the_same_each_time(show: Any, names: tuple[str, str]) -> None:
@@ -93,8 +108,8 @@ def test_its_static_form_is_the_same_each_time(show: Any, names: tuple[str, str]
     assert "of layer 1, removed by layer 3" in form
 
 
-def test_nbconvert_shows_its_static_form(show: Any, names: tuple[str, str]) -> None:
-    data = show(names[0])._repr_mimebundle_()[0]
+def test_nbconvert_shows_its_static_form(first: Asked, names: tuple[str, str]) -> None:
+    data = first._repr_mimebundle_()[0]
     output = new_output("execute_result", data)
     notebook = new_notebook(cells=[new_code_cell("ImageLayers(…)", outputs=[output])])
     page, _ = HTMLExporter().from_notebook_node(notebook)
@@ -102,11 +117,10 @@ def test_nbconvert_shows_its_static_form(show: Any, names: tuple[str, str]) -> N
     assert "Run this cell in a notebook" in page
 
 
-def test_a_check_fails_in_words(show: Any, names: tuple[str, str]) -> None:
-    widget = show(names[0])
-    widget.check(lowest_efficiency=0.5, highest_wasted_bytes=200_000)
+def test_a_check_fails_in_words(first: Asked) -> None:
+    first.check(lowest_efficiency=0.5, highest_wasted_bytes=200_000)
     with pytest.raises(CheckFailed, match="120,010 bytes are wasted, over 1,000"):
-        widget.check(highest_wasted_bytes=1000)
+        first.check(highest_wasted_bytes=1000)
 
 
 def test_an_image_that_is_not_there_is_a_line_and_its_hint(show: Any, engine: Any) -> None:
@@ -119,56 +133,52 @@ def test_an_image_that_is_not_there_is_a_line_and_its_hint(show: Any, engine: An
     assert "Error: " in widget._repr_mimebundle_()[0]["text/html"]
 
 
-def test_only_the_rows_in_sight_are_answered(show: Any, names: tuple[str, str]) -> None:
-    widget = show(names[0])
+def test_only_the_rows_in_sight_are_answered(first: Asked) -> None:
     question = {"opened": ["srv", "srv/many"], "from": 100, "count": 50}
-    answer = widget.ask("rows", "0:3", **question)
+    answer = first.ask("rows", "0:3", **question)
     assert answer["total"] == MANY + 2
     assert [row["name"] for row in answer["rows"]] == [f"{n:05}" for n in range(98, 148)]
-    assert len(widget.ask("rows", "0:3", **{**question, "count": 10**6})["rows"]) == 200
+    assert len(first.ask("rows", "0:3", **{**question, "count": 10**6})["rows"]) == 200
     assert len(json.dumps(answer)) < 20_000
 
 
-def test_a_layer_and_all_up_to_it(show: Any, names: tuple[str, str]) -> None:
-    widget = show(names[0])
-    one = widget.ask("rows", "0:2", count=100)
+def test_a_layer_and_all_up_to_it(first: Asked) -> None:
+    one = first.ask("rows", "0:2", count=100)
     marks = {row["key"]: row["change"] for row in one["rows"]}
     assert marks["etc/motd"] == "changed"
     assert marks["etc/gone"] == "removed"
     assert marks[HOSTILE] == "added"
     assert {"caf\\xe9", "a\\nb", "line\\u202egnp.txt"} <= set(marks)
     assert "bin/tool" not in marks
-    whole = widget.ask("rows", "0:2", whole=True, count=100)
+    whole = first.ask("rows", "0:2", whole=True, count=100)
     marks = {row["key"]: row["change"] for row in whole["rows"]}
     assert (marks["bin/tool"], marks["etc/motd"], marks["etc/gone"]) == ("", "changed", "removed")
-    found = widget.ask("rows", "0:4", whole=True, find="MOTD", count=100)
+    found = first.ask("rows", "0:4", whole=True, find="MOTD", count=100)
     assert [row["key"] for row in found["rows"]] == ["etc", "etc/motd"]
     assert found["told"] == "1 found"
 
 
-def test_a_file_is_its_text_and_what_changed(show: Any, names: tuple[str, str]) -> None:
-    widget = show(names[0])
-    text = widget.ask("file", "0:2", key="etc/motd")["markup"]
+def test_a_file_is_its_text_and_what_changed(first: Asked) -> None:
+    text = first.ask("file", "0:2", key="etc/motd")["markup"]
     assert '<code class="line">new</code>' in text
     assert "only its beginning is shown" in text  # of 50,002 lines
-    changed = widget.ask("file", "0:2", key="etc/motd", way="difference")["markup"]
+    changed = first.ask("file", "0:2", key="etc/motd", way="difference")["markup"]
     assert '<code class="line removed">-old</code>' in changed
     assert '<code class="line added">+new</code>' in changed
-    assert "ELF" in widget.ask("file", "0:0", key="bin/tool")["markup"]
-    assert "A symlink to <code>tool</code>" in widget.ask("file", "0:0", key="bin/sh")["markup"]
-    inert = widget.ask("file", "0:2", key=HOSTILE)
+    assert "ELF" in first.ask("file", "0:0", key="bin/tool")["markup"]
+    assert "A symlink to <code>tool</code>" in first.ask("file", "0:0", key="bin/sh")["markup"]
+    inert = first.ask("file", "0:2", key=HOSTILE)
     assert "&lt;b&gt;inert&lt;/b&gt;" in inert["markup"]
     assert inert["key"] == HOSTILE
 
 
-def test_maps_tables_and_config_are_markup(show: Any, names: tuple[str, str]) -> None:
-    widget = show(names[0])
-    assert 'data-map="bin"' in widget.ask("map", "0:0")["markup"]
-    assert 'data-map="usr/share/a"' in widget.ask("map", "0:0", key="usr/share")["markup"]
-    assert "/etc/motd" in widget.ask("waste", "0:0")["markup"]
-    assert "&lt;b&gt;x&lt;/b&gt;" in widget.ask("config", "0:0")["markup"]
-    assert "~1 changed" in widget.ask("layer", "0:2")["markup"]
-    assert "sha256:" in widget.ask("layer", "0:2")["markup"]
+def test_maps_tables_and_config_are_markup(first: Asked) -> None:
+    assert 'data-map="bin"' in first.ask("map", "0:0")["markup"]
+    assert 'data-map="usr/share/a"' in first.ask("map", "0:0", key="usr/share")["markup"]
+    assert "/etc/motd" in first.ask("waste", "0:0")["markup"]
+    assert "&lt;b&gt;x&lt;/b&gt;" in first.ask("config", "0:0")["markup"]
+    assert "~1 changed" in first.ask("layer", "0:2")["markup"]
+    assert "sha256:" in first.ask("layer", "0:2")["markup"]
 
 
 @pytest.mark.parametrize(
@@ -187,13 +197,9 @@ def test_maps_tables_and_config_are_markup(show: Any, names: tuple[str, str]) ->
         {"ask": "steal", "of": "0:0"},
     ],
 )
-def test_what_no_front_end_asks_has_no_answer(
-    show: Any, names: tuple[str, str], question: dict[str, Any]
-) -> None:
-    widget = show(names[0])
-    widget._whole()
-    widget._handle_custom_msg(question, [])
-    assert widget.said == []
+def test_what_no_front_end_asks_has_no_answer(first: Asked, question: dict[str, Any]) -> None:
+    first._handle_custom_msg(question, [])
+    assert first.said == []
 
 
 def test_two_images_share_what_they_share(show: Any, names: tuple[str, str]) -> None:
