@@ -7,9 +7,12 @@ Knows: these verbs. Does not know: how one is done.
 
 from __future__ import annotations
 
-from . import keeping, run_flags
+from . import filters, keeping, run_flags
 from .run_flags import STDIN
 from .verb import Verb, flag
+
+# In the help of logs.
+MOMENTS = "(e.g. 2013-01-02T13:23:37Z) or relative (e.g. 42m for 42 minutes)"
 
 CONTAINERS = (
     Verb(
@@ -67,14 +70,14 @@ CONTAINERS = (
             flag(
                 "--since",
                 "string",
-                "Show logs since timestamp (e.g. 2013-01-02T13:23:37Z) or relative (e.g. 42m)",
+                f"Show logs since timestamp {MOMENTS}",
             ),
             flag("-n --tail", "string", "Number of lines to show from the end of the logs", "all"),
             flag("-t --timestamps", "", "Show timestamps"),
             flag(
                 "--until",
                 "string",
-                "Show logs before a timestamp (e.g. 2013-01-02T13:23:37Z) or relative (e.g. 42m)",
+                f"Show logs before a timestamp {MOMENTS}",
             ),
         ),
         "running:logs",
@@ -270,7 +273,12 @@ CONTAINERS = (
         "[OPTIONS]",
         "Remove all stopped containers",
         (
-            flag("--filter", "filter", "Provide filter values (e.g. 'until=<timestamp>')"),
+            flag(
+                "--filter",
+                "filter",
+                "Provide filter values (e.g. 'until=<timestamp>')",
+                offers=filters.PRUNED,
+            ),
             flag("-f --force", "", "Do not prompt for confirmation"),
         ),
         "pruning:containers",

@@ -15,8 +15,9 @@ _HEAD = """\
 # %docker: the verbs
 
 Written from the table of verbs by `python -m ipycontainers.commands.cheatsheet`; a test compares
-the two. Names, flags and sentences are the docker command's. In a line `{name}` is a Python value,
-and `{{…}}` a template of `--format`. `value = %docker …` assigns what would be shown.
+the two. Names, flags and sentences are the docker command's. In a line `{name}` is a Python
+value, and of a list each of its items; `{{…}}` is a template of `--format`. `value = %docker …`
+assigns what would be shown.
 """
 
 
@@ -35,6 +36,8 @@ def _lines() -> Iterator[str]:
         yield "| verb | does | flags |"
         yield "|---|---|---|"
         yield from map(_row, sorted(verbs, key=lambda verb: verb.name))
+    yield "\n## --filter\n"
+    yield from (f"- `{verb.name}`: {names}" for verb in VERBS if (names := _filters(verb)))
     refused = [verb for verb in VERBS if verb.refused]
     if refused:
         yield "\n## Refused\n"
@@ -52,6 +55,11 @@ def _row(verb: Verb) -> str:
     names += [f"`{name}`" for name in verb.aliases]
     flags = " ".join(map(_flag, sorted(verb.flags, key=lambda flag: flag.name)))
     return f"| {_cell(', '.join(names))} | {_cell(verb.help)} | {_cell(flags)} |"
+
+
+def _filters(verb: Verb) -> str:
+    rules = [rule for flag in verb.flags if flag.type == "filter" for rule in flag.offers.split()]
+    return " ".join(f"`{rule.split('=')[0]}`" for rule in rules)
 
 
 def _flag(flag: Flag) -> str:

@@ -88,6 +88,15 @@ def date(seconds_since_1970: float) -> str:
     return f"{moment:%Y}".zfill(4) + f"{moment:-%m-%d %H:%M:%S %z %Z}"
 
 
+def moment(text: str) -> str:
+    """As Go prints 2026-11-26T13:38:00.123Z: 2026-11-26 13:38:00.123 +0000 UTC."""
+    if not text.endswith("Z"):
+        return text
+    seconds, _, rest = text[:-1].replace("T", " ").partition(".")
+    rest = rest.rstrip("0")
+    return f"{seconds}{'.' if rest else ''}{rest} +0000 UTC"
+
+
 def rfc3339(seconds_since_1970: int, nanoseconds: int | None = None) -> str:
     """2026-11-26T13:38:00Z, or 2026-11-26T13:38:00.123456789Z, in this machine's zone."""
     text = _moment(seconds_since_1970).isoformat()

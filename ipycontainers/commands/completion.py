@@ -31,13 +31,13 @@ def candidates(line: str, names: Names) -> list[str] | None:
 
 def _of_verb(verb: Verb, before: Sequence[str], word: str, names: Names) -> list[str] | None:
     if before and (waiting := _waiting(verb, before[-1])):
-        return _offered(waiting.offers, names)
+        return _values(waiting, word, names)
     is_command = not verb.mixed and _has_argument(verb, before)
     if word.startswith("-") and not is_command:
-        name, equals, _ = word.partition("=")
+        name, equals, value = word.partition("=")
         found = next((flag for flag in verb.flags if name in flag.names), None)
         if equals and found:
-            known = _offered(found.offers, names)
+            known = _values(found, value, names)
             return None if known is None else [f"{name}={value}" for value in known]
         return [flag.names[-1] for flag in verb.flags] + ["--help"]
     return [] if is_command else _offered(verb.offers, names)
@@ -61,6 +61,17 @@ def _has_argument(verb: Verb, before: Sequence[str]) -> bool:
         else:
             return True
     return False
+
+
+def _values(flag: Flag, word: str, names: Names) -> list[str] | None:
+    """What may replace the value that was begun."""
+    if flag.type != "filter":
+        return _offered(flag.offers, names)
+    rules = dict(rule.split("=", 1) for rule in flag.offers.split())
+    key, equals, _ = word.partition("=")
+    if not equals:
+        return [f"{key}=" for key in rules]
+    return [f"{key}={value}" for value in _offered(rules.get(key, ""), names) or ()]
 
 
 def _offered(offers: str, names: Names) -> list[str] | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ipycontainers.client import Connection, Daemon, PullProgress
 
     from .call import Call
+    from .result import Lines, Listing
 
     # Takes the reports of a pull; None where nobody looks.
     Watch = Callable[[PullProgress], None] | None
@@ -39,7 +40,8 @@ class Console:
     """``out`` and ``err`` take text as it comes: the notebook's streams, or what collects the
     output for a variable, which is to have it whole (``collects``). Relative paths mean ``folder``.
     ``read`` gives what --stdin names; ``pulling`` and ``pushing`` show how the image of that name
-    comes and goes, in a block. ``labels`` are for a container that goes with the kernel."""
+    comes and goes, in a block; ``renew`` shows a table in the place of the one before, where
+    somebody looks. ``labels`` are for a container that goes with the kernel."""
 
     connection: Connection
     out: Callable[[str], object]
@@ -50,6 +52,7 @@ class Console:
     pushing: Callable[[str], AbstractContextManager[Watch]] = _unseen
     labels: Mapping[str, str] = field(default_factory=dict)
     collects: bool = False
+    renew: Callable[[Lines | Listing], object] | None = None
 
     @property
     def daemon(self) -> Daemon:

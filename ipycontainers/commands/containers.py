@@ -192,13 +192,18 @@ def port(call: Call, console: Console) -> Result:
     except Refused as error:
         raise failed(_missing(error, name)) from error
     published = (found.get("NetworkSettings") or {}).get("Ports") or {}
-    if not wanted:
+    if not any(wanted):
         rows = sorted(published.items(), key=lambda row: (int(row[0].partition("/")[0]), row[0]))
         return Lines(f"{inside} -> {_outside(one)}" for inside, ones in rows for one in ones or ())
-    number, slash, protocol = wanted[0].partition("/")
-    inside = f"{number}/{protocol if slash else 'tcp'}"
-    if not (number.isascii() and number.isdigit()):
-        raise failed(f'strconv.ParseUint: parsing "{number}": invalid syntax')
+    number, _, protocol = wanted[0].partition("/")
+    if not protocol:
+        number, protocol = wanted[0], "tcp"
+    for one in number.split("-", 1) if number else ():
+        if not (one.isascii() and one.isdigit()):
+            raise failed(f'strconv.ParseUint: parsing "{one}": invalid syntax')
+        if len(one) > 5 or int(one) > 65535:
+            raise failed(f'strconv.ParseUint: parsing "{one}": value out of range')
+    inside = f"{number}/{protocol}"
     if inside not in published or published[inside] is None:
         raise failed(f"Error: No public port '{inside}' published for {name}")
     return Lines(map(_outside, published[inside]))

@@ -6,7 +6,7 @@ Knows: the lines of /events. Does not know: what they mean.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from . import filters
 from .call import Call
@@ -15,7 +15,7 @@ from .console import Console, failed, refusals
 from .inspections import BAD_TEMPLATE
 from .moments import timestamp
 from .template import Template, TemplateError
-from .typed import typed
+from .typed import GoStruct, typed
 
 Json = Mapping[str, Any]
 
@@ -33,15 +33,38 @@ def events(call: Call, console: Console) -> None:
         "filters": filters.query(call.texts("filter")),
     }
     with refusals(), console.daemon.stream("GET", "events", **query) as stream:
-        for event in stream.lines():
-            console.out(_line(event, template))
+        try:
+            for event in stream.lines():
+                console.out(_line(event, template))
+        except OSError as error:
+            raise failed("unexpected EOF") from error
+
+
+class _Message(GoStruct):
+    """An event: its older fields have small letters in JSON, and may be left out."""
+
+    type = "*events.Message"
+    _OLDER: ClassVar[Mapping[str, Any]] = {
+        "Status": "",
+        "ID": "",
+        "From": "",
+        "Scope": "",
+        "Time": 0,
+        "TimeNano": 0,
+    }
+
+    def field(self, name: str) -> Any:
+        if name not in self._OLDER:
+            return super().field(name)
+        key = "id" if name == "ID" else name[0].lower() + name[1:]
+        return self.get(key, self._OLDER[name])
 
 
 def _line(event: Json, template: Template | None) -> str:
     if template is None:
         return f"{_drawn(event)}\n"
     try:
-        return f"{template.of(typed(event))}\n"
+        return f"{template.of(_Message(typed(event)))}\n"
     except TemplateError as error:
         raise failed(str(error)) from error
 

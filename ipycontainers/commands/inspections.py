@@ -6,7 +6,7 @@ templates' syntax.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ipycontainers.errors import Refused
@@ -57,17 +57,17 @@ def volume(call: Call, console: Console) -> Result:
 
 
 def _inspected(call: Call, console: Console, kinds: tuple[str, ...]) -> Result:
-    template = _template(call.text("format"))
+    templates = _templates(call.text("format"))
     found, lines, problems = [], [], []
     for name in call.arguments:
-        one, line, problem = _one(call, console, name, kinds, template)
+        one, line, problem = _one(call, console, name, kinds, templates)
         if problem:
             problems.append(problem)
         else:
             found.append(one)
             lines.append(line)
     text = "".join(f"{line}\n" for line in lines) or "\n"
-    result = Lines.of(text) if template else Inspected(found)
+    result = Lines.of(text) if templates else Inspected(found)
     if problems:
         # What there is comes before the complaint, as on the command's two streams.
         console.out(result.text)
@@ -76,31 +76,31 @@ def _inspected(call: Call, console: Console, kinds: tuple[str, ...]) -> Result:
 
 
 def _one(
-    call: Call, console: Console, name: str, kinds: tuple[str, ...], template: Template | None
+    call: Call, console: Console, name: str, kinds: tuple[str, ...], templates: Sequence[Template]
 ) -> tuple[Any, str, str]:
-    """What the engine says, what the template makes of it, and what is wrong or ""."""
+    """What the engine says, what the templates make of it, and what is wrong or ""."""
     try:
         one = _found(call, console, name, kinds)
-        return one, _line(one, template) if template else "", ""
+        return one, _line(one, *templates) if templates else "", ""
     except Refused as error:
         return None, "", _problem(error, name, kinds)
     except TemplateError as error:
         return None, "", f"template parsing error: {error}"
 
 
-def _line(one: Any, template: Template) -> str:
+def _line(one: Any, template: Template, strict: Template) -> str:
     """By Go's names and types, and else by those of JSON, as the command tries both."""
     try:
         return template.of(typed(one))
     except TemplateError:
-        return template.of(one)
+        return strict.of(one)
 
 
-def _template(form: str) -> Template | None:
+def _templates(form: str) -> Sequence[Template]:
     if form in ("", "json"):
-        return None
+        return ()
     try:
-        return Template(form, strict=True)
+        return Template(form), Template(form, strict=True)
     except TemplateError as error:
         raise failed(f"template parsing error: {error}", BAD_TEMPLATE) from error
 

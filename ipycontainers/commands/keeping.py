@@ -7,6 +7,7 @@ Knows: these verbs. Does not know: how one is done.
 
 from __future__ import annotations
 
+from . import filters
 from .run_flags import STDIN, many
 from .verb import Verb, flag
 
@@ -164,7 +165,12 @@ IMAGES = (
         "Remove unused images",
         (
             flag("-a --all", "", "Remove all unused images, not just dangling ones"),
-            flag("--filter", "filter", "Provide filter values (e.g. 'until=<timestamp>')"),
+            flag(
+                "--filter",
+                "filter",
+                "Provide filter values (e.g. 'until=<timestamp>')",
+                offers=filters.PRUNED,
+            ),
             flag("-f --force", "", "Do not prompt for confirmation"),
         ),
         "pruning:images",
@@ -202,7 +208,12 @@ VOLUMES = (
         "[OPTIONS]",
         "Remove all unused local volumes",
         (
-            flag("--filter", "filter", "Provide filter values (e.g. 'label=<label>')"),
+            flag(
+                "--filter",
+                "filter",
+                "Provide filter values (e.g. 'label=<label>')",
+                offers=filters.PRUNED_VOLUMES,
+            ),
             flag("-f --force", "", "Do not prompt for confirmation"),
         ),
         "pruning:volumes",
@@ -283,7 +294,12 @@ NETWORKS = (
         "[OPTIONS]",
         "Remove all unused networks",
         (
-            flag("--filter", "filter", "Provide filter values (e.g. 'until=<timestamp>')"),
+            flag(
+                "--filter",
+                "filter",
+                "Provide filter values (e.g. 'until=<timestamp>')",
+                offers=filters.PRUNED,
+            ),
             flag("-f --force", "", "Do not prompt for confirmation"),
         ),
         "pruning:networks",
@@ -299,7 +315,12 @@ SYSTEM = (
         "Remove unused data",
         (
             flag("-a --all", "", "Remove all unused images not just dangling ones"),
-            flag("--filter", "filter", "Provide filter values (e.g. 'label=<key>=<value>')"),
+            flag(
+                "--filter",
+                "filter",
+                "Provide filter values (e.g. 'label=<key>=<value>')",
+                offers=filters.PRUNED,
+            ),
             flag("-f --force", "", "Do not prompt for confirmation"),
             flag("--volumes", "", "Prune volumes"),
         ),

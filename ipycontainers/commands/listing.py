@@ -57,12 +57,13 @@ def listed(
         rows = [template.of(record) for record in records]
         if not is_table:
             return Lines.of("".join(f"{row}\n" for row in rows))
-        head = Template(source, _ON_HEADS).of(dict(kind.heads))
     except TemplateError as error:
         raise failed(f"template parsing error: {error}") from error
+    head = Template(source, _ON_HEADS).begun({**kind.heads, "Label": lambda name: name})
     text = "".join(f"{row}\n" for row in (head, *rows))
+    names = template.names()
     return Listing(
-        (_plain(record, template) for record in records),
+        (_plain(record, names) for record in records),
         heads=head.split("\t"),
         cells=[row.split("\t") for row in rows],
         text=tabulated(text, least=least, padding=padding),
@@ -76,10 +77,10 @@ def _template(source: str) -> Template:
         raise failed(f"template parsing error: {error}") from error
 
 
-def _plain(record: Record, template: Template) -> dict[str, str]:
-    """The fields that the template shows, and none where it shows the whole."""
+def _plain(record: Record, names: Iterable[str]) -> dict[str, str]:
+    """The fields of these names, but for those that take arguments."""
     values = {}
-    for name in template.names():
+    for name in names:
         try:
             value = record.field(name)
         except KeyError:
@@ -91,7 +92,9 @@ def _plain(record: Record, template: Template) -> dict[str, str]:
 
 # What changes a value leaves a head as it is.
 _ON_HEADS: Mapping[str, Callable[..., Any]] = {
-    "json": lambda head: head,
+    "json": lambda head: head if isinstance(head, str) else "",
+    "join": lambda head, _: head,
+    "split": lambda head, _: head,
     "title": lambda head: head,
     "upper": lambda head: head,
     "lower": lambda head: head,

@@ -8,23 +8,23 @@ Knows: these verbs. Does not know: how one is done.
 
 from __future__ import annotations
 
+from . import filters
 from .verb import Verb, flag
 
 PRETTY = "Pretty-print {} using a Go template"
 TEMPLATE = flag("-f --format", "string", "Format the output using the given Go template")
-FILTER = flag("-f --filter", "filter", "Filter output based on conditions provided")
-PROVIDE = flag("-f --filter", "filter", "Provide filter values (e.g. 'driver=bridge')")
+CONDITIONS = "Filter output based on conditions provided"
 NO_TRUNC = flag("--no-trunc", "", "Don't truncate output")
 
 CONTAINERS = (
     Verb(
         "container ls",
-        ("ps", "container list", "container ps"),
+        ("ps", "container ps", "container list"),
         "[OPTIONS]",
         "List containers",
         (
             flag("-a --all", "", "Show all containers (default shows just running)"),
-            FILTER,
+            flag("-f --filter", "filter", CONDITIONS, offers=filters.CONTAINERS),
             flag("--format", "string", PRETTY.format("containers")),
             flag("-n --last", "int", "Show n last created containers (includes all states)", "-1"),
             flag("-l --latest", "", "Show the latest created container (includes all states)"),
@@ -103,7 +103,7 @@ IMAGES = (
         (
             flag("-a --all", "", "Show all images (default hides intermediate images)"),
             flag("--digests", "", "Show digests"),
-            FILTER,
+            flag("-f --filter", "filter", CONDITIONS, offers=filters.IMAGES),
             flag("--format", "string", PRETTY.format("images")),
             NO_TRUNC,
             flag("-q --quiet", "", "Only show image IDs"),
@@ -147,7 +147,12 @@ NETWORKS = (
         "[OPTIONS]",
         "List networks",
         (
-            PROVIDE,
+            flag(
+                "-f --filter",
+                "filter",
+                "Provide filter values (e.g. 'driver=bridge')",
+                offers=filters.NETWORKS,
+            ),
             flag("--format", "string", PRETTY.format("networks")),
             flag("--no-trunc", "", "Do not truncate the output"),
             flag("-q --quiet", "", "Only display network IDs"),
@@ -174,7 +179,12 @@ VOLUMES = (
         "[OPTIONS]",
         "List volumes",
         (
-            flag("-f --filter", "filter", "Provide filter values (e.g. 'dangling=true')"),
+            flag(
+                "-f --filter",
+                "filter",
+                "Provide filter values (e.g. 'dangling=true')",
+                offers=filters.VOLUMES,
+            ),
             flag("--format", "string", PRETTY.format("volumes")),
             flag("-q --quiet", "", "Only display volume names"),
         ),
@@ -245,7 +255,7 @@ SYSTEM = (
         "[OPTIONS]",
         "Get real time events from the server",
         (
-            FILTER,
+            flag("-f --filter", "filter", CONDITIONS, offers=filters.EVENTS),
             flag("--format", "string", "Format the output using the given Go template"),
             flag("--since", "string", "Show all events created since timestamp"),
             flag("--until", "string", "Stream events until this timestamp"),

@@ -15,7 +15,7 @@ _HEAD = """\
     the docker command's verbs, without its program, on the engine of this notebook
 
     %docker ps -a                                     docker's own flags, columns and messages
-    ids = %docker ps -q                               a list; %docker stop {ids[0]}
+    ids = %docker ps -q                               a list; %docker stop {ids} stops all
     %docker inspect -f '{{.State.Status}}' {name}     {name} is a Python value, {{…}} a template
     %docker VERB --help                               the flags of one verb
 
@@ -46,7 +46,9 @@ def _line(name: str, text: str) -> str:
 
 def _of_group(group: str) -> str:
     rows = sorted(
-        (one.name.partition(" ")[2], one.help) for one in VERBS if one.name.startswith(f"{group} ")
+        (one.name.partition(" ")[2], one.help.partition(". ")[0])
+        for one in VERBS
+        if one.name.startswith(f"{group} ")
     )
     commands = "".join(_line(name, text) for name, text in rows)
     return (

@@ -42,7 +42,11 @@ def timestamp(text: str, now: float | None = None) -> str:
         written = f"{day}T{hour or '00'}:{minute or '00'}:{second or '00'}"
         if zone:
             written += "+00:00" if zone in "zZ" else zone
-        moment = datetime.datetime.fromisoformat(written)
+        try:
+            moment = datetime.datetime.fromisoformat(written)
+        except ValueError as error:  # "month must be in 1..12"
+            part = str(error).split()[0]
+            raise ValueError(f'parsing time "{text}": {part} out of range') from error
         return f"{int(moment.timestamp())}.{(fraction or '').ljust(9, '0')}"
     if _SECONDS.fullmatch(text):
         return text

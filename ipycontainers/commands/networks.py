@@ -55,16 +55,6 @@ def _kind(*, cut: bool) -> Kind:
             "Internal": lambda one: "true" if one.get("Internal") else "false",
             "Labels": lambda one: labels(one.get("Labels")),
             "Label": lambda one: lambda name: str((one.get("Labels") or {}).get(name, "")),
-            "CreatedAt": lambda one: _date(one.get("Created") or ""),
+            "CreatedAt": lambda one: columns.moment(one.get("Created") or ""),
         },
     )
-
-
-def _date(created: str) -> str:
-    """2026-11-26T13:38:00.123456789Z → 2026-11-26 13:38:00.123456789 +0000 UTC."""
-    moment = created.removesuffix("Z")
-    if moment == created:
-        return created
-    seconds, _, rest = moment.replace("T", " ").partition(".")
-    rest = rest.rstrip("0")
-    return f"{seconds}{'.' if rest else ''}{rest} +0000 UTC"

@@ -18,6 +18,7 @@ from typing import Any
 from ipycontainers.errors import CommandFailed
 
 from .call import Call
+from .manual import help_text
 from .table import BY_NAME, GROUPS
 from .verb import MANY, NUMBERS, Flag, Verb
 
@@ -28,6 +29,7 @@ _BOOLEANS = {
     **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
     **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
 }
+_INTEGER = re.compile(r"[+-]?(0[xXbBoO])?[0-9a-fA-F_]{1,80}")
 _DURATION = re.compile(
     r"[-+]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)((\d+(\.\d*)?)(ns|us|µs|ms|s|m|h))*"
 )
@@ -87,10 +89,13 @@ def find(words: Sequence[str]) -> tuple[Verb, str, list[str]]:
         second = rest.pop(0) if rest else ""
         if second in ("", "-h", "--help"):
             raise Help(None, first)
+        if second.startswith("-"):
+            raise _refused_in_group(first, second)
         typed = f"{first} {second}"
     if verb := BY_NAME.get(typed):
-        return verb, typed, rest
-    raise _no_verb(typed)
+        # Of a verb of a group docker's messages have the first name, whichever was typed.
+        return verb, verb.name if first in GROUPS else typed, rest
+    raise _no_verb(first, typed)
 
 
 def _refused_before_verb(word: str) -> CommandFailed:
@@ -104,12 +109,22 @@ def _refused_before_verb(word: str) -> CommandFailed:
     return CommandFailed(f"unknown flag: {name}\nSee 'docker --help'.", exit_code=BAD_FLAG)
 
 
-def _no_verb(typed: str) -> CommandFailed:
-    group, blank, _ = typed.rpartition(" ")
+def _refused_in_group(group: str, word: str) -> CommandFailed:
+    wrong = f"unknown flag: {word.partition('=')[0]}"
+    if not word.startswith("--"):
+        wrong = f"unknown shorthand flag: {word[1:2]!r} in {word}"
+    message = f"{wrong}\nSee 'docker {group} --help'.\n{help_text(group)}"
+    return CommandFailed(message, exit_code=BAD_FLAG)
+
+
+def _no_verb(first: str, typed: str) -> CommandFailed:
+    group = first if first in GROUPS else ""
     near = [name for name in BY_NAME if name.rpartition(" ")[0] == group]
     close = get_close_matches(typed, near, 1, 0.6)
     return CommandFailed(
-        f"docker: '{typed}' is not a docker command.\nSee 'docker{blank}{group} --help'",
+        help_text(group).rstrip("\n")
+        if group
+        else f"docker: '{typed}' is not a docker command.\nSee 'docker --help'",
         f"did you mean %docker {close[0]}?" if close else "",
         exit_code=1,
     )
@@ -120,6 +135,8 @@ def _no_verb(typed: str) -> CommandFailed:
 
 def _long(word: str, rest: list[str], verb: Verb, typed: str, values: dict[str, Any]) -> None:
     name, equals, value = word.partition("=")
+    if name[2:3] in ("", "-"):
+        raise _wrong(f"bad flag syntax: {word}", typed)
     if name == "--help":
         raise Help(verb, typed)
     found = next((one for one in verb.flags if name == one.names[-1]), None)
@@ -176,15 +193,28 @@ def read(flag: Flag, text: str) -> Any:
             raise ValueError(f'strconv.ParseBool: parsing "{text}": invalid syntax')
         return _BOOLEANS[text]
     if flag.type in NUMBERS:
-        function = "strconv.ParseUint" if flag.type == "uint" else "strconv.ParseInt"
-        if not re.fullmatch(r"\d+" if flag.type == "uint" else r"[-+]?\d+", text):
-            raise ValueError(f'{function}: parsing "{text}": invalid syntax')
-        return int(text)
+        return _number(text, signed=flag.type != "uint")
     if flag.type == "duration" and text != "0" and not _DURATION.fullmatch(text):
         raise ValueError(f'time: invalid duration "{text}"')
     if flag.type == "filter" and text and "=" not in text:
         raise ValueError("bad format of filter (expected name=value)")
     return text
+
+
+def _number(text: str, *, signed: bool) -> int:
+    """As Go reads one of any base: 10, 0x1f, 0b1, and 010 is eight."""
+    wrong = f'strconv.Parse{"Int" if signed else "Uint"}: parsing "{text}": '
+    if not (text.isascii() and _INTEGER.fullmatch(text)) or (text[0] in "+-" and not signed):
+        raise ValueError(f"{wrong}invalid syntax")
+    digits = re.sub(r"^([+-]?)0_?(?=\d)", r"\g<1>0o", text)
+    try:
+        number = int(digits, 0)
+    except ValueError:
+        raise ValueError(f"{wrong}invalid syntax") from None
+    lowest, highest = (-(2**63), 2**63 - 1) if signed else (0, 2**64 - 1)
+    if not lowest <= number <= highest:
+        raise ValueError(f"{wrong}value out of range")
+    return number
 
 
 def _similar(name: str, verb: Verb) -> str:

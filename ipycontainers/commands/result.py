@@ -20,7 +20,39 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Lines(list[str]):
+LARGEST = 512 * 1024  # characters that an output shows: a front end drops what is much more
+
+
+class _Shown:
+    """What all have: IPython shows their text, and no more of it than a notebook takes."""
+
+    @property
+    def text(self) -> str:
+        """As docker prints it."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self.text.removesuffix("\n")
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
+        # IPython draws lists and texts by itself.
+        printer.text(cut(self.text.removesuffix("\n")))
+
+
+def cut(text: str) -> str:
+    """Its first lines, and how many more there are, where there is too much of it."""
+    if len(text) <= LARGEST:
+        return text
+    kept = text[:LARGEST].rpartition("\n")[0] or text[:LARGEST]
+    more = text.count("\n", len(kept))
+    left = f"{more:,} more lines" if more else f"{len(text) - len(kept):,} more characters"
+    return f"{kept}\n… and {left}, in the value"
+
+
+class Lines(_Shown, list[str]):
     """Lines of output, as a list; what a program that writes to a variable gave."""
 
     @classmethod
@@ -33,18 +65,8 @@ class Lines(list[str]):
         """As docker prints it."""
         return "".join(f"{line}\n" for line in self)
 
-    def __str__(self) -> str:
-        return "\n".join(self)
 
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
-        # IPython draws lists by itself.
-        printer.text(str(self))
-
-
-class Listing(list[dict[str, str]]):
+class Listing(_Shown, list[dict[str, str]]):
     """Rows of a table by the names that --format has for its columns: ID, Names …
 
     ``heads`` and ``cells`` are what is shown, ``text`` is docker's table.
@@ -61,7 +83,12 @@ class Listing(list[dict[str, str]]):
         super().__init__(rows)
         self.heads = tuple(heads)
         self.cells = tuple(tuple(row) for row in cells)
-        self.text = text
+        self._text = text
+
+    @property
+    def text(self) -> str:
+        """docker's table."""
+        return self._text
 
     def to_pandas(self) -> pandas.DataFrame:
         """The same as a table. Raises ImportError where pandas is not installed."""
@@ -69,34 +96,16 @@ class Listing(list[dict[str, str]]):
 
         return pandas.DataFrame(list(self))
 
-    def __str__(self) -> str:
-        return self.text.removesuffix("\n")
 
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
-        printer.text(str(self))
-
-
-class Inspected(list[Any]):
+class Inspected(_Shown, list[Any]):
     """What the engine says of each thing, as it says it."""
 
     @property
     def text(self) -> str:
         return json.dumps(list(self), indent=4, ensure_ascii=False) + "\n"
 
-    def __str__(self) -> str:
-        return self.text.removesuffix("\n")
 
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
-        printer.text(str(self))
-
-
-class Text(str):
+class Text(_Shown, str):
     """A text of several parts, such as that of ``info``; ``data`` is what it tells of."""
 
     data: Mapping[str, Any]
@@ -108,28 +117,16 @@ class Text(str):
 
     @property
     def text(self) -> str:
-        return f"{self!s}\n"
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
-        printer.text(str(self))
+        return f"{str.__str__(self)}\n"
 
 
-class Tar(bytes):
+class Tar(_Shown, bytes):
     """A tar, as ``cp NAME:PATH -`` gives it."""
 
     @property
     def text(self) -> str:
         """What it is: a notebook cannot show it."""
         return f"a tar of {len(self):,} bytes\n"
-
-    def __repr__(self) -> str:
-        return self.text.removesuffix("\n")
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002
-        printer.text(repr(self))
 
 
 Result = Lines | Listing | Inspected | Text | Tar

@@ -2,8 +2,7 @@
 
 An interrupt ends the program of run and start -a, as docker's does: SIGINT, and for what does not
 listen SIGKILL a moment later; what it says then is shown. So ends one whose output nobody can take.
-logs -f simply ends. With --rm in the foreground a container goes with its kernel too, since nobody
-else would end it.
+With --rm in the foreground a container goes with its kernel too, since nobody else would end it.
 
 Knows: the order of requests, what docker prints. Does not know: flags of run (``creation``).
 """
@@ -119,13 +118,8 @@ def logs(call: Call, console: Console) -> None:
         stream = console.daemon.stream("GET", "containers", found["Id"], "logs", **query)
     pieces = stream.pieces()
     tty = bool(found["Config"]["Tty"])
-    try:
-        with Following(console, lambda _: next(pieces, b""), stream.close, tty=tty) as following:
-            following.all()
-    except KeyboardInterrupt:
-        if not call.has("follow"):
-            raise
-        return
+    with Following(console, lambda _: next(pieces, b""), stream.close, tty=tty) as following:
+        following.all()
     if following.broke:
         raise NoEngine(BROKE, "run it again")
 

@@ -1,17 +1,19 @@
-"""stats --no-stream: what containers take of the machine, once.
+"""stats: what containers take of the machine, once or again and again.
 
-Knows: one look at a container's numbers, as /containers/ID/stats gives it. Does not know: how
-they are followed (that is the widget Stats).
+Knows: a container's numbers, as /containers/ID/stats gives them. Does not know: how they are
+drawn over time (that is the widget Stats).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from ipycontainers.errors import Refused
+from ipycontainers.errors import ContainerError, Refused
 from ipycontainers.oci import sizes
 from ipycontainers.samples import Sample, percent
 
@@ -19,7 +21,10 @@ from . import columns
 from .call import Call
 from .console import Console, failed, refusals, told
 from .listing import Kind, layout, listed
-from .result import Result
+from .result import Lines, Listing
+
+if TYPE_CHECKING:
+    from ipycontainers.client import Feeds
 
 Json = Mapping[str, Any]
 TABLE = (
@@ -37,47 +42,121 @@ HEADS = {
     "BlockIO": "BLOCK I/O",
     "PIDs": "PIDS",
 }
+EVERY = 1.0  # seconds between two tables; engines measure as often
 AT_ONCE = 16  # containers that are asked at the same time; an answer takes dockerd a second
 
 
 @dataclass(frozen=True)
 class Look:
-    """What was asked for, and the engine's numbers; ``processor`` is percent of one."""
+    """What was asked for, and the engine's numbers: None where there are none yet, or not any more.
+    ``processor`` is percent of one."""
 
     container: str
     id: str
     name: str
-    processor: float
-    sample: Sample
+    processor: float = 0.0
+    sample: Sample | None = None
 
 
-def stats(call: Call, console: Console) -> Result:
-    """docker stats --no-stream."""
+def stats(call: Call, console: Console) -> Lines | Listing | None:
+    """docker stats."""
     if not call.has("no-stream"):
-        raise failed(
-            "docker stats: a cell shows what is so at one time: add --no-stream; "
-            "the widget Stats follows containers"
-        )
-    names = list(call.arguments)
-    if not names:
-        with refusals():
-            ones = console.daemon.get("containers", "json", all="1" if call.has("all") else "")
-        names = [columns.short(one["Id"]) for one in ones or ()]
+        _follow(call, console)
+        return None
+    names = list(call.arguments) or _running(call, console)
 
     def look(name: str) -> Look | Refused:
         try:
-            found = console.daemon.get("containers", name, "stats", patient=True, stream="0")
+            found = console.daemon.get("containers", name, "stats", stream="0")
         except Refused as error:
             return error
         return _seen(name, found)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
         looks = list(pool.map(look, names))
-    problems = [told(one) for one in looks if isinstance(one, Refused)]
+    except BaseException:
+        # An interrupt does not wait for answers.
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+    _check(call, [one for one in looks if isinstance(one, Refused)])
+    return _table(call, [one for one in looks if isinstance(one, Look)])
+
+
+def _running(call: Call, console: Console) -> list[str]:
+    """Those that run, with -a all."""
+    with refusals():
+        ones = console.daemon.get("containers", "json", all="1" if call.has("all") else "")
+    return [columns.short(one["Id"]) for one in ones or ()]
+
+
+def _check(call: Call, problems: Sequence[Refused]) -> None:
+    """One that was named has to be there; one that was listed may be gone by now."""
     if problems and call.arguments:
-        raise failed("\n".join(problems))
-    shown = [one for one in looks if isinstance(one, Look)]
-    return listed(shown, _kind(cut=not call.has("no-trunc")), layout(call.text("format"), TABLE))
+        raise failed("\n".join(map(told, problems)))
+
+
+def _table(call: Call, looks: Iterable[Look]) -> Lines | Listing:
+    form = layout(call.text("format"), TABLE)
+    return listed(looks, _kind(cut=not call.has("no-trunc")), form)
+
+
+# --- again and again -----------------------------------------------------------------------------
+
+
+def _follow(call: Call, console: Console) -> None:
+    """A table that changes each second, until an interrupt, or none of those that were named
+    is measured any more."""
+    from ipycontainers.client import Feeds
+
+    if console.renew is None:
+        raise failed("docker stats: a variable takes one look: add --no-stream")
+    with Feeds() as feeds:
+        looks: dict[str, Look] = {}
+        while not (call.arguments and looks) or any(name in feeds for name in looks):
+            if not (call.arguments and looks):
+                looks = _joined(call, console, feeds, looks)
+            _hear(feeds, looks)
+            console.renew(_table(call, looks.values()))
+
+
+def _joined(
+    call: Call, console: Console, feeds: Feeds, looks: Mapping[str, Look]
+) -> dict[str, Look]:
+    """Those that are to be seen now: what was seen of them, and from now on what comes."""
+    names = list(call.arguments) or _running(call, console)
+    for name in looks.keys() - set(names):
+        feeds.drop(name)
+    joined: dict[str, Look] = {}
+    problems: list[Refused] = []
+    for name in names:
+        if name in looks:
+            joined[name] = looks[name]
+            continue
+        try:
+            found = console.daemon.get("containers", name, "json")
+        except Refused as error:
+            problems.append(error)
+            continue
+        joined[name] = Look(name, found["Id"], found["Name"].removeprefix("/"))
+        stats = ("containers", found["Id"], "stats")
+        with suppress(ContainerError):  # Podman measures none that does not run
+            feeds.add(name, console.connection.feed(*stats, doing="measuring"))
+    _check(call, problems)
+    return joined
+
+
+def _hear(feeds: Feeds, looks: dict[str, Look]) -> None:
+    """What comes until the next table."""
+    end = time.monotonic() + EVERY
+    while (left := end - time.monotonic()) > 0:
+        feeds.wait(left)
+        for name, found in feeds.take():
+            looks[name] = _seen(name, found) if found else replace(looks[name], sample=None)
+
+
+# --- numbers -------------------------------------------------------------------------------------
 
 
 def _seen(container: str, found: Json) -> Look:
@@ -88,8 +167,11 @@ def _seen(container: str, found: Json) -> Look:
 
 
 def _kind(*, cut: bool) -> Kind:
+    def number(shown: Callable[[Sample], str], unknown: str = "--") -> Callable[[Look], str]:
+        return lambda one: shown(one.sample) if one.sample else unknown
+
     def pair(of: Callable[[Sample], tuple[int, int]]) -> Callable[[Look], str]:
-        return lambda one: " / ".join(sizes.size(count, 3) for count in of(one.sample))
+        return number(lambda one: " / ".join(sizes.size(count, 3) for count in of(one)))
 
     return Kind(
         "*container.statsContext",
@@ -97,16 +179,18 @@ def _kind(*, cut: bool) -> Kind:
         {
             "Container": lambda one: one.container,
             "ID": lambda one: columns.short(one.id) if cut else one.id,
-            "Name": lambda one: one.name,
-            "CPUPerc": lambda one: f"{one.processor:.2f}%",
-            "MemUsage": lambda one: " / ".join(
-                sizes.size(count, binary=True)
-                for count in (one.sample.memory, one.sample.memory_limit)
+            "Name": lambda one: one.name or "--",
+            "CPUPerc": lambda one: f"{one.processor:.2f}%" if one.sample else "--",
+            "MemUsage": number(
+                lambda one: " / ".join(
+                    sizes.size(count, binary=True) for count in (one.memory, one.memory_limit)
+                ),
+                "-- / --",
             ),
-            "MemPerc": lambda one: f"{_share(one.sample):.2f}%",
+            "MemPerc": number(lambda one: f"{_share(one):.2f}%"),
             "NetIO": pair(lambda one: (one.received, one.sent)),
             "BlockIO": pair(lambda one: (one.read, one.written)),
-            "PIDs": lambda one: str(one.sample.pids),
+            "PIDs": number(lambda one: str(one.pids)),
         },
     )
 

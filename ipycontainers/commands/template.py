@@ -13,9 +13,11 @@ Knows: how Go evaluates and prints. Does not know: what the values are of.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from inspect import Parameter, signature
 from typing import Any
 
-from .template_functions import BUILT_IN, Struct, printed
+from .template_functions import BUILT_IN, NIL, Struct, is_true, printed, shown
 from .template_syntax import Block, Branch, Jump, Pipeline, TemplateError, Word, parse
 
 __all__ = ["Record", "Template", "TemplateError"]
@@ -28,6 +30,9 @@ class Record:
 
     ``type`` is Go's name of it, for errors. A field whose value is callable takes arguments.
     """
+
+    def __str__(self) -> str:
+        return shown(self.plain())
 
     def __init__(self, thing: Any, fields: Mapping[str, Callable[[Any], Any]], type: str) -> None:  # noqa: A002
         self._thing = thing
@@ -69,8 +74,17 @@ class Template:
 
     def of(self, value: Any) -> str:
         """The text that it makes of a value. Raises TemplateError."""
-        run = _Run(self._text, self._functions, self._strict, self._name, value)
-        return run.text(self._block)
+        return self._run(value).text(self._block)
+
+    def begun(self, value: Any) -> str:
+        """The same, or what it made until it failed."""
+        run = self._run(value)
+        with suppress(TemplateError):
+            run.text(self._block)
+        return run.made()
+
+    def _run(self, value: Any) -> _Run:
+        return _Run(self._text, self._functions, self._strict, self._name, value)
 
     def names(self) -> list[str]:
         """The fields that stand in it, wherever, in their order."""
@@ -127,6 +141,9 @@ class _Run:
 
     def text(self, block: Block) -> str:
         self._walk(block, self._value)
+        return self.made()
+
+    def made(self) -> str:
         return "".join(self._made)
 
     def _write(self, text: str) -> None:
@@ -213,9 +230,13 @@ class _Run:
     def _command(self, words: Sequence[Word], dot: Any, last: Any) -> Any:
         first, *rest = words
         more = [] if last is _NOTHING else [last]
+        if first.kind == "function" and first.value in ("and", "or") and rest:
+            return self._decided(first.value, rest, dot, more)
         if first.kind == "function":
             arguments = [self._word(word, dot) for word in rest] + more
-            return self._call(first, self._functions[first.value], arguments)
+            return self._call(first, self._functions[first.value], arguments, rest)
+        if first.kind == "nil":
+            raise self._failed(first, "nil is not a command")
         if not rest and not more:
             return self._word(first, dot)
         if not first.fields:
@@ -225,15 +246,38 @@ class _Run:
         member = self._field(holder, name, first)
         arguments = [self._word(word, dot) for word in rest] + more
         if not callable(member):
+            if isinstance(holder, Record):  # whose fields are methods in Go
+                text = f"wrong number of args for {name}: want 0 got {len(arguments)}"
+                raise self._failed(first, text)
             raise self._failed(first, f"{name} is not a method but has arguments")
-        return self._call(first, member, arguments)
+        return self._call(first, member, arguments, rest)
 
-    def _call(self, word: Word, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+    def _decided(self, name: str, words: Sequence[Word], dot: Any, more: Sequence[Any]) -> Any:
+        """What ``and`` or ``or`` makes of its arguments: those behind the one that decides are
+        not looked at, so it may ask first whether there is what it then takes from."""
+        value: Any = None
+        for word in words:
+            value = self._word(word, dot)
+            if is_true(value) == (name == "or"):
+                return value
+        return more[0] if more else value
+
+    def _call(
+        self,
+        word: Word,
+        function: Callable[..., Any],
+        arguments: Sequence[Any],
+        rest: Sequence[Word] = (),
+    ) -> Any:
+        """``rest`` are the words behind it, which an error tells."""
         name = word.fields[-1] if word.fields else word.value
+        if wanted := _wanted(function, len(arguments)):
+            raise self._failed(word, f"wrong number of args for {name}: {wanted}")
         try:
             value = function(*arguments)
         except TemplateError as error:
-            raise self._failed(word, f"error calling {name}: {error}") from error
+            text = " ".join(one.text for one in (word, *rest))
+            raise self._failed(word, f"error calling {name}: {error}", text) from error
         except (
             TypeError,
             ValueError,
@@ -242,7 +286,7 @@ class _Run:
             AttributeError,
             OverflowError,
         ) as error:
-            text = f"wrong number or type of arguments for {name}"
+            text = f"wrong type of arguments for {name}"
             raise self._failed(word, text) from error
         return self._fields(value, word.fields, word) if word.kind == "function" else value
 
@@ -250,15 +294,11 @@ class _Run:
         if word.kind == "function":
             return self._call(word, self._functions[word.value], ())
         value = self._fields(self._start(word, dot), word.fields, word)
-        return value() if callable(value) else value
+        return self._call(word, value, ()) if callable(value) else value
 
     def _start(self, word: Word, dot: Any) -> Any:
         if word.kind == "variable":
-            for name, value in reversed(self._variables):
-                if name == word.value:
-                    return value
-            line = self._source.count("\n", 0, word.at) + 1
-            raise TemplateError(f'template: {self._name}:{line}: undefined variable "{word.value}"')
+            return next(it for name, it in reversed(self._variables) if name == word.value)
         if word.kind == "pipeline":
             return self._pipeline(word.value, dot)
         return dot if word.kind == "dot" else word.value
@@ -269,13 +309,7 @@ class _Run:
         return value
 
     def _field(self, value: Any, name: str, word: Word) -> Any:
-        if isinstance(value, Record):
-            try:
-                return value.field(name)
-            except KeyError:
-                text = f"can't evaluate field {name} in type {value.type}"
-                raise self._failed(word, text) from None
-        if isinstance(value, Struct):
+        if isinstance(value, (Record, Struct)):
             try:
                 return value.field(name)
             except KeyError:
@@ -285,22 +319,27 @@ class _Run:
             if self._strict and name not in value:
                 raise self._failed(word, f'map has no entry for key "{name}"')
             return value.get(name)
-        if value is None:
+        if value is None or value is NIL:
             raise self._failed(word, f"nil pointer evaluating interface {{}}.{name}")
-        raise self._failed(word, f"can't evaluate field {name} in type {_go_type(value)}")
+        type_ = "interface {}" if self._strict else _go_type(value)
+        raise self._failed(word, f"can't evaluate field {name} in type {type_}")
 
-    def _failed(self, word: Word, reason: str) -> TemplateError:
+    def _failed(self, word: Word, reason: str, text: str = "") -> TemplateError:
         start = self._source.rfind("\n", 0, word.at) + 1
         line = self._source.count("\n", 0, word.at) + 1
         column = len(self._source[start : word.at].encode())
-        text = word.text if len(word.text) <= 20 else f"{word.text[:20]}..."
-        where = f'template: {self._name}:{line}:{column}: executing "{self._name}" at <{text}>'
+        at = f"{self._name}:{line}:{column}"
+        where = f'template: {at}: executing "{self._name}" at <{text or word.text}>'
         return TemplateError(f"{where}: {reason}")
 
 
-def is_true(value: Any) -> bool:
-    """What Go's if takes for true: what is not empty; a struct always is."""
-    return True if isinstance(value, Record) else bool(value)
+def _wanted(function: Callable[..., Any], count: int) -> str:
+    """How many arguments a function takes, where these are not so many; else ""."""
+    kinds = [one.kind for one in signature(function).parameters.values()]
+    least = kinds.count(Parameter.POSITIONAL_OR_KEYWORD)
+    if Parameter.VAR_POSITIONAL in kinds:
+        return f"want at least {least} got {count}" if count < least else ""
+    return f"want {least} got {count}" if count != least else ""
 
 
 def _go_type(value: Any) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import json as encoding
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -28,8 +28,30 @@ class Struct(dict[str, Any]):
         """Raises KeyError for one that there is not."""
         return self[name]
 
+    def printed(self) -> Iterable[Any]:
+        """Its values as %v has them, in their order."""
+        return self.values()
 
-class NilMap(dict[str, Any]):
+
+class Nil:
+    """A pointer to nothing, which prints as <nil>."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+NIL = Nil()
+
+
+class Map(dict[str, Any]):
+    """A map all of whose values have one type in Go, and ``zero`` is what index gives for a key
+    that it has not."""
+
+    zero: Any = ""
+    key: str = ""  # Go's type of the keys, where it is no string: then index takes none
+
+
+class NilMap(Map):
     """Nothing where a map may be: {{.}} is map[], and its JSON null."""
 
 
@@ -44,14 +66,14 @@ def printed(value: Any) -> str:
 
 def shown(value: Any) -> str:
     """As Go's %v does."""
-    if value is None:
+    if value is None or value is NIL:
         return "<nil>"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
         return _real(value)
     if isinstance(value, Struct):
-        return "{" + " ".join(map(shown, value.values())) + "}"
+        return "{" + " ".join(map(shown, value.printed())) + "}"
     if isinstance(value, Mapping):
         return "map[" + " ".join(f"{key}:{shown(value[key])}" for key in sorted(value)) + "]"
     if isinstance(value, (list, tuple)):
@@ -68,28 +90,32 @@ def _real(value: float) -> str:
 # --- Go's own ------------------------------------------------------------------------------------
 
 
-def _and(*values: Any) -> Any:
-    return next((one for one in values if not one), values[-1])
+def is_true(value: Any) -> bool:
+    """What Go's if takes for true: what is not empty; a struct always is."""
+    return isinstance(value, Struct) or bool(value)
 
 
-def _or(*values: Any) -> Any:
-    return next((one for one in values if one), values[-1])
+def _undecided(value: Any, *_: Any) -> Any:
+    """and and or of one value; of several, the template looks at one after the other."""
+    return value
 
 
 def _index(value: Any, *keys: Any) -> Any:
     for key in keys:
+        if isinstance(value, Map) and value.key:
+            raise TemplateError(f"value has type {_type(key)}; should be {value.key}")
         if isinstance(value, Mapping):
-            value = value.get(key)
+            value = value.get(key, value.zero if isinstance(value, Map) else None)
         elif isinstance(value, (list, tuple, str)):
             if isinstance(key, bool) or not isinstance(key, int):
-                raise TemplateError(f"cannot index slice/array with type {type(key).__name__}")
+                raise TemplateError(f"cannot index slice/array with type {_type(key)}")
             if not 0 <= key < len(value):
                 raise TemplateError(f"index out of range: {key}")
             value = ord(value[key]) if isinstance(value, str) else value[key]
         elif value is None:
             raise TemplateError("index of untyped nil")
         else:
-            raise TemplateError(f"can't index item of type {type(value).__name__}")
+            raise TemplateError(f"can't index item of type {_type(value)}")
     return value
 
 
@@ -103,6 +129,8 @@ def _slice(value: Any, *bounds: int) -> Any:
 def _len(value: Any) -> int:
     if value is None:
         raise TemplateError("len of nil pointer")
+    if isinstance(value, (bool, int, float)):
+        raise TemplateError(f"len of type {_type(value)}")
     return len(value.encode()) if isinstance(value, str) else len(value)
 
 
@@ -119,12 +147,14 @@ def _ne(first: Any, second: Any) -> bool:
 def _comparable(first: Any, second: Any) -> bool:
     if None in (first, second):
         return True
-    numbers = [
-        isinstance(one, (int, float)) and not isinstance(one, bool) for one in (first, second)
-    ]
-    if all(numbers) or type(first) is type(second):
+    if _kind(first) is _kind(second):
         return True
     raise TemplateError("incompatible types for comparison")
+
+
+def _kind(value: Any) -> type:
+    kinds = (bool, int, float, str)
+    return next((kind for kind in kinds if isinstance(value, kind)), type(value))
 
 
 def _ordered(decide: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
@@ -212,14 +242,19 @@ def _println(*values: Any) -> str:
 
 
 def json(value: Any) -> str:
-    """As docker's json function writes it: with nothing between its parts."""
-    plain = _without_nil(value.plain() if hasattr(value, "plain") else value)
-    return encoding.dumps(plain, separators=(",", ":"), ensure_ascii=False)
+    """As docker's json function writes it: with nothing between its parts. A row of a table, as
+    a whole, has no characters of HTML."""
+    text = encoding.dumps(_without_nil(value), separators=(",", ":"), ensure_ascii=False)
+    if hasattr(value, "plain"):
+        for char in "<>&":
+            text = text.replace(char, f"\\u{ord(char):04x}")
+    return text
 
 
 def _without_nil(value: Any) -> Any:
-    if isinstance(value, (NilMap, NilList)):
+    if value is NIL or isinstance(value, (NilMap, NilList)):
         return None
+    value = value.plain() if hasattr(value, "plain") else value
     if isinstance(value, dict):
         # Go's maps have their keys in order, its structs have their fields in theirs.
         keys = value if isinstance(value, Struct) else sorted(value)
@@ -263,9 +298,9 @@ def _truncate(text: str, length: int) -> str:
 
 
 BUILT_IN: Mapping[str, Callable[..., Any]] = {
-    "and": _and,
-    "or": _or,
-    "not": lambda value: not value,
+    "and": _undecided,
+    "or": _undecided,
+    "not": lambda value: not is_true(value),
     "eq": _eq,
     "ne": _ne,
     "lt": _ordered(lambda first, second: first < second),

@@ -132,6 +132,9 @@ class _Parser:
         self._actions = _actions(source, name)
         self._tokens: list[Token] = []
         self._depth = 0
+        self._ranges = 0
+        self._variables = ["$"]
+        self._last = 0  # where the last token of the action ends
 
     def template(self) -> Block:
         block, ended = self._block()
@@ -162,7 +165,7 @@ class _Parser:
                 return block, first
             block.parts.append(self._action(first))
             if self._tokens:
-                raise self._wrong(f"unexpected {self._named(self._tokens[0])}", at)
+                raise self._wrong(f'unexpected "{self._tokens[0].text}" in command', at)
         return block, None
 
     def _action(self, first: Token) -> Pipeline | Branch | Jump:
@@ -170,6 +173,8 @@ class _Parser:
             return self._pipeline("command")
         self._tokens.pop(0)
         if first.text in ("break", "continue"):
+            if not self._ranges:
+                raise self._wrong(f"{{{{{first.text}}}}} outside {{{{range}}}}", first.at)
             return Jump(first.text)
         return self._branch(first)
 
@@ -177,20 +182,29 @@ class _Parser:
         self._depth += 1
         if self._depth > DEEPEST:
             raise self._wrong("too many blocks in blocks", first.at)
+        known = len(self._variables)
         pipeline = self._pipeline(first.text, first.text == "range")
+        self._ranges += first.text == "range"
         body, ended = self._block()
+        self._ranges -= first.text == "range"
         other = Block()
         if ended and ended.text == "else":
             self._space()
             if self._tokens and self._tokens[0].text in ("if", "with"):
                 other.parts.append(self._branch(self._tokens.pop(0)))
-                self._depth -= 1
-                return Branch(first.text, pipeline, body, other)
+                return self._made(Branch(first.text, pipeline, body, other), known)
             other, ended = self._block()
-        if not ended or ended.text != "end":
+        if not ended:
             raise self._wrong("unexpected EOF", len(self._source))
+        if ended.text != "end":
+            raise self._wrong("expected end; found {{else}}", ended.at)
+        return self._made(Branch(first.text, pipeline, body, other), known)
+
+    def _made(self, branch: Branch, known: int) -> Branch:
+        """What is declared in a branch is not known behind it."""
         self._depth -= 1
-        return Branch(first.text, pipeline, body, other)
+        del self._variables[known:]
+        return branch
 
     # Pipelines
 
@@ -202,12 +216,15 @@ class _Parser:
                 char = text[at]
                 if char in "\"`'":
                     raise self._wrong("unterminated quoted string", start)
-                raise self._wrong(f"unexpected {ascii(char)[1:-1]!r} in command", start)
+                raise self._wrong(f"bad character U+{ord(char):04X} {char!r}", start)
             kind = str(found.lastgroup)
             tokens.append(Token(kind, found[0], start + at))
             at = found.end()
+            if kind == "field" and text[at : at + 1] not in ("", *" \t\r\n.,|:()="):
+                raise self._wrong(f"bad character U+{ord(text[at]):04X} {text[at]!r}", start)
         while tokens and tokens[-1].kind == "space":
             tokens.pop()
+        self._last = tokens[-1].at + len(tokens[-1].text) if tokens else start
         return tokens[1:] if tokens and tokens[0].kind == "space" else tokens
 
     def _space(self) -> None:
@@ -223,11 +240,13 @@ class _Parser:
             self._space()
             token = self._tokens[0] if self._tokens else None
             if token is None or (token.text in (")", "|") and token.kind == "mark"):
-                if not words:
-                    raise self._wrong(
-                        f"missing value for {where}", token.at if token else len(self._source)
-                    )
-                commands.append(tuple(words))
+                at = token.at if token else len(self._source)
+                if not words and token and token.text == "|":
+                    raise self._wrong('unexpected "|" in command', at)
+                if words:
+                    commands.append(tuple(words))
+                if not commands:
+                    raise self._wrong(f"missing value for {where}", at)
                 words = []
                 if token is None or token.text == ")":
                     return Pipeline(tuple(commands), declares, assigns)
@@ -246,8 +265,17 @@ class _Parser:
             while self._tokens.pop(0) is not declare:
                 pass
             names = tuple(token.text for token in plain[:count] if token.kind == "variable")
+            if declare.text == "=":
+                self._known(names[0], declare.at)
+            else:
+                self._variables += names
             return names, declare.text == "="
         return (), False
+
+    def _known(self, name: str, at: int) -> str:
+        if name not in self._variables:
+            raise self._wrong(f'undefined variable "{name}"', at)
+        return name
 
     def _word(self) -> Word:
         token = self._tokens.pop(0)
@@ -259,14 +287,14 @@ class _Parser:
             # Go gives a chain the place of its second part.
             at = following.at if len(fields) == (token.kind == "field") else at
             fields.append(following.text[1:])
-        text = "" if token.kind == "field" else self._named(token)
-        return Word(kind, value, tuple(fields), at, text + "".join(f".{one}" for one in fields))
+        end = self._tokens[0].at if self._tokens else self._last
+        return Word(kind, value, tuple(fields), at, self._source[token.at : end].strip())
 
     def _operand(self, token: Token) -> tuple[str, Any]:
         if token.kind in ("field", "dot"):
             return "dot", None
         if token.kind == "variable":
-            return "variable", token.text
+            return "variable", self._known(token.text, token.at)
         if token.kind == "word":
             if token.text in ("true", "false"):
                 return "constant", token.text == "true"
@@ -279,7 +307,7 @@ class _Parser:
             return "constant", _number(token.text)
         if token.text == "(":
             return "pipeline", self._parenthesised(token)
-        raise self._wrong(f"unexpected {self._named(token)} in command", token.at)
+        raise self._wrong(f'unexpected "{token.text}" in command', token.at)
 
     def _parenthesised(self, token: Token) -> Pipeline:
         self._depth += 1
@@ -304,9 +332,6 @@ class _Parser:
             return str(json.loads(text, strict=False))
         except ValueError:
             raise self._wrong("invalid syntax", token.at) from None
-
-    def _named(self, token: Token) -> str:
-        return "(...)" if token.text == "(" else token.text
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -6,18 +6,18 @@ Knows: /system/df. Does not know: how a table is laid out.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ipycontainers.oci import sizes
 
 from . import columns, containers, images, volumes
 from .call import Call
-from .console import Console, refusals
+from .console import Console, failed, refusals
 from .listing import Kind, layout, listed
 from .references import familiar, split
 from .result import Listing, Result, Text
-from .version import filled
+from .template import Record, Template, TemplateError
 
 Json = Mapping[str, Any]
 TABLE = "{{.Type}}\\t{{.TotalCount}}\\t{{.Active}}\\t{{.Size}}\\t{{.Reclaimable}}"
@@ -41,8 +41,8 @@ def df(call: Call, console: Console) -> Result:
     with refusals():
         found = console.daemon.get("system", "df", patient=True)
     if call.has("verbose"):
-        given = call.text("format")
-        return Text(filled(console, given, found) if given else _in_detail(found), found)
+        given = call.text("format").replace("\\t", "\t").replace("\\n", "\n")
+        return Text(_told(given, found) if given else _in_detail(found), found)
     rows = (_images(found), _containers(found), _volumes(found), _cache(found))
     return listed(rows, _KIND, layout(call.text("format"), TABLE))
 
@@ -111,6 +111,29 @@ def _cache(found: Json) -> Json:
     )
     active = sum(bool(one.get("InUse")) for one in ones)
     return _row("Build Cache", len(ones), active, size, size - in_use, part=False)
+
+
+def _told(given: str, found: Json) -> str:
+    try:
+        return Template(given).of(_parts(found))
+    except TemplateError as error:
+        raise failed(str(error)) from error
+
+
+def _parts(found: Json) -> Record:
+    """Of what a template tells in detail."""
+    kinds: Mapping[str, tuple[Kind, Callable[[Any], Any]]] = {
+        "Images": (images.kind(cut=False), _first_name),
+        "Containers": (containers.kind(cut=False), lambda one: one),
+        "Volumes": (volumes.kind(), lambda one: one),
+        "BuildCache": (_CACHE, lambda one: one),
+    }
+
+    def part(name: str) -> Callable[[Json], list[Record]]:
+        kind, thing = kinds[name]
+        return lambda found: [kind.record(thing(one)) for one in found.get(name) or ()]
+
+    return Record(found, {name: part(name) for name in kinds}, "*formatter.diskUsageContext")
 
 
 # --- in detail -----------------------------------------------------------------------------------

@@ -32,7 +32,9 @@ class Flag:
     help: str
     default: str = ""
     repeats: bool = False
-    offers: str = ""  # what Tab offers for its value: container image network volume, a|b|c
+    # What Tab offers for its value: container image network volume, a|b|c, and of a filter
+    # its names, each with what it offers behind the =.
+    offers: str = ""
 
     @property
     def name(self) -> str:

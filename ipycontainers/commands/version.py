@@ -17,7 +17,8 @@ from .console import Console, failed, refusals
 from .inspections import BAD_TEMPLATE
 from .result import Result, Text
 from .template import Record, Template, TemplateError
-from .template_functions import Struct, json
+from .template_functions import json
+from .typed import typed
 
 Json = Mapping[str, Any]
 TYPE = "system.versionInfo"
@@ -46,7 +47,7 @@ def version(call: Call, console: Console) -> Result:
         return Text(_drawn(told["Client"], server), told)
     if given == "json":
         return Text(json(told), told)
-    record = Record(told, {"Client": _part("Client"), "Server": _part("Server")}, TYPE)
+    record = Record(told, {name: _part(name) for name in told}, TYPE)
     return Text(filled(console, given, record, name="version"), told)
 
 
@@ -64,7 +65,12 @@ def filled(console: Console, given: str, value: Any, *, name: str = "") -> str:
 
 
 def _part(name: str) -> Callable[[Json], Any]:
-    return lambda told: Struct(told[name])
+    def part(told: Json) -> Any:
+        made = typed(told[name])
+        made.type = "*types.Version" if name == "Server" else "system.clientVersion"
+        return made
+
+    return part
 
 
 def _client(console: Console) -> Json:

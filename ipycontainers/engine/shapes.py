@@ -271,12 +271,13 @@ def _health(health: Mapping[str, Any]) -> Json:
 def mount_point(point: Mapping[str, Any]) -> Json:
     """``point`` is a MountPoint as plain data."""
     mount = point["mount"]
-    named = {"Name": point["name"], "Driver": "local"} if mount["type"] == "volume" else {}
+    is_volume = mount["type"] == "volume"
     return {
         "Type": mount["type"],
-        **named,
+        **({"Name": point["name"]} if is_volume else {}),
         "Source": mount["source"],
         "Destination": mount["target"],
+        **({"Driver": "local"} if is_volume else {}),
         "Mode": point["mode"],
         "RW": not mount["read_only"],
         "Propagation": "rprivate" if mount["type"] == "bind" else "",

@@ -10,6 +10,7 @@ Knows: the notebook's variables and streams. Does not know: verbs, HTTP.
 from __future__ import annotations
 
 import dis
+import re
 import sys
 from functools import partial
 from types import FrameType
@@ -17,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from ipycontainers import commands, display, options, streams, watchdog
 from ipycontainers.commands import Console, Lines, Listing, Result, Text
-from ipycontainers.errors import CommandFailed, ContainerError, EngineUnavailable
+from ipycontainers.errors import CommandFailed, ContainerError, EngineUnavailable, Invalid
 
 from .progress import pull_progress
 from .run import interrupted, notebook_file, standard_input
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
     from ipycontainers.client import PullProgress
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 REFUSED = 125
 LARGEST = 256 << 20  # characters of output that a variable may hold
+# Words of a shell: $(docker ps -q), |, >file, && …
+SHELL = re.compile(r"\$\(|`|[|<>;&]+$|[<>][^=]")
+NO_SHELL = "a line of %docker goes to no shell: `ids = %docker ps -q`, then %docker rm {ids}"
 LAST, DROPPED, USED = "last", "dropped", "used"
 
 
@@ -46,6 +50,7 @@ class CommandRun:
         self._length = 0
         self._use = _use()
         self._shown = display.Interleaved(notebook_file)
+        self._handle: Any = None  # of what is renewed
 
     def run(self, line: str) -> Result | None:
         """The value of the magic. Raises ContainerError, CommandFailed being a verb's own."""
@@ -59,15 +64,16 @@ class CommandRun:
             raise
         except ContainerError as error:
             names["_exit_code"] = getattr(error, "exit_code", None) or REFUSED
-            self._show_collected()
+            error.hint = error.hint or _shell_hint(line)
+            self._show(self._collected)
             raise
         except KeyboardInterrupt as error:
             names["_exit_code"] = INTERRUPTED
-            self._show_collected()
+            self._show(self._collected)
             raise interrupted(error) from None
 
     def _result(self, line: str) -> Result | None:
-        words = options.expand(options.split(line), self._variables)
+        words = options.expand(options.split(line), self._variables, spread=True)
         try:
             call = commands.parse(words)
         except commands.Help as asked:
@@ -82,8 +88,18 @@ class CommandRun:
             pushing=partial(self._moving, "Pushing"),
             labels=watchdog.labels(self._magics.notebook),
             collects=self._use == USED,
+            renew=None if self._use == USED else self._renew,
         )
         return call.verb.handler()(call, console)
+
+    def _renew(self, result: Lines | Listing) -> None:
+        """One table on the page, which changes."""
+        from IPython.display import display
+
+        if self._handle is None:
+            self._handle = display(result, display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            self._handle.update(result)
 
     def _moving(
         self, doing: str, image: str
@@ -100,10 +116,11 @@ class CommandRun:
             )
         self._collected.append(text)
 
-    def _show_collected(self) -> None:
-        """What a variable was to have, of a verb that failed; no more of it than of any cell."""
+    def _show(self, texts: Iterable[str]) -> None:
+        """What nobody takes, or a variable was to have of a verb that failed; no more of it than
+        of any cell."""
         shown = display.Display(self._shown)
-        for text in self._collected:
+        for text in texts:
             shown.feed(streams.STDOUT, text.encode("utf-8", "surrogateescape"))
         shown.close()
 
@@ -117,8 +134,16 @@ class CommandRun:
 
             display(result)  # type: ignore[no-untyped-call]
         else:
-            sys.stdout.write(result.text)
+            self._show([result.text])
         return None
+
+
+def _shell_hint(line: str) -> str:
+    """What to do instead, of a line that failed and was written for a shell."""
+    try:
+        return NO_SHELL if any(map(SHELL.match, options.split(line))) else ""
+    except Invalid:
+        return ""
 
 
 def _use() -> str:

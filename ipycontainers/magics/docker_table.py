@@ -9,7 +9,7 @@ Knows: HTML's tables. Does not know: what is in them.
 from __future__ import annotations
 
 from ipycontainers.commands import Listing
-from ipycontainers.widgets.drawing import Markup, element, joined
+from ipycontainers.widgets.drawing import Markup, element, joined, printable
 
 CELL = "text-align: left; vertical-align: top; padding: 4px 16px 4px 8px; white-space: "
 SHORT, LONG = f"{CELL}nowrap", f"{CELL}pre-wrap; min-width: 16em"
@@ -21,7 +21,9 @@ CODE = frozenset({"CONTAINER ID", "IMAGE ID", "NETWORK ID", "DIGEST", "COMMAND",
 
 def drawn(listing: Listing) -> str:
     """The table; where it is wider than the page it scrolls, and can be focused."""
-    heads = joined(element("th", head, scope="col", style=SHORT) for head in listing.heads)
+    heads = joined(
+        element("th", printable(head), scope="col", style=SHORT) for head in listing.heads
+    )
     rows = joined(_row(listing, cells) for cells in listing.cells[:MOST])
     left = len(listing.cells) - MOST
     table = element(
@@ -42,13 +44,14 @@ def drawn(listing: Listing) -> str:
 
 
 def _row(listing: Listing, cells: tuple[str, ...]) -> Markup:
+    shown = zip(listing.heads, map(printable, cells), strict=False)
     return element(
         "tr",
         *(
             element(
                 "td", element("code", cell) if head in CODE and cell else cell, style=_style(cell)
             )
-            for head, cell in zip(listing.heads, cells, strict=False)
+            for head, cell in shown
         ),
     )
 

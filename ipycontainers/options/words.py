@@ -124,8 +124,13 @@ def _quoted(line: str, start: int) -> tuple[str, int]:
     )
 
 
-def expand(words: Iterable[str], namespace: dict[str, object]) -> list[str]:
+def expand(
+    words: Iterable[str], namespace: dict[str, object], *, spread: bool = False
+) -> list[str]:
     """``words`` with ``str(value)`` in place of each ``{name}`` and ``{expression}``.
+
+    With ``spread`` a word that is one of these, whose value is a list of texts, becomes a word
+    for each of them: ``rm {ids}``.
 
     Where something was replaced the word is a ``Word``; ``as_typed`` has its braces.
 
@@ -134,7 +139,26 @@ def expand(words: Iterable[str], namespace: dict[str, object]) -> list[str]:
     expression ``[0-9]{2,3}``; and the bare name of something callable, as in awk's
     ``{print}`` and ``{exit}``. Raises Invalid for an undefined name or a failing expression.
     """
-    return [_expand(word, namespace) for word in words]
+    found: list[str] = []
+    for word in words:
+        items = _items(word, namespace) if spread else None
+        found += [_expand(word, namespace)] if items is None else items
+    return found
+
+
+def _items(word: str, namespace: dict[str, object]) -> list[str] | None:
+    """What a word that is one expression in braces becomes: the texts of a list, or one."""
+    if not (word.startswith("{") and word.endswith("}")) or word.startswith("{{"):
+        return None
+    source = word[1:-1].strip()
+    code = _expression(source)
+    if code is None:
+        return None
+    value = _evaluated(source, code, namespace)
+    if isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value):
+        return [str(one) for one in value]
+    text = _text(source, value)
+    return None if text is None else [Word(text, [(0, len(text), word)])]
 
 
 def _expand(word: str, namespace: dict[str, object]) -> str:
@@ -160,7 +184,7 @@ def _braces(word: str, start: int, namespace: dict[str, object]) -> tuple[str, i
             # A brace inside a string or a dict closes nothing: the first text that parses wins.
             source = word[start + 1 : end].strip()
             if (code := _expression(source)) is not None:
-                value = _value(source, code, namespace)
+                value = _text(source, _evaluated(source, code, namespace))
                 return (word[start : end + 1] if value is None else value), end + 1
     end = _closing(word, start)
     return word[start:end], end
@@ -187,11 +211,19 @@ def _expression(source: str) -> CodeType | None:
     return None
 
 
-def _value(source: str, code: CodeType, namespace: dict[str, object]) -> str | None:
-    """The value as text; None for the bare name of something callable."""
+def _text(source: str, value: object) -> str | None:
+    """None for the bare name of something callable."""
+    if source.isidentifier() and callable(value):
+        return None
     try:
-        value = eval(code, namespace)
-        return None if source.isidentifier() and callable(value) else str(value)
+        return str(value)
+    except Exception as err:
+        raise _failed(source, err) from err
+
+
+def _evaluated(source: str, code: CodeType, namespace: dict[str, object]) -> object:
+    try:
+        return eval(code, namespace)
     except NameError as err:
         name = getattr(err, "name", None) or source
         raise Invalid(
@@ -200,10 +232,14 @@ def _value(source: str, code: CodeType, namespace: dict[str, object]) -> str | N
             "needs quotes around it; {{ }} stay as typed",
         ) from err
     except Exception as err:
-        raise Invalid(
-            f"{{{source}}} failed: {type(err).__name__}: {err}",
-            "braces hold a Python expression; {{ }} stay as typed",
-        ) from err
+        raise _failed(source, err) from err
+
+
+def _failed(source: str, error: Exception) -> Invalid:
+    return Invalid(
+        f"{{{source}}} failed: {type(error).__name__}: {error}",
+        "braces hold a Python expression; {{ }} stay as typed",
+    )
 
 
 def _closing(word: str, start: int) -> int:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from operator import attrgetter
 
 import pytest
 from commands.conftest import BUSYBOX, Both
-from support import free_port
+from support import free_port, wait_for
+
+from ipycontainers.commands import looking
+from ipycontainers.commands.verb import Verb
 
 A, B = "ipyc-listed-a", "ipyc-listed-b"
 TAG = "ipyc.example/listed:1"
@@ -64,6 +69,8 @@ FIELDS = (
         ("-a", "--format", FIELDS),
         ("-a", "--format", "table {{.Names}}\\t{{.Status}}\\t{{.Ports}}"),
         ("-a", "--format", "table {{.ID}}: {{upper .Names}}"),
+        ("-a", "--format", 'table {{.Label "x"}}\\t{{split .Names "-"}}\\t{{pad .ID 1 2}}'),
+        ("-a", "--format", 'table {{range split .Names "-"}}<{{.}}>{{end}}'),
         ("-a", "--format", "raw"),
         ("-a", "--no-trunc", "--format", "{{.Command}} {{.Mounts}} {{.Names}}"),
         ("-a", "--format", "table"),
@@ -116,10 +123,18 @@ def test_ps_measures(things: Both) -> None:
         ("ps", "-f", "bad"),
         ("ps", "-f", "nosuch=1"),
         ("ps", "-n", "x"),
+        ("ps", "-n", "9" * 30),
         ("ps", "-a=maybe"),
         ("ps", "-a", *MINE, "--format", "{{.Nosuch}}"),
         ("ps", "-a", "--format", "{{.ID"),
         ("ps", "-a", "--format", "{{nosuch}}"),
+        ("ps", "-a", "--format", "{{break}}"),
+        ("ps", "-a", "--format", "{{.Label}}"),
+        ("ps", "---all"),
+        ("volume", "--nosuch"),
+        ("volume", "nosuch"),
+        ("container", "list", "extra"),
+        ("container", "ps", "--nosuch"),
         ("images", "a", "b"),
         ("history",),
         ("history", "nosuch"),
@@ -137,6 +152,8 @@ def test_ps_measures(things: Both) -> None:
         ("port",),
         ("port", "a", "b", "c"),
         ("port", "nosuch"),
+        ("port", A, "99999"),
+        ("port", A, "80-81"),
         ("diff", "nosuch"),
         ("diff",),
         ("stats", "--no-stream", "nosuch"),
@@ -144,9 +161,11 @@ def test_ps_measures(things: Both) -> None:
         ("images", "--format", "{{.ID"),
         ("version", "-f", "{{.Nosuch}}"),
         ("version", "-f", "{{.ID"),
+        ("version", "-f", "{{.Server.ApiVersion}}"),
         ("info", "-f", "{{.Nosuch}}"),
         ("events", "--until", "1s", "--format", "{{.ID"),
         ("events", "--since", "x", "--until", "1s"),
+        ("events", "--since", "2020-13-01", "--until", "1s"),
         ("system", "df", "--format", "{{.Nosuch}}"),
     ],
 )
@@ -196,6 +215,14 @@ def test_history(things: Both, words: tuple[str, ...]) -> None:
         "{{json .Config.Cmd}} {{join .Config.Cmd `,`}} {{len .Mounts}} {{.HostConfig.Binds}}",
         "{{.Config.Entrypoint}} {{.HostConfig.Dns}} {{.Config.Volumes}} {{json .Config.OnBuild}}",
         "{{.NetworkSettings.Ports}} {{.Config.ExposedPorts}}",
+        '{{index .Config.Labels "x"}}|{{index .Config.Labels "nosuch"}}|',
+        '{{index .NetworkSettings.Ports "1/tcp"}} {{index .Config.Volumes "x"}}',
+        '{{index .NetworkSettings.Ports "80/tcp"}} {{index .NetworkSettings.Networks "x"}}',
+        "{{and .Mounts (index .Mounts 0).Destination}} {{or .Mounts .Name}}",
+        "{{.Config.Labels.nosuch}} {{.Config.Healthcheck}} {{.HostConfig.Mounts}} {{.SizeRw}}",
+        "{{.HostConfig.Init}} {{.HostConfig.PortBindings}} {{.State}} {{.Config}}",
+        "{{json .Mounts}} {{range .Mounts}}{{.Type}} {{.Name}} {{.Driver}}{{end}}",
+        "{{.Name.X}}",
         "{{.State.Nosuch}}",
         "{{.State.Status",
         "{{.Id | printf `%.12s`}} {{.HostConfig.Memory}} {{.State.Running}} {{.RestartCount}}",
@@ -219,6 +246,7 @@ def test_inspect_by_a_template(things: Both, form: str) -> None:
         ("network", "inspect", A),
         ("inspect", "--type", "volume", A),
         ("inspect", "--type", "network", A, "-f", "{{.Name}} {{.Labels}} {{.IPAM.Config}}"),
+        ("inspect", "--type", "network", A, "-f", "{{json .}} {{.Created}}"),
     ],
 )
 def test_inspect(things: Both, words: tuple[str, ...]) -> None:
@@ -278,7 +306,8 @@ def test_top_port_and_diff(things: Both) -> None:
 def test_the_server_of_version(things: Both) -> None:
     mine, theirs = things.ours("version"), things.docker("version")
     assert _server(mine.out) == _server(theirs.out)
-    assert things("version", "-f", "{{.Server.Version}} {{.Server.Os}} {{.Server.Arch}}").code == 0
+    form = "{{.Server.Version}} {{.Server.APIVersion}} {{.Server.Experimental}} {{.Server.Arch}}"
+    assert things("version", "-f", form).code == 0
 
 
 def _server(text: str) -> list[str]:
@@ -302,15 +331,31 @@ def test_system_df(things: Both) -> None:
     assert things("system", "df").code == 0
     assert things("system", "df", "--format", "{{.Type}} {{.TotalCount}} {{.Size}}").code == 0
     assert things("system", "df", "-v", only=_sorted).code == 0
+    form = "{{range .Images}}{{.ID}} {{.Size}}\\n{{end}}{{range .Containers}}{{json .Names}}{{end}}"
+    found = things("system", "df", "-v", "--format", form, only=lambda text: sorted(text.split()))
+    assert found.code == 0
+    assert things("system", "df", "-v", "--format", "{{.Nosuch}}").code == 1
 
 
-@pytest.mark.parametrize("form", ["", "{{.Type}} {{.Action}} {{.Actor.ID}}", "{{json .}}"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "",
+        "{{.Type}} {{.Action}} {{.Actor.ID}} {{.Status}} {{.ID}} {{.From}} {{.Time}} {{.TimeNano}}",
+        "{{json .}}",
+    ],
+)
 def test_events(things: Both, form: str) -> None:
-    started = things.docker("inspect", "-f", "{{.State.StartedAt}}", A).out.strip()
+    # dockerd remembers 256 events, of all that happens on the machine.
+    began = f"{time.time():.9f}"
+    for old, new in ((B, f"{B}-2"), (f"{B}-2", B)):
+        assert things.docker("rename", old, new).code == 0
     given = ("--format", form) if form else ()
-    words = ("-f", f"container={B}", "-f", "event=create", "-f", "event=die", *given)
-    shown = things("events", "--since", started, "--until", "0s", *words)
-    assert len(shown.out.splitlines()) == 2
+    container = things.docker("inspect", "-f", "{{.Id}}", B).out.strip()
+    words = ("events", "--since", began, "--until", "0s", "-f", f"container={container}", *given)
+    # The second in which they happened has to be over.
+    assert wait_for(lambda: len(things.docker(*words).out.splitlines()) == 2, every=0.2)
+    assert len(things(*words).out.splitlines()) == 2
 
 
 def test_stats_once(things: Both) -> None:
@@ -325,5 +370,22 @@ def _places(text: str) -> list[str]:
     return text.splitlines()[0].split("   ")[:2]
 
 
-def test_a_cell_shows_one_look_of_stats(things: Both) -> None:
+def test_a_variable_takes_one_look_of_stats(things: Both) -> None:
     assert "add --no-stream" in things.ours("stats", A).err
+
+
+def _filters_of(verb: Verb) -> list[str]:
+    return [rule for flag in verb.flags if flag.name == "filter" for rule in flag.offers.split()]
+
+
+@pytest.mark.parametrize(
+    "verb", [verb for verb in looking.ROWS if _filters_of(verb)], ids=attrgetter("name")
+)
+def test_tab_offers_filters_that_the_engine_has(things: Both, verb: Verb) -> None:
+    words = verb.name.split()
+    more = ("--since", "1", "--until", "2") if verb.name == "system events" else ()
+    for rule in _filters_of(verb):
+        name, _, offers = rule.partition("=")
+        value = offers.partition("|")[0] if "|" in offers else "0"
+        said = things.ours(*words, *more, "--filter", f"{name}={value}")
+        assert "nvalid filter" not in said.err, (name, said)

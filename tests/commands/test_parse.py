@@ -33,6 +33,30 @@ def test_what_is_not_given_has_dockers_default() -> None:
     assert not parse(["history", "-H=false", "x"]).has("human")
 
 
+@pytest.mark.parametrize(
+    ("text", "number"), [("0x10", 16), ("010", 8), ("-5", -5), ("1_0", 10), ("0", 0), ("+7", 7)]
+)
+def test_numbers_are_read_as_go_reads_them(text: str, number: int) -> None:
+    assert parse(["ps", "-n", text]).number("last") == number
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("9" * 30, "value out of range"),
+        ("08", "invalid syntax"),
+        ("\u0661", "invalid syntax"),
+        ("1__0", "invalid syntax"),
+        ("", "invalid syntax"),
+        ("0x", "invalid syntax"),
+    ],
+)
+def test_what_is_no_number_is_refused_as_go_refuses_it(text: str, reason: str) -> None:
+    with pytest.raises(CommandFailed) as caught:
+        parse(["ps", "-n", text])
+    assert f'strconv.ParseInt: parsing "{text}": {reason}' in caught.value.message
+
+
 def test_flags_may_stand_behind_arguments_but_not_in_a_command() -> None:
     assert parse(["inspect", "a", "-f", "x", "b"]).arguments == ("a", "b")
     assert parse(["inspect", "--", "-f"]).arguments == ("-f",)

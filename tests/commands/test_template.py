@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ipycontainers.commands.template import Record, Template, TemplateError
+from ipycontainers.commands.template_functions import Map, Struct
 
 THING = {
     "Name": "web",
@@ -14,8 +15,12 @@ THING = {
     "None": None,
     "List": ["a", "b"],
     "Map": {"b": "2", "a": "1"},
+    "Nothing": Struct(),
+    "Typed": Map(a="1"),
     "Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}], "81/tcp": []},
 }
+
+FAILS = 'template: :1:2: executing "" at <'
 
 
 @pytest.mark.parametrize(
@@ -40,6 +45,10 @@ THING = {
         ("a {{- .Name -}} b{{/* nothing */}}", "awebb"),
         ("{{$x := 1}}{{if true}}{{$x = 2}}{{end}}{{$x}}", "2"),
         ("{{range .List}}{{if eq . `b`}}{{break}}{{end}}{{.}}{{end}}", "a"),
+        ("{{and .Up (eq .Count 3)}} {{or .None .Name}} {{and .None (index .List 9)}}|{{or .Name}}",
+         "true web <no value>|web"),
+        ("{{if .Nothing}}yes{{end}}{{not .Nothing}} {{index .Typed `x`}}|{{index .Typed `a`}}",
+         "yesfalse |1"),
         ('{{slice .Name 1 2}}{{"{{"}}{{truncate .Name 2}}{{pad .Name 1 2}}|', "e{{we web  |"),
     ],
 )  # fmt: skip
@@ -53,17 +62,31 @@ def test_a_template_makes(text: str, made: str) -> None:
         ("{{.Name", "template: :1: unclosed action"),
         ("{{if .Name}}", "template: :1: unexpected EOF"),
         ("{{nosuch .Name}}", 'template: :1: function "nosuch" not defined'),
+        ("{{upper .Name 1}}",
+         FAILS + "upper>: wrong number of args for upper: want 1 got 2"),
+        ("{{and}}",
+         FAILS + "and>: wrong number of args for and: want at least 1 got 0"),
+        ("{{if 1}}{{$x := 1}}{{end}}{{$x}}", 'template: :1: undefined variable "$x"'),
+        ("{{.a-b}}", "template: :1: bad character U+002D '-'"),
+        ("{{| .Name}}", 'template: :1: unexpected "|" in command'),
+        ("{{if 1}}{{else}}{{else}}{{end}}", "template: :1: expected end; found {{else}}"),
+        ("{{nil}}", FAILS + "nil>: nil is not a command"),
+        ("{{eq 1 1.0}}",
+         FAILS + "eq 1 1.0>: error calling eq: incompatible types for comparison"),
+        ("{{if 1}}{{break}}{{end}}", "template: :1: {{break}} outside {{range}}"),
+        ("{{range .List}}{{else}}{{continue}}{{end}}",
+         "template: :1: {{continue}} outside {{range}}"),
         ("{{end}}", "template: :1: unexpected {{end}}"),
         ("{{}}", "template: :1: missing value for command"),
         ("{{index .List 7}}",
-         'template: :1:2: executing "" at <index>: error calling index: index out of range: 7'),
+         FAILS + "index .List 7>: error calling index: index out of range: 7"),
         ("\n{{.Name.X}}",
          "template: :2:7: executing \"\" at <.Name.X>: can't evaluate field X in type string"),
         ("{{" + "(" * 200 + "1" + ")" * 200 + "}}",
          "template: :1: too many parentheses in parentheses"),
         ("{{if 1}}" * 200 + "{{end}}" * 200, "template: :1: too many blocks in blocks"),
         ('{{printf "%999999999d" 1}}',
-         'template: :1:2: executing "" at <printf>: error calling printf: the width is too large'),
+         FAILS + 'printf "%999999999d" 1>: error calling printf: the width is too large'),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_as_go_says_it(text: str, reason: str) -> None:

@@ -57,6 +57,18 @@ def names(kind: str) -> list[str]:
         ("%docker volume inspect ", ["files"], ["web"]),
         ("%docker top ", ["web"], []),
         ("%docker top web -", [], ["--help"]),
+        ("%docker ps --filter ", ["status=", "ancestor=", "name="], ["web", "dangling="]),
+        ("%docker ps -af sta", ["status="], []),
+        ("%docker ps -f status=", ["status=exited", "status=paused"], ["status="]),
+        ("%docker ps --filter=status=ex", ["--filter=status=exited"], []),
+        ("%docker ps -a --filter ancestor=", ["ancestor=alpine:latest"], ["ancestor=web"]),
+        ("%docker ps -f label=", [], ["label=web"]),
+        ("%docker images -f before=", ["before=alpine:latest"], []),
+        ("%docker network ls -f name=", ["name=lab"], []),
+        ("%docker volume ls --filter dangling=", ["dangling=true"], []),
+        ("%docker events -f event=st", ["event=start", "event=stop"], []),
+        ("%docker image prune --filter ", ["until=", "label!="], ["dangling="]),
+        ("%docker ps -f nosuch=", [], ["nosuch="]),
     ],
 )
 def test_what_may_stand_there(line, offered, not_offered):
@@ -94,6 +106,8 @@ def test_a_kernel_offers_options_images_and_containers(shared_kernel, images):
 def test_a_kernel_offers_docker_verbs_where_a_value_is_assigned(shared_kernel):
     assert matches(shared_kernel, "ids = %docker ps --qu") == ["ids = %docker ps --quiet"]
     assert matches(shared_kernel, "%docker hist") == ["%docker history"]
+    assert matches(shared_kernel, "%docker ps -f stat") == ["%docker ps -f status="]
+    assert matches(shared_kernel, "%docker ps -f status=ex") == ["%docker ps -f status=exited"]
 
 
 def test_a_kernel_offers_its_sessions(shared_kernel, images):

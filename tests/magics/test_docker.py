@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import docker
 import pytest
 from support import library, wait_for
@@ -27,11 +29,11 @@ def test_a_value_is_assigned_and_nothing_shown(shared_kernel, image):
     shown = shared_kernel.run(
         f"ids = %docker images -q {image}\nrows = %docker images {image}\n"
         f"found = %docker inspect {image}\n"
-        f"print(type(ids).__mro__[1].__name__, len(ids[0]), rows[0]['Repository'], "
+        f"print(isinstance(ids, list), len(ids[0]), rows[0]['Repository'], "
         f"found[0]['Id'][7:19] == ids[0])"
     )
     assert (shown.status, shown.outputs) == ("ok", [])
-    assert shown.stdout == f"list 12 {image} True\n"
+    assert shown.stdout == f"True 12 {image} True\n"
 
 
 def test_braces_of_templates_stay_and_names_are_values(shared_kernel, image):
@@ -55,6 +57,33 @@ def test_a_failing_verb_fails_the_cell_in_dockers_words(shared_kernel, image):
     assert shared_kernel.run("_exit_code").data["text/plain"] == "125"
     shared_kernel.run("%docker ps")
     assert shared_kernel.run("_exit_code").data["text/plain"] == "0"
+
+
+def test_a_list_is_as_many_words(shared_kernel, image):
+    shown = shared_kernel.run(
+        f"ids = %docker images -q {image}\nboth, none = [ids[0], '{image}'], []\n"
+        "%docker inspect -f '{{.Os}}' {both}\n%docker history {none}"
+    )
+    assert shown.stdout == "linux\nlinux\n"
+    assert '"docker history" requires exactly 1 argument.' in str(shown.error)
+
+
+@pytest.mark.parametrize("line", ["rm $(docker ps -aq)", "ps | head", "ps > file"])
+def test_who_writes_for_a_shell_is_told_what_to_write(shared_kernel, line):
+    shown = shared_kernel.run(f"%docker {line}")
+    assert "hint: a line of %docker goes to no shell" in str(shown.error.traceback)
+    shown = shared_kernel.run("%docker ps --format '{{.Names | nosuch}}'")
+    assert "shell" not in str(shown.error.traceback)
+
+
+def test_much_output_is_cut_and_the_value_is_whole(shared_kernel):
+    shared_kernel.run(
+        "from ipycontainers.commands import Lines\nmany = Lines(['x' * 100] * 20_000)"
+    )
+    shown = shared_kernel.run("many")
+    assert 500_000 < len(shown.data["text/plain"]) < 600_000
+    assert shown.data["text/plain"].endswith("\n… and 14,810 more lines, in the value")
+    assert shared_kernel.run("len(str(many))").data["text/plain"] == "2019999"
 
 
 def test_help(shared_kernel):
@@ -100,6 +129,34 @@ def test_events_come_until_an_interrupt(shared_kernel, engine, image):
     assert (shown.status, shown.error.ename) == ("error", "KeyboardInterrupt")
     assert len(shown.error.traceback) == 1
     assert shared_kernel.run("_exit_code").data["text/plain"] == "130"
+
+
+def test_stats_change_in_their_place_until_an_interrupt(shared_kernel, engine, image):
+    name = "ipyc-stats"
+    client = docker.DockerClient(base_url=engine.candidate.address)
+    threads = "import threading; print(sorted(one.name for one in threading.enumerate()))"
+    made = client.containers.run(image, "sleep 1000", name=name, detach=True)
+    try:
+        before = shared_kernel.run(threads).stdout
+        cell = shared_kernel.submit(
+            f"%docker stats --format 'table {{{{.Name}}}} {{{{.PIDs}}}}' {name}"
+        )
+        assert shared_kernel.pump(lambda: len(cell.now.outputs) > 2, 30)
+        shared_kernel.interrupt()
+        shown = cell.result()
+        assert (shown.status, shown.error.ename) == ("error", "KeyboardInterrupt")
+        assert shown.outputs[1]["transient"] == shown.outputs[0]["transient"]
+        assert shown.outputs[-1]["data"]["text/plain"].splitlines() == ["NAME PIDS", f"{name} 1"]
+        assert shared_kernel.run("_exit_code").data["text/plain"] == "130"
+        assert shared_kernel.run(threads).stdout == before
+        cell = shared_kernel.submit(f"%docker stats {name}")
+        assert shared_kernel.pump(lambda: cell.now.outputs, 30)
+        made.remove(force=True)
+        assert cell.result().status == "ok"
+    finally:
+        with contextlib.suppress(docker.errors.NotFound):
+            made.remove(force=True)
+        client.close()
 
 
 def test_output_that_comes_by_and_by_is_a_value_too(shared_kernel, image):

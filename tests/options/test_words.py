@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import shlex
 from typing import Any
 
@@ -120,6 +121,25 @@ def test_expand(word: str, text: str) -> None:
 def test_a_value_stays_one_word() -> None:
     words = expand(split("-e A={name} {name}"), {"name": "x; rm -rf / 'quoted\" -v /:/h"})
     assert words == ["-e", "A=x; rm -rf / 'quoted\" -v /:/h", "x; rm -rf / 'quoted\" -v /:/h"]
+
+
+@pytest.mark.parametrize(
+    ("word", "words"),
+    [
+        ("{ids}", ["a b", "{c}"]),
+        ("{ids[:1]}", ["a b"]),
+        ("{none}", []),
+        ("x{ids}", ["x['a b', '{c}']"]),
+        ("{next(counted)}", ["0"]),
+        ("{mixed}", ["[1, 'a']"]),
+        ("{{ids}}", ["{{ids}}"]),
+        ("{print}", ["{print}"]),
+    ],
+)
+def test_a_list_of_texts_is_spread_where_it_is_a_word(word: str, words: list[str]) -> None:
+    namespace = {"ids": ["a b", "{c}"], "none": [], "counted": itertools.count(), "mixed": [1, "a"]}
+    assert expand([word], namespace, spread=True) == words
+    assert len(expand([word], namespace)) == 1
 
 
 def test_undefined_name_is_named_with_a_hint() -> None:
