@@ -18,16 +18,17 @@ from ipycontainers.engine.build.durations import duration
 from ipycontainers.errors import CommandFailed, Invalid
 from ipycontainers.options import Option, RunOptions, values
 
+from . import objections
 from .console import failed
 from .life import restart_policy, wrong_value
 from .names import named
+from .objections import WRONG, wrong, wrong_flag
 from .verb import Flag
 
 if TYPE_CHECKING:
     from .call import Call
     from .console import Console
 
-WRONG = 125  # what docker exits with
 STREAMS = ("stdout", "stderr")
 
 
@@ -126,9 +127,9 @@ def order(call: Call, console: Console) -> Order:
     if is_shown and call.has("interactive") and call.has("tty"):
         raise no_terminal()
     _check_image(call, image)
-    if call.has("rm") and call.text("restart") not in ("", "no"):
-        raise wrong(call, "Conflicting options: --restart and --rm")
-    asked = RunOptions(image, tuple(command), (*_given(call), *_kept(call)))
+    given = _given(call)
+    objections.check(call, console.folder)
+    asked = RunOptions(image, tuple(command), (*given, *_kept(call)))
     connection = console.connection
     try:
         body = asked.create_config(
@@ -143,6 +144,8 @@ def order(call: Call, console: Console) -> Order:
     except Invalid as error:
         raise wrong(call, error.message) from error
     _complete(call, body)
+    for warning in objections.warnings(body):
+        console.err(f"{warning}\n")
     streams = _streams(call, body)
     return Order(body, call.text("name"), call.text("platform"), call.text("pull"), streams)
 
@@ -221,33 +224,9 @@ def _checked(call: Call, option: Option, flag: Flag, value: object) -> str:
     try:
         option.read(text)
     except ValueError as error:
-        if flag.name == "publish":
-            raise wrong(call, _of_ports(text, str(error))) from error
-        if flag.name in ("restart", "security-opt", "device"):
-            raise wrong(call, str(error)) from error
-        raise wrong_value(call, flag.name, text, error) from error
+        if flag.name not in objections.FOUND_LATE:
+            raise wrong_flag(call, flag.name, text, error) from error
     return text
-
-
-def wrong(call: Call, reason: str) -> CommandFailed:
-    """As docker tells what does not fit together, or is found late."""
-    see = f"See 'docker {call.typed} --help'."
-    return failed(f"docker: {reason.removesuffix('.')}.\n{see}", WRONG)
-
-
-def _of_ports(text: str, reason: str) -> str:
-    """docker's words for a -p that is none."""
-    front, _, inside = text.rpartition(":")
-    outside = front.rpartition(":")[2]
-    inside, _, protocol = inside.partition("/")
-    ports = re.compile(r"\d{1,5}(-\d{1,5})?")
-    if not ports.fullmatch(inside):
-        return f"Invalid containerPort: {inside}"
-    if outside and not ports.fullmatch(outside):
-        return f"Invalid hostPort: {outside}"
-    if protocol and protocol.lower() not in ("tcp", "udp", "sctp"):
-        return f"Invalid proto: {protocol}"
-    return reason
 
 
 def _kept(call: Call) -> list[tuple[Option, str | bool]]:
@@ -315,7 +294,8 @@ def _health(call: Call) -> dict[str, Any]:
 
 
 def _address(call: Call, body: dict[str, Any]) -> None:
-    """--ip, --ip6, --link-local-ip: of the first network, or of the default one."""
+    """--ip, --ip6, --link-local-ip: of the first network; where none is named docker has no use for
+    them."""
     fixed: dict[str, Any] = {
         key: call.text(name)
         for key, name in (("IPv4Address", "ip"), ("IPv6Address", "ip6"))
@@ -323,7 +303,7 @@ def _address(call: Call, body: dict[str, Any]) -> None:
     }
     if local := call.texts("link-local-ip"):
         fixed["LinkLocalIPs"] = list(local)
-    if not fixed:
+    if not (fixed and call.is_given("network")):
         return
     network = str(body["HostConfig"]["NetworkMode"])
     ends = body.setdefault("NetworkingConfig", {}).setdefault("EndpointsConfig", {})

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from ipycontainers.errors import CommandFailed
+from ipycontainers.engine.build.durations import duration
+from ipycontainers.errors import CommandFailed, Invalid
 
 from .call import Call
 from .manual import help_text
@@ -30,9 +31,6 @@ _BOOLEANS = {
     **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
 }
 _INTEGER = re.compile(r"[+-]?(0[xXbBoO])?[0-9a-fA-F_]{1,80}")
-_DURATION = re.compile(
-    r"[-+]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)((\d+(\.\d*)?)(ns|us|µs|ms|s|m|h))*"
-)
 
 
 class Help(Exception):
@@ -194,8 +192,8 @@ def read(flag: Flag, text: str) -> Any:
         return _BOOLEANS[text]
     if flag.type in NUMBERS:
         return _number(text, signed=flag.type != "uint")
-    if flag.type == "duration" and text != "0" and not _DURATION.fullmatch(text):
-        raise ValueError(f'time: invalid duration "{text}"')
+    if flag.type == "duration":
+        _check_duration(text)
     if flag.type == "filter" and text and "=" not in text:
         raise ValueError("bad format of filter (expected name=value)")
     return text
@@ -215,6 +213,13 @@ def _number(text: str, *, signed: bool) -> int:
     if not lowest <= number <= highest:
         raise ValueError(f"{wrong}value out of range")
     return number
+
+
+def _check_duration(text: str) -> None:
+    try:
+        duration(text)
+    except Invalid as error:
+        raise ValueError(error.message) from error
 
 
 def _similar(name: str, verb: Verb) -> str:

@@ -15,6 +15,11 @@ A = "ipyc-verbs-a"
 
 
 @pytest.fixture
+def kernel(shared_kernel: Any) -> Any:
+    return shared_kernel
+
+
+@pytest.fixture
 def busybox(engine: Any, images: Any) -> Iterator[str]:
     """The image; no container of that name is left."""
     yield images.busybox
@@ -88,13 +93,17 @@ def test_what_a_program_says_of_an_interrupt_is_shown(kernel: Any, busybox: str)
 def test_what_says_more_than_a_variable_holds_is_ended(
     kernel: Any, engine: Any, busybox: str
 ) -> None:
-    kernel.run("from ipycontainers.magics import command; command.LARGEST = 100_000")
+    kernel.run(
+        "from ipycontainers.magics import command\n"
+        "large, command.LARGEST = command.LARGEST, 100_000"
+    )
     shown = kernel.run(f"text = %docker run --name {A} {busybox} yes")
     assert "the output is larger than" in str(shown.error)
     assert wait_for(lambda: not engine.docker.api.containers(filters={"name": [f"^/{A}$"]}))
     shown = kernel.run(f"text = %docker run --rm --name {A}-2 {busybox} yes")
     assert "the output is larger than" in str(shown.error)
     assert not engine.docker.api.containers(all=True, filters={"name": [f"^/{A}-2$"]})
+    kernel.run("command.LARGEST = large")
 
 
 def test_an_interrupt_leaves_the_program_of_exec_and_says_so(kernel: Any, busybox: str) -> None:
@@ -139,7 +148,7 @@ def test_an_interrupted_build_ends_at_the_engine(
     kernel: Any, engine: Any, busybox: str, tmp_path: Path
 ) -> None:
     (tmp_path / "Dockerfile").write_text(f"FROM {busybox}\nRUN echo begun; exec sleep 987\n")
-    cell = kernel.submit("%docker build --network none --force-rm .")
+    cell = kernel.submit(f"%docker build --network none --force-rm {tmp_path}")
     cell.wait_for("begun")
     kernel.interrupt()
     assert "KeyboardInterrupt" in str(cell.result().error)
