@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ipycontainers.client.translate import one_line
+from ipycontainers.client.translate import PROGRAM, of_start, one_line
 from ipycontainers.errors import CellFailed, ContainerError, Invalid, Unsupported
 
 from .plan import Plan, Text
@@ -55,6 +55,10 @@ def of_step(progress: Progress, plan: Plan, text: Text, *, has_context: bool) ->
     told = one_line(step.text, SHOWN)
     if failure.code and step.text[:4].upper() == "RUN ":
         return CellFailed(f"exit code {failure.code} in {place}: {told}", exit_code=failure.code)
+    if PROGRAM.search(failure.message):  # the runtimes' words, with all of their own steps
+        error = of_start(500, failure.message, "")
+        code = getattr(error, "exit_code", None) or 1
+        return CellFailed(f"{place}, {told}: {error.message}", error.hint, exit_code=code)
     return CellFailed(
         f"{place}, {told}: {failure.message}",
         _hint(step, failure.message, has_context=has_context),

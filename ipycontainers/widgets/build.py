@@ -153,11 +153,12 @@ class BuildView(Widget):
         is_now = step is self._progress.current and not self._has_ended.is_set()
         seconds = self._progress.elapsed if is_now else step.seconds or 0.0
         took = duration(seconds) if seconds >= BRIEF else ""
+        is_left_out = step.state == "waiting" and self._has_ended.is_set()
         parts = [
             element(
                 "span",
                 element("span", MARKS[step.state], aria_hidden="true", class_="build-mark"),
-                f" {step.state}",
+                f" {'not run' if is_left_out else step.state}",
                 class_="build-state",
             ),
             element("code", flat(step.text)),

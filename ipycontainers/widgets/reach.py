@@ -238,12 +238,13 @@ def _entry(one: Attempt, *, is_static: bool) -> Markup:
         mark, kind = ("?", "unknown") if one.result == attempts.UNKNOWN else ("○", "declared")
     at = f"{one.address}:{one.port}" if one.address else one.network
     by = "published port" if is_static and one.by.startswith("published") else one.by
+    told = "" if one.measured or one.result == attempts.UNKNOWN else ", declared"
+    shown = element("span", f"by {by}{told}", class_="muted")
     return element(
         "div",
         element("span", mark, aria_hidden="true", class_="reach-mark"),
-        f" {_words(one)} ",
-        element("span", "by ", by, class_="muted"),
-        class_=f"reach-{kind}",
+        element("span", one.result, " ", shown),
+        class_=f"reach-entry reach-{kind}",
         title=None if is_static or not at else at,
     )
 

@@ -67,7 +67,7 @@ def test_a_failed_step_is_marked(cells: Callable[..., Notebook], images: Any) ->
     notebook.wait_until_idle()
     cell.wait_for("failed in step 2 of 3")
     states = cell.locator.locator(".build-state").all_inner_texts()
-    assert states == ["✓ done", "✗ failed", "○ waiting"]
+    assert states == ["✓ done", "✗ failed", "○ not run"]
     judge(notebook, ".build")
     assert "careful" in cell.shown()[1]
     assert "exit code 3 in step 2 of 3, line 3 of the cell" in cell.shown()[2]

@@ -209,6 +209,27 @@ def test_a_command_that_fails_has_its_code_and_line(said: dict[str, Any]) -> Non
     assert [step.state for step in progress.steps] == ["done", "failed"]
 
 
+EXEC = 'unable to start container process: exec: "/bin/sh": stat /bin/sh: no such file or directory'
+OCI = "OCI runtime create failed: "
+
+
+@pytest.mark.parametrize(
+    "said",
+    [f"failed to create shim task: {OCI}runc create failed: {EXEC}: unknown", f"{OCI}{EXEC}"],
+    ids=["dockerd", "ours"],
+)
+def test_a_program_that_is_missing_is_named(said: str) -> None:
+    text = Text.of("FROM scratch\nRUN x\n")
+    plan = Plan.of(text)
+    progress = Progress(plan)
+    progress.feed({"stream": "Step 2/2 : RUN x"})
+    progress.feed({"errorDetail": {"message": said}})
+    error = failure.of_step(progress, plan, text, has_context=False)
+    where = "step 2 of 2, line 3 of the cell, RUN x"
+    assert error.message == f"{where}: /bin/sh: no such program in the image"
+    assert getattr(error, "exit_code", None) == 127
+
+
 def test_the_end_of_what_is_printed_is_kept() -> None:
     said = ["Step 1/1 : FROM a", *(f"{number:07}\n" for number in range(20_000))]
     step = fed("FROM a", said).steps[0]

@@ -145,7 +145,8 @@ def test_what_nobody_tried_is_not_drawn_as_reached(monkeypatch: pytest.MonkeyPat
     unknown = Attempt("db", "web", "address", result=UNKNOWN)
     found = Reach((web, db), (declared, unknown), is_here=False, is_open=True)
     drawing = html.unescape(shown(monkeypatch, found).drawing)
-    assert 'class="reach-declared"' in drawing
+    assert 'class="reach-entry reach-declared"' in drawing
+    assert "by address, declared" in drawing
     assert "reach-yes" not in drawing
     assert "in the network of web" in drawing
     assert "The engine's machine, another one" in drawing
