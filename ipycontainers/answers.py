@@ -66,9 +66,15 @@ def told(connection: Connection, container_id: str, script: str, *arguments: str
     except ContainerError as error:
         return Told(found, error.message)
     except OSError:
-        return Told(found, f"its sh has not ended after {PATIENCE:g} s" if is_late else BROKEN)
+        return Told(found, _late() if is_late else BROKEN)
     # An engine says on standard output that there is no such program.
-    return Told(b"", NO_SHELL) if code in (126, 127) else Told(found)
+    if code in (126, 127):
+        return Told(b"", NO_SHELL)
+    return Told(found, _late() if is_late else "")
+
+
+def _late() -> str:
+    return f"its sh has not ended after {PATIENCE:g} s"
 
 
 def top(connection: Connection, container_id: str) -> tuple[Process, ...]:

@@ -265,7 +265,8 @@ class Inspection:
 
     def _measured(self, running: Running, key: str, pid: int) -> Running:
         if running.launcher:
-            pids = [it.number for it in answers.top(self.connection, key)]
+            # It runs, whatever the engine cannot tell.
+            pids = [pid, *(it.number for it in answers.top(self.connection, key))]
         else:
             pids = list(tree.members(pid, key, self._proc))
         numbers = tree.numbers(pid, self._proc)

@@ -175,7 +175,7 @@ def _note(data: Data) -> str:
 
 
 def _table(data: Data) -> Markup:
-    heads = ("Inside", "Host", "Command", "User")
+    heads = ("Inside", "Host", "Host user", "Command")
     around = _nearest(data["around"])
     rows = [_around_row(depth, it) for depth, it in enumerate(around)]
     rows += [_row(it, len(around)) for it in data["processes"][:MANY]]
@@ -210,8 +210,8 @@ def _around_row(depth: int, it: Data) -> Markup:
     cells = [
         element("th", "–", heard("not seen inside"), scope="row"),
         element("td", *_branch(depth), str(it["pid"])),
-        element("td", command, class_="spaces-command"),
         element("td"),
+        element("td", command, class_="spaces-command"),
     ]
     return element("tr", *cells, class_="spaces-around", data_key=f"around {it['pid']}")
 
@@ -222,8 +222,8 @@ def _row(it: Data, above: int) -> Markup:
     cells = [
         element("th", *_branch(it["depth"]), inside, scope="row"),
         element("td", *_branch(it["depth"] + above), outside),
-        element("td", _in_short(it["command"]), class_="spaces-command"),
         element("td", "" if it["user"] is None else str(it["user"])),
+        element("td", _in_short(it["command"]), class_="spaces-command"),
     ]
     return element("tr", *cells, data_key=f"{inside} {outside}")
 

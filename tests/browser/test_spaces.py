@@ -51,7 +51,7 @@ def test_namespaces_are_a_table_that_fits_and_can_be_looked_at_again(
     assert words == ({"shared"} if engine.launcher == "ptrace" else {"own", "shared"})
     for theme in ("JupyterLab Dark", "JupyterLab Light"):
         notebook.use(theme)
-        for width in (400, 1400):
+        for width in (400, 1600):
             page.set_viewport_size({"width": width, "height": 1000})
             assert wait_for(lambda: view.evaluate(FITS)), width
             assert axe.violations(page, ".spaces") == []
@@ -89,9 +89,12 @@ def test_processes_follow_the_container(
     assert row.get_by_role("cell").first.inner_text().split()[-1] == pid
     with engine.execute(name, ["sleep", "77"]):
         assert wait_for(lambda: view.get_by_text("sleep 77").count() == 1)
-    assert axe.violations(notebook.page, ".spaces") == []
-    notebook.page.set_viewport_size({"width": 400, "height": 1000})
-    assert wait_for(lambda: view.evaluate(FITS))
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        notebook.use(theme)
+        assert axe.violations(notebook.page, ".spaces") == []
+    for width in (1600, 400):
+        notebook.page.set_viewport_size({"width": width, "height": 1000})
+        assert wait_for(lambda: view.evaluate(FITS)), width
     engine.remove(name)
     assert wait_for(lambda: view.get_by_text("No process runs in it.").count() == 1)
     assert notebook.page.evaluate("window.hit") is None

@@ -14,7 +14,7 @@ from kernels import Kernel
 from sleeping import started
 from support import wait_for
 
-from ipycontainers import Namespaces, Processes
+from ipycontainers import Namespaces, Processes, answers
 from ipycontainers.client import Connection
 from ipycontainers.namespaces import ASKED, DECLARED, MEASURED, Process
 from ipycontainers.widgets import connection, processes
@@ -103,6 +103,22 @@ def test_an_image_without_a_shell_is_no_error(start: Start, engine: Connection) 
     found = Inspection(engine).processes(name)
     assert found.source in (MEASURED, DECLARED)
     assert [it.command for it in found.found] == ["/bin/awk { print }"]
+
+
+def test_a_shell_that_holds_whoever_asks_is_let_go(
+    start: Start, engine: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a container that has put something else before it. What others tell of it stays."""
+    held = "mkdir -p /usr/local/sbin; printf '#!/bin/sh\nexec sleep 301\n' >/usr/local/sbin/sh"
+    command = f"{held}; chmod +x /usr/local/sbin/sh; exec sleep 300"
+    name = start("holds", Cmd=["sh", "-c", command])
+    assert wait_for(lambda: "sleep 300" in [it.command for it in answers.top(engine, name)])
+    monkeypatch.setattr(answers, "PATIENCE", 1.0)
+    (one,) = Inspection(engine).namespaces([name])["containers"]
+    assert one["not_asked"] == "its sh has not ended after 1 s"
+    found = Inspection(engine, Path("/nonexistent")).processes(name)
+    assert (found.source, found.missing) == (DECLARED, "")
+    assert "sleep 300" in [it.command for it in found.found]
 
 
 def test_a_joined_namespace_makes_nobody_a_containers_process(

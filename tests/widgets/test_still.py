@@ -1,4 +1,4 @@
-"""The still forms of the live widgets: what nbconvert, nbviewer and GitHub show of them."""
+"""The still forms of widgets of containers: what nbconvert, nbviewer and GitHub show of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from ipycontainers import Lifecycle, Platform, Stats
+from ipycontainers import Lifecycle, Namespaces, Platform, Processes, Stats
 
 NAME = "widget-still"
 MADE: dict[str, tuple[Callable[[str], Any], list[str]]] = {
@@ -18,9 +18,17 @@ MADE: dict[str, tuple[Callable[[str], Any], list[str]]] = {
         lambda engine: Lifecycle(NAME, engine=engine),
         [f"docker pause {NAME}", "● running", "Its program runs."],
     ),
+    "Namespaces": (
+        lambda engine: Namespaces(NAME, engine=engine),
+        ["1 container on this machine", "<caption>Rights</caption>", f">{NAME}</th>"],
+    ),
     "Platform": (
         lambda engine: Platform(engine=engine),
         ["✓ there", "what it is here", ">engine</text>"],
+    ),
+    "Processes": (
+        lambda engine: Processes(NAME, engine=engine),
+        ["<pre>sleep 1000</pre>", "running"],
     ),
     "Stats": (
         lambda engine: Stats(NAME, engine=engine),
@@ -44,7 +52,7 @@ def test_nbconvert_shows_it(engine: Any, running: Any, name: str) -> None:
     bundle = make(engine.candidate.address)._repr_mimebundle_()[0]
     assert bundle["text/plain"].startswith(f"{name}(")
     assert "\n" not in bundle["text/plain"]
-    assert not re.search(r"\bid=|<button|<script|aria-hidden", bundle["text/html"])
+    assert not re.search(r"\bid=|<button|<script|<(?!svg)[^>]*aria-hidden", bundle["text/html"])
     output = new_output("execute_result", bundle)
     notebook = new_notebook(cells=[new_code_cell(f"{name}(…)", outputs=[output])])
     page, _ = HTMLExporter().from_notebook_node(notebook)
