@@ -42,7 +42,7 @@ def rows(docker: Any, image: str | None, runs: int) -> Iterator[Row]:
         kernel = Kernel(folder, cwd=folder, env={})
         stack.callback(kernel.close)
         code = f"from ipycontainers import Stats\nwatched = Stats(*{names!r})\nwatched"
-        result = kernel.run(code)
+        result = kernel.run(code, watched=True)
         assert result.status == "ok", result.error
         turns = [_turn(kernel, names) for _ in range(max(3, runs // 3))]
         ours, theirs = (statistics.median(side) for side in zip(*turns, strict=True))

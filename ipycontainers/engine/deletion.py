@@ -137,7 +137,7 @@ class _Deleting:
         try:
             self._check(image, soft=not force, references=True)
         except Conflict:
-            if quiet and (self._references(image) or self._user(image)):
+            if quiet and (self._references(image) or self.children(image) or self._user(image)):
                 return
             raise
         self._untag_all(image)

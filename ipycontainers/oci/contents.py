@@ -30,6 +30,12 @@ from .sizes import size as shown_size
 from .tree import Tree, state
 
 LONGEST_LIST = 5  # files that a summary names
+# What dockerd writes down of the container that made an image, such as its host name: containers of
+# the image get none of it.
+OF_ITS_CONTAINER = frozenset(
+    {"AttachStderr", "AttachStdin", "AttachStdout", "Domainname", "Hostname", "Image"}
+    | {"OpenStdin", "StdinOnce", "Tty"}
+)
 
 
 @dataclass(frozen=True)
@@ -219,6 +225,8 @@ def _configured(one: Config, other: Config) -> tuple[tuple[str, Any, Any], ...]:
 def _settings(config: Config) -> dict[str, Any]:
     found: dict[str, Any] = {"Platform": str(config.platform)}
     for key, value in plain(config.container).items():
+        if key in OF_ITS_CONTAINER:
+            continue
         if isinstance(value, Mapping):
             found |= {f"{key} {name}": inner for name, inner in value.items()}
         elif key == "Env" and isinstance(value, list):

@@ -32,19 +32,20 @@ PATIENCE = 2  # seconds for one connection
 MOST = 16  # containers: each tries to reach each other
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 # Each pair of arguments is a host and a port; each is answered by "NUMBER CODE WORDS" in a line.
-# busybox's nc ends by -e when it is connected, others by -z.
+# busybox's nc ends by -e when it is connected, others by -z. Its timeout leaves a process behind,
+# which stays as a zombie where the container's first program takes care of none.
 SCRIPT = f"""
 one() {{
     if command -v python3 >/dev/null 2>&1; then
         python3 -c 'import socket, sys
 socket.create_connection((sys.argv[1], int(sys.argv[2])), {PATIENCE}).close()' "$1" "$2"
-    elif command -v bash >/dev/null 2>&1; then
-        timeout {PATIENCE} bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2"
     elif command -v nc >/dev/null 2>&1; then
         case $(nc --help 2>&1) in
-            *BusyBox*) timeout {PATIENCE} nc "$1" "$2" -e true </dev/null ;;
+            *BusyBox*) nc -w {PATIENCE} "$1" "$2" -e true </dev/null ;;
             *) nc -z -w {PATIENCE} "$1" "$2" </dev/null ;;
         esac
+    elif command -v bash >/dev/null 2>&1; then
+        timeout {PATIENCE} bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2"
     else
         return 99
     fi
@@ -90,14 +91,17 @@ def measure(connection: Connection, names: Sequence[str] = ()) -> Reach:
     isolating = _isolating(connection)
     chosen = _chosen(connection, places(told, isolating, known), names)
     every = tuple(_with_ports(connection, one) for one in chosen)
+    gateways = {name: at for one in every for name, at in one.gateways.items()}
     with (
-        _listening({attempts.host_for(one) for one in every} - {""}) as ports,
+        _listening({*gateways.values(), *map(attempts.host_for, every)} - {""}) as ports,
         ThreadPoolExecutor(8) as pool,
     ):
         heard = list(pool.map(lambda one: _from(connection, one, every, ports), every))
     is_here = _is_here(connection, {one.boot for one in heard} - {""})
     found = [attempt for one in heard for attempt in one.attempts]
-    foreign = {name for one in found if one.target == HERE for name in _foreign(one, every)}
+    # A network without its gateway here is not this machine's, as those of rootless engines.
+    foreign = {name for name, at in gateways.items() if at not in ports}
+    foreign |= {name for one in found if one.target == HERE for name in _foreign(one, every)}
     found = [one if _is_ours(one, is_here=is_here) else _not_tried(one) for one in found]
     planned = attempts.of_here(every, _host_of(connection), foreign, is_here=is_here)
     internal = frozenset(name for name, network in known.items() if network.internal)

@@ -43,6 +43,12 @@ def is_watched(shell: Any = None) -> bool:
     return bool(getattr(kernel, "_allow_stdin", False)) and not os.environ.get("CI")
 
 
+def is_left_alone() -> bool:
+    """Whether a program executes this cell, so that no front end will show what it makes."""
+    kernel = getattr(this_shell(), "kernel", None)
+    return kernel is not None and not getattr(kernel, "_allow_stdin", True)
+
+
 def this_shell() -> Any:
     """IPython's, or None."""
     from IPython.core.getipython import get_ipython

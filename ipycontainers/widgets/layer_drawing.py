@@ -22,7 +22,6 @@ from .drawing import Markup, element, joined, printable, size, table, visible
 MOST_WASTE = 200  # rows; the sum is of all
 MOST_STEPS = 1000  # of an image, and settings of a config; engines have at most 127 layers
 LONGEST_LINE, LONGEST = 1000, 20_000  # letters of what is on one line, and on several
-SHORT = 19  # letters of a digest: "sha256:" and the twelve that Docker shows
 NOP = re.compile(r"^(?:\|\d+ .*?)?/bin/sh -c #\(nop\)\s+", re.DOTALL)
 SHELL = re.compile(r"^(?:RUN )?(?:\|\d+ .*?)?/bin/sh -c ", re.DOTALL)
 WORDS = {"added": ("+", "added"), "changed": ("~", "changed"), "removed": ("−", "removed")}
@@ -351,17 +350,16 @@ def failure(message: str, hint: str) -> Markup:
 
 
 def layers_table(rows: Sequence[Step], caption: str) -> Markup:
-    """The layers for where nothing is live, and for who listens. By diff ids: digests are of what
-    an engine stores, and differ from one to the other."""
+    """The layers for where nothing is live, and for who listens. Without digests and diff
+    ids: of an image that a notebook builds they are new in each build."""
     cells = [
         [
             f"{step.place}{' (new)' if step.lit else ''}",
             _one_line(step.instruction),
             _room(step),
-            step.diff_id[:SHORT],
         ]
         for step in rows[:MOST_STEPS]
     ]
     left = len(rows) - len(cells)
-    cells += [["…", f"and {left:,} more", "", ""]] if left else []
-    return table(["Layer", "Instruction", "Size", "Diff ID"], cells, caption=caption)
+    cells += [["…", f"and {left:,} more", ""]] if left else []
+    return table(["Layer", "Instruction", "Size"], cells, caption=caption)

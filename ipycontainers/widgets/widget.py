@@ -50,6 +50,13 @@ class Widget(anywidget.AnyWidget):
         self._redrawing = threading.Lock()
         cells.shown(self)
 
+    def open(self) -> None:
+        """Begin to be live. Not where a program executes the notebook: a state that is stored with
+        it is what nbconvert shows, by scripts that it loads from elsewhere, in place of the static
+        form."""
+        if not cells.is_left_alone():
+            super().open()
+
     # What a widget of ours gives
 
     @property
@@ -103,9 +110,12 @@ class Widget(anywidget.AnyWidget):
         return f"{type(self).__name__}({self.subject()})"
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        still = {"text/plain": repr(self), "text/html": str(self.static())}
+        if self.comm is None:
+            return still, {}
         live = super()._repr_mimebundle_()
         assert live, "this class has a view"
-        return {**live[0], "text/html": str(self.static())}, live[1]
+        return {**live[0], **still}, live[1]
 
     def _handle_custom_msg(self, content: object, buffers: object) -> None:  # noqa: ARG002
         # Not by on_msg, whose list of callbacks keeps a closed widget alive.

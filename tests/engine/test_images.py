@@ -218,6 +218,20 @@ def test_an_image_that_runs_only_loses_its_names(clean: Any) -> None:
 
 
 @ONCE
+def test_an_image_that_others_were_made_of_only_loses_its_names(clean: Any) -> None:
+    made = []
+    for base, tag in ((BUSYBOX, "1"), ("ipyc-kept:1", "2")):
+        container = clean.containers.create(base, ["true"])
+        made.append(container.commit("ipyc-kept", tag).id)
+        container.remove()
+    side = Side(clean)
+    told = side.ask("DELETE", "/images/ipyc-kept:1", force="1")[1]
+    assert told == [{"Untagged": "ipyc-kept:1"}]
+    told = side.ask("DELETE", "/images/ipyc-kept:2")[1]
+    assert [one["Deleted"] for one in told if one.get("Deleted") in made] == made[::-1]
+
+
+@ONCE
 def test_pruning_tells_what_it_freed(clean: Any) -> None:
     config = {"created": "2024-05-01T10:00:00Z", "config": {"Labels": {"l": "1"}}}
     loose = Made([tar(file("loose", bytes(5000)))], config=config)

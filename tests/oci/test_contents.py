@@ -180,6 +180,8 @@ def test_two_images_differ_in_what_their_containers_get() -> None:
     config = {"Cmd": ["a"], "Env": ["A=1", "B=2", "C="], "User": "", "Labels": {"l": "\ud800"}}
     one = image([], config=config)
     config = {"Cmd": ["b"], "Env": ["B=2", "A=2"], "Volumes": {"/v": {}}, "Labels": None}
+    # As dockerd has it of an image that was committed.
+    config |= {"Hostname": "f02ab1c2d3e4", "Image": "sha256:1b2c", "AttachStdout": True}
     other = image([], config=config, os="plan9")
     assert compare(one, other).config == (
         ("Cmd", ["a"], ["b"]),

@@ -214,7 +214,9 @@ def test_what_a_container_says_is_text(start: Start, engine: Connection) -> None
 
 def test_in_a_notebook(kernel: Kernel, start: Start, engine: Connection) -> None:
     name = start("cell")
-    made = kernel.run(f"from ipycontainers import Namespaces\nn = Namespaces({name!r}); n")
+    made = kernel.run(
+        f"from ipycontainers import Namespaces\nn = Namespaces({name!r}); n", watched=True
+    )
     assert made.error is None, made.error
     assert made.data["text/plain"] == f"Namespaces({name!r})"
     assert "spaces-doors" in made.data["text/html"]

@@ -107,12 +107,12 @@ def test_a_cell_that_runs_again_keeps_its_newest_only(kernels: Any) -> None:
     kernel.run(MADE)
     counts = []
     for turn in range(20):
-        kernel.run(f"Said('{turn}')", cell_id="one")
+        kernel.run(f"Said('{turn}')", cell_id="one", watched=True)
         counts.append(kernel.run("print(*counted())", cell_id="two").stdout)
     comms, living = counts[0].split()
     assert int(living) == 1
     assert set(counts) == {f"{comms} 1\n"}
-    kernel.run("Said('other')", cell_id="three")
+    kernel.run("Said('other')", cell_id="three", watched=True)
     assert kernel.run("print(*counted())").stdout.split()[1] == "2"
 
 
@@ -183,7 +183,7 @@ def test_it_is_drawn_at_most_four_times_a_second() -> None:
 def test_a_view_that_is_silent_is_gone_though_no_cell_runs(kernels: Any, tmp_path: Path) -> None:
     """As when the browser has ended, while nobody uses the kernel any more."""
     kernel: Kernel = kernels(load=False)
-    shown = kernel.run(RESTING).data["application/vnd.jupyter.widget-view+json"]
+    shown = kernel.run(RESTING, watched=True).data["application/vnd.jupyter.widget-view+json"]
     kernel.send(shown["model_id"], {"view": "opened"})
     assert wait_for((tmp_path / "looked").exists)
     assert wait_for((tmp_path / "rested").exists)
