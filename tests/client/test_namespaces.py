@@ -7,14 +7,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import images as recipes
 import pytest
-from sleeping import inodes
+from sleeping import inodes, started
 
-from ipycontainers.client import Connection, connect
+from ipycontainers.client import Candidate, Connection, Tls, connect, open_candidate
 from ipycontainers.namespaces import ASKED, DECLARED, MEASURED
 from ipycontainers.widgets.inspection import Inspection
 
@@ -68,6 +69,27 @@ def test_over_ssh_the_same_kernel_is_proven(ssh_engine: Callable[..., str], slee
         (one,) = Inspection(connection).namespaces([sleeping])["containers"]
     assert one["same_kernel"] == "boot id and control group"
     assert {it["source"] for it in one["namespaces"].values()} == {MEASURED}
+
+
+def test_the_network_of_an_engine_elsewhere_is_neither_the_hosts_nor_its_own(
+    tls_engine: str, tls: Tls, images: Any
+) -> None:
+    """--network host of an engine that has another network than this program: that engine's."""
+    with (
+        open_candidate(Candidate("test", tls_engine, True, tls)) as connection,
+        ExitStack() as opened,
+    ):
+        host = {"NetworkMode": "host"}
+        names = [started(opened, connection, images.busybox, name, host=host) for name in "ab"]
+        look = Inspection(connection)
+        for name in names:
+            (one,) = look.namespaces([name])["containers"]
+            assert one["namespaces"]["net"]["shared_with"] == "containers"
+        connection.remove(names[1])
+        (one,) = look.namespaces(names[:1])["containers"]
+    net = one["namespaces"]["net"]
+    assert (net["own"], net["shared_with"], net["others"]) == (False, "engine", [])
+    assert (net["source"], one["same_kernel"]) == (MEASURED, "boot id and control group")
 
 
 def test_over_ssh_what_cannot_be_asked_is_declared(
