@@ -65,18 +65,6 @@ def test_own_and_shared_are_as_the_kernel_has_them(start: Start, engine: Connect
     assert json.loads(json.dumps(data)) == data
 
 
-def test_all_doors_are_open_where_no_namespace_is_made(start: Start, engine: Connection) -> None:
-    (one,) = Inspection(engine).namespaces([start("open")])["containers"]
-    own = {kind for kind, it in one["namespaces"].items() if it["own"]}
-    if engine.launcher == "ptrace":
-        assert own == set()
-        assert {it["own"] for it in one["namespaces"].values()} == {False}
-        assert "PRoot makes no namespace" in one["why"]
-    else:
-        assert {"pid", "mnt", "uts", "ipc"} <= own
-        assert one["why"] is None
-
-
 def test_who_shares_a_network_is_told_by_name(start: Start, engine: Connection) -> None:
     first = start("first")
     second = start("second", host={"NetworkMode": f"container:{first}"})
