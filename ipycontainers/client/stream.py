@@ -103,14 +103,23 @@ class Stream:
         return str(self._response.headers.get(name, ""))
 
     def lines(self) -> Iterator[Json]:
-        """The JSON objects of the answer, each when it comes, until the stream ends."""
+        """The JSON objects of the answer, each when it comes, until the stream ends. Raises
+        OSError where the connection broke before that."""
         while True:
             with _broken_is_oserror():
                 line = self._response.readline(MAX_LINE)
+            if not line.endswith(b"\n") and len(line) < MAX_LINE:
+                self._check_end()
             if not line:
                 return
             if line.strip():
                 yield json.loads(line)
+
+    def _check_end(self) -> None:
+        """readline() takes a connection that broke between two chunks for the end of them. Behind
+        the last one, nothing is left of a chunk; else it is none, 0 bytes or more."""
+        if self._response.chunked and self._response.chunk_left is not None and not self._is_closed:
+            raise OSError("it ended in the middle of the answer")
 
     def json(self) -> Json:
         """The whole answer, of at most 1 MB, as one JSON object. Waits for its end."""

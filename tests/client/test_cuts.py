@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import tarfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from proxy import Proxy
 from support import wait_for
 
 from ipycontainers.client import Candidate, Connection, Tls, open_candidate
+from ipycontainers.errors import NoEngine
 
 SCRIPT = "echo before; sleep 100"
 BEFORE = b"\x01\0\0\0\0\0\0\x07before\n"
@@ -68,6 +70,22 @@ def test_a_cut_of_plain_tcp_looks_like_an_end_but_the_container_runs(
         assert connection.inspect(container)["State"]["Running"]
         connection.kill(container, "KILL")
         assert watch.result(10).code == 137
+
+
+def test_a_cut_of_an_answer_in_lines_is_an_error(plain: Proxy, images: Any) -> None:
+    text = f"FROM {images.busybox}\nRUN echo begun; sleep 20\n".encode()
+    file = tarfile.TarInfo("Dockerfile")
+    file.size = len(text)
+    context = file.tobuf() + text.ljust(512, b"\0") + bytes(1024)
+    with (
+        open_candidate(Candidate("test", plain.address, True)) as connection,
+        connection.build([context], {"nocache": "1", "rm": "1", "forcerm": "1"}) as build,
+    ):
+        lines = build.lines()
+        assert any(line.get("stream") == "begun\n" for line in lines)
+        plain.cut()
+        with pytest.raises(NoEngine, match="broke"):
+            list(lines)
 
 
 def test_a_cut_of_tls_is_an_error(tls_engine: str, tls: Tls, images: Any) -> None:

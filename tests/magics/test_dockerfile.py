@@ -62,7 +62,7 @@ def test_the_layers_that_the_base_has_not_are_lit(build: Build, shared_kernel: K
 
 def test_what_is_stored_is_the_same_each_time(build: Build, shared_kernel: Kernel) -> None:
     text = f"{HEAD}RUN echo told; echo hi > /a"
-    first, again = build(text), build(text)
+    first, again = build(text), build(text, f"-t {NAME} --no-cache")
     assert first.status == again.status == "ok", first.error
     watched = build(text, watched=True)
     kept = [[compared(one) for one in result.outputs] for result in (first, again, watched)]
