@@ -92,21 +92,34 @@ function redraw(el, text) {
   if (focused && el.contains(focused)) focused.focus({ preventScroll: true });
 }
 
+const OVER = "This is as it was: its kernel has ended. Run the cell again.";
+
+// A kernel that has ended, or started again, hears nothing of this widget any more.
+function tell(model, el, message) {
+  try {
+    model.send(message);
+  } catch {
+    if (el.querySelector(":scope > .over")) return;
+    const note = document.createElement("p");
+    note.className = "over muted";
+    note.setAttribute("role", "status");
+    note.textContent = OVER;
+    el.prepend(note);
+    for (const it of el.querySelectorAll("[data-do]")) it.setAttribute("aria-disabled", "true");
+  }
+}
+
 // Says that somebody looks: at once, and again as long as it is so.
 function watched(model, el) {
   const name = String(Math.random());
-  const say = (view) => model.send({ view, name });
+  const say = (view) => tell(model, el, { view, name });
   say("opened");
   const timer = setInterval(() => {
     if (el.isConnected && document.visibilityState === "visible") say("alive");
   }, 5000);
-  const leave = () => say("closed");
-  // A page that is left tells its views nothing.
-  window.addEventListener("pagehide", leave);
   return () => {
     clearInterval(timer);
-    window.removeEventListener("pagehide", leave);
-    leave();
+    say("closed");
   };
 }
 
@@ -116,7 +129,7 @@ function mount({ model, el }) {
   const press = (event) => {
     const target = event.target.closest("[data-do]");
     if (!target || !el.contains(target) || target.getAttribute("aria-disabled") === "true") return;
-    model.send({ do: target.dataset.do });
+    tell(model, el, { do: target.dataset.do });
   };
   draw();
   model.on("change:drawing", draw);

@@ -23,10 +23,11 @@ NAME = f"browser-life-{os.getpid()}"
 # Counts up by itself; its button counts presses.
 COUNTING = """
 from pathlib import Path
+from ipycontainers.widgets import live
 from ipycontainers.widgets.drawing import element
-from ipycontainers.widgets.live import Live
+live.SILENT = 8
 
-class Counting(Live):
+class Counting(live.Live):
     looks = pressed = 0
     def look(self):
         self.looks += 1
@@ -108,8 +109,12 @@ def test_a_kernel_that_restarts_ends_it_and_the_cell_shows_it_anew(
     notebook.page.locator('[data-jp-item-name="restart"] jp-button').click()
     notebook.page.locator(".jp-Dialog .jp-mod-accept").click()
     notebook.wait_until_idle()
+    cell.wait_for("its kernel has ended")
+    button = cell.outputs.get_by_role("button", name="press")
+    assert button.get_attribute("aria-disabled") == "true"
     cell.run()
     cell.wait_for("looked 2")
+    assert cell.outputs.get_by_text("its kernel has ended").count() == 0
     assert complaints == []
 
 
