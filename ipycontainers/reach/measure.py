@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ipycontainers import answers
@@ -86,7 +86,7 @@ def measure(connection: Connection, names: Sequence[str] = ()) -> Reach:
 
     Raises NotFound for a name that none has, and what engines do when they are asked.
     """
-    told = connection.list_containers(all=False)
+    told = [_with_mode(connection, one) for one in connection.list_containers(all=False)]
     known = networks(connection.daemon.get("networks") or ())
     isolating = _isolating(connection)
     chosen = _chosen(connection, places(told, isolating, known), names)
@@ -161,6 +161,16 @@ def _chosen(
             )
         wanted[place.id] = place
     return tuple(one for one in every if one.id in wanted)
+
+
+def _with_mode(connection: Connection, told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Podman's list does not say whose network a container has."""
+    if (told.get("HostConfig") or {}).get("NetworkMode"):
+        return told
+    try:
+        return {**told, "HostConfig": connection.inspect(str(told["Id"]))["HostConfig"]}
+    except ContainerError:  # it has ended by now
+        return told
 
 
 def _with_ports(connection: Connection, place: Place) -> Place:

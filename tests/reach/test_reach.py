@@ -301,18 +301,26 @@ def test_a_name_that_none_has_is_told(engine: Any) -> None:
 
 
 @pytest.mark.podman
-def test_on_podman_a_port_that_is_not_published_is_tried(podman: str) -> None:
+def test_on_podman_what_its_list_leaves_out_is_asked_for(podman: str) -> None:
+    """A port that is not published, and whose network a container has."""
     server = "while :; do nc -l -p 80 </dev/null; done"
-    config = {
-        "Image": "ipycontainers-test/busybox",
-        "Cmd": ["sh", "-c", server],
-        "ExposedPorts": {"80/tcp": {}},
-    }
+    config: dict[str, Any] = {"Image": "ipycontainers-test/busybox", "Cmd": ["sh", "-c", server]}
+    modes = {"reach-beside": "container:reach-podman", "reach-host": "host"}
+    made = []
     with connect(podman) as engine:
-        made = engine.create(config, name="reach-podman")
         try:
-            engine.start(made.id)
+            exposed = {**config, "ExposedPorts": {"80/tcp": {}}}
+            made.append(engine.create(exposed, name="reach-podman").id)
+            engine.start(made[0])
+            for name, mode in modes.items():
+                host = {"HostConfig": {"NetworkMode": mode}}
+                made.append(engine.create({**config, **host}, name=name).id)
+                engine.start(made[-1])
             address = {"address": ("reached", True)}
             assert wait_for(lambda: results(engine, HERE, "reach-podman") == address, seconds=15)
+            found = {one.name: one for one in measure(engine, [*modes]).places}
+            assert found["reach-beside"].lender == "reach-podman"
+            assert found["reach-host"].has_hosts_network
         finally:
-            engine.remove(made.id)
+            for one in reversed(made):
+                engine.remove(one)
