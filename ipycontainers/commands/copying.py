@@ -4,7 +4,7 @@
 
 ``-`` is a tar: what --stdin gives, or what the line gives back, as bytes. What comes from a
 container is unpacked in a folder of its own, as a layer is, and moved from there: nothing is
-written through a link.
+written through a link. No file becomes setuid, and a folder is always its owner's to change.
 
 https://docs.docker.com/reference/cli/docker/container/cp/
 
@@ -283,6 +283,8 @@ def _packed(
         path = _local(console, source)
         raise failed(f"lstat {path}: {(error.strerror or '').lower()}") from error
     is_folder = stat.S_ISDIR(status.st_mode)
+    if source.endswith("/") and not is_folder:
+        raise failed("not a directory")
     is_content = is_folder and (source.endswith("/.") or source == ".")
     name = "." if is_content else Path(os.path.abspath(here)).name  # noqa: PTH100
     if place is not None and place.is_folder:

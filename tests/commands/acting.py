@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from ipycontainers.errors import CommandFailed
 
 IMAGE = "ipycontainers-test/busybox"
 TAGS = ("1", "2", "imported", "built")
+PRUNING = threading.Lock()  # dockerd refuses a second prune at the same time
 _FOLDER = re.compile(r"/[^\s\"]*/(ours|theirs)(?=/)")
 # Beside docker's own lines ours says what a code of 127 means, and a hint.
 OURS = re.compile(r"^(exit code \d+ in .*)\n", re.MULTILINE)
@@ -103,7 +105,10 @@ class Story:
     def compare(self, name: str, terminal: Terminal, connection: Any, folder: Path) -> None:
         """``terminal`` is docker's on that engine, and hears of all that is built. Stories of
         different names may be told at the same time."""
-        own = f"ipyc-{name}"
+        with PRUNING if any("prune" in line for line in self.lines) else nullcontext():
+            self._compare(f"ipyc-{name}", terminal, connection, folder)
+
+    def _compare(self, own: str, terminal: Terminal, connection: Any, folder: Path) -> None:
         given = {"given": self.given}
         ours = Ours(connection, _made(folder / "ours"), given, terminal.told, terminal.ran)
         theirs = _made(folder / "theirs")
@@ -156,6 +161,8 @@ def listed(folder: Path) -> dict[str, str]:
             found[str(path.relative_to(folder))] = f"-> {path.readlink()}"
         elif path.is_dir():
             found[str(path.relative_to(folder))] = f"folder {mode:o}"
+        elif path.is_fifo():
+            found[str(path.relative_to(folder))] = f"fifo {mode:o}"
         elif path.suffix == ".tar":
             found[str(path.relative_to(folder))] = "tar"
         else:

@@ -322,6 +322,7 @@ STORIES: dict[str, Story] = {
         "cp in A:/tmp/file",
         "cp in/link A:/tmp",
         "cp -L in/link A:/tmp/real",
+        "cp in/file/ A:/tmp/x",
         "cp nosuch A:/tmp",
         "cp in nosuch:/tmp",
         "cp A:/d B:/d",

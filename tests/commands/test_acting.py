@@ -134,6 +134,30 @@ USER = base64.b64encode(b"me:secret").decode()
 USERS = "me:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n"
 
 
+def test_a_login_lets_in(
+    address: str, connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require(is_installed(), "docker", "no docker-registry here")
+    folder = str(tmp_path / "config")
+    monkeypatch.setenv("DOCKER_CONFIG", folder)
+    with contextlib.closing(Registry(tmp_path, USERS)) as registry:
+        server = f"127.0.0.1:{registry.port}"
+        name = f"{server}/ipyc/act:1"
+        lines = [
+            f"tag IMAGE {name}",
+            f"push {name}",
+            f"login -u me --password-stdin {server} <",
+            f"push {name}",
+            f"pull {name}",
+            f"logout {server}",
+            f"pull {name}",
+            f"rmi {name}",
+        ]
+        only = {"push": no_layers, "pull": no_layers, "rmi": lambda text: text.splitlines()[:1]}
+        story = Story(lines, given=b"secret\n", only=only)
+        story.compare("login", Configured(address, config=folder), connection, tmp_path)
+
+
 HELPER = """#!/bin/sh
 kept="$DOCKER_CONFIG/kept"
 case $1 in
