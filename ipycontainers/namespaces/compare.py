@@ -50,20 +50,19 @@ class Container:
 @dataclass(frozen=True)
 class Host:
     """``namespaces`` are inodes. ``is_here``: the machine of this program, which was measured;
-    else another one, of which is known what Linux gives to each machine."""
+    False of another one, None where nobody knows: of both is known what Linux gives to each."""
 
     namespaces: Mapping[str, int]
     machine: Machine
-    is_here: bool
+    is_here: bool | None
     snapshot: Snapshot
 
 
-def host_of(own: Snapshot | None) -> Host:
-    """``own`` is of this program; None where the containers run on another machine."""
-    if own is not None and own.namespaces:
+def host_of(own: Snapshot, *, is_here: bool | None = True) -> Host:
+    """``own`` is of this program."""
+    if is_here and own.namespaces:
         return Host(own.namespaces, own.machine or Machine(), True, own)
-    fixed = {kind.name: kind.initial for kind in KINDS if kind.is_fixed}
-    return Host(fixed, Machine(), False, Snapshot(DECLARED))
+    return Host({}, Machine(), None if is_here is None else False, Snapshot(DECLARED))
 
 
 def proof(container_id: str, near: Snapshot, asked: Snapshot | None, own: Snapshot) -> str:
@@ -105,14 +104,13 @@ def compare(
 
 
 def _host(host: Host, views: Mapping[str, _View]) -> Data:
-    source = MEASURED if host.is_here else DECLARED
     return {
         "here": host.is_here,
         "namespaces": {
             kind.name: {
                 "inode": host.namespaces.get(kind.name),
                 "initial": _is_initial(kind, host),
-                "source": source if kind.name in host.namespaces else None,
+                "source": MEASURED if kind.name in host.namespaces else None,
                 "others": views[kind.name].of_host(),
             }
             for kind in KINDS

@@ -95,10 +95,15 @@ class Inspection:
             others = self._still([one for one in looked_at if one not in known], pool)
         is_proven = any(one.proof for one in containers)
         is_here = is_proven or self._is_here(containers)
+        may_be = self._looks_local if is_here is None else is_here
+        neighbours = [self._neighbour(it, is_here=may_be, is_proven=is_proven) for it in others]
+        # Their groups have shown it too.
+        if is_here is None and any(len(one.snapshots) > 1 for one in neighbours):
+            is_here = True
         return compare(
-            host_of(self._own if is_here else None),
+            host_of(self._own, is_here=is_here),
             containers,
-            [self._neighbour(it, is_here=is_here, is_proven=is_proven) for it in others],
+            neighbours,
             left_out=len(running) - len(looked_at),
         )
 
@@ -209,8 +214,8 @@ class Inspection:
         ]
         return replace(declared, limits=tuple(limits))
 
-    def _is_here(self, containers: Sequence[Container]) -> bool:
-        """Whether the containers run on this machine's kernel."""
+    def _is_here(self, containers: Sequence[Container]) -> bool | None:
+        """Whether the containers run on this machine's kernel; None where none has told."""
         own = self._own.machine.boot_id if self._own.machine else ""
         told = {
             it.machine.boot_id
@@ -218,7 +223,7 @@ class Inspection:
             for it in one.snapshots
             if it.machine and it.machine.boot_id
         }
-        return told == {own} if told else self._looks_local
+        return told == {own} if told else None
 
     def _neighbour(
         self, details: Mapping[str, Any], *, is_here: bool, is_proven: bool

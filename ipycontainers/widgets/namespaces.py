@@ -206,8 +206,8 @@ def static(data: Data) -> Markup:
 
 def _heading(data: Data, *, is_live: bool) -> Markup:
     count = len(data["containers"])
-    where = "this machine" if data["host"]["here"] else "another machine"
-    text = f"{count} container{'s' * (count != 1)} on {where}"
+    where = {True: " on this machine", False: " on another machine", None: ""}
+    text = f"{count} container{'s' * (count != 1)}{where[data['host']['here']]}"
     button = element("button", "Look again", type="button", data_do="look")
     return element(
         "div", element("strong", text), *([button] if is_live else []), class_="spaces-head"

@@ -61,7 +61,7 @@ def test_who_else_is_in_it_is_told_by_name() -> None:
 
 def _spaces(kind: str, *containers: Container, here: bool = True) -> dict[str, tuple[object, ...]]:
     """By name: own, shared with, others."""
-    data = compare(host_of(OWN if here else None), containers, [])
+    data = compare(host_of(OWN, is_here=here), containers, [])
     found = ((one["name"], one["namespaces"][kind]) for one in data["containers"])
     return {name: (it["own"], it["shared_with"], it["others"]) for name, it in found}
 
@@ -124,13 +124,16 @@ def test_of_another_machine_the_kernels_fixed_numbers_are_known() -> None:
     the machine's own had another one."""
     asked = Snapshot(ASKED, namespaces={**INITIAL, "pid": 1001, "net": 4026531992})
     told = Snapshot(DECLARED, of_host={"net": True, "mnt": False, "pid": False})
-    data = compare(host_of(None), [_container("a", asked, told)], [])
+    data = compare(host_of(OWN, is_here=False), [_container("a", asked, told)], [])
     spaces = data["containers"][0]["namespaces"]
     assert (spaces["pid"]["own"], spaces["pid"]["source"]) == (True, ASKED)
     assert (spaces["uts"]["own"], spaces["uts"]["source"]) == (False, ASKED)
     assert (spaces["net"]["own"], spaces["net"]["source"]) == (False, DECLARED)
     assert (spaces["mnt"]["own"], spaces["mnt"]["source"]) == (False, ASKED)
     assert data["host"]["here"] is False
+    # Nobody has looked at that machine's own.
+    known = {(it["inode"], it["source"]) for it in data["host"]["namespaces"].values()}
+    assert known == {(None, None)}
 
 
 def test_a_notebook_in_a_container_sees_the_machines_own_as_shared() -> None:

@@ -137,6 +137,10 @@ def test_one_that_is_paused_or_has_ended_is_not_asked(start: Start, engine: Conn
     (one,) = Inspection(engine).namespaces([name])["containers"]
     assert {it["source"] for it in one["namespaces"].values()} <= {DECLARED, None}
     assert (one["pid"], one["not_asked"]) == (None, "it has ended")
+    # Where nobody has told on which kernel it was, nothing is said of that.
+    data = Inspection(engine, Path("/nonexistent")).namespaces([name])
+    assert data["host"]["here"] is None
+    assert ">1 container<" in namespaces.drawn(data)
     with pytest.raises(NotFound):
         Inspection(engine).namespaces([f"{name}-no-such"])
 
@@ -157,8 +161,10 @@ def test_a_pid_of_another_kernel_is_looked_up_by_nobody(
             (tmp_path / pid / "ns" / kind).symlink_to(f"{kind}:[{number + 1}]")
         (tmp_path / pid / "cgroup").write_text(f"0::/docker/{details['Id']}\n")
         (tmp_path / pid / "status").write_text("CapEff:\tffff\n")
-    (one,) = Inspection(engine, tmp_path).namespaces([name])["containers"]
+    data = Inspection(engine, tmp_path).namespaces([name])
+    (one,) = data["containers"]
     assert one["same_kernel"] is None
+    assert data["host"]["here"] is False
     sources = {it["source"] for it in one["namespaces"].values()}
     assert MEASURED not in sources
     assert ASKED in sources
