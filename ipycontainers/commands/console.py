@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ipycontainers.errors import CommandFailed, Refused
 
@@ -72,6 +72,13 @@ def failed(message: str, exit_code: int = 1) -> CommandFailed:
 def told(error: Refused) -> str:
     """As most verbs tell it."""
     return f"Error response from daemon: {error.message}"
+
+
+def told_of(found: Any) -> Any:
+    """What an engine tells. Podman fails without a word after it has said that all is well."""
+    if found is None:
+        raise failed("EOF")
+    return found
 
 
 @contextmanager

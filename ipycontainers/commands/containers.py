@@ -13,7 +13,7 @@ from ipycontainers.oci import sizes
 
 from . import columns, filters
 from .call import Call
-from .console import Console, failed, refusals, told
+from .console import Console, failed, refusals, told, told_of
 from .listing import Kind, layout, listed
 from .references import familiar
 from .result import Lines, Listing, Result
@@ -173,7 +173,7 @@ def top(call: Call, console: Console) -> Result:
     """docker top."""
     name, *words = call.arguments
     with refusals():
-        found = console.daemon.get("containers", name, "top", ps_args=" ".join(words))
+        found = told_of(console.daemon.get("containers", name, "top", ps_args=" ".join(words)))
     heads, rows = found.get("Titles") or (), found.get("Processes") or ()
     text = "".join("\t".join(row) + "\n" for row in (heads, *rows))
     return Listing(

@@ -54,7 +54,8 @@ class Row:
 
 def ls(call: Call, console: Console) -> Result:
     """docker images."""
-    quiet, digests = call.has("quiet"), call.has("digests")
+    quiet = call.has("quiet")
+    digests = call.has("digests") or "{{.Digest}}" in call.text("format")
     more = {"reference": call.arguments[0]} if call.arguments else {}
     with refusals():
         found = console.daemon.get(

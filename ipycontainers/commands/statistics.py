@@ -19,7 +19,7 @@ from ipycontainers.samples import Sample, percent
 
 from . import columns
 from .call import Call
-from .console import Console, failed, refusals, told
+from .console import Console, failed, refusals, told, told_of
 from .listing import Kind, layout, listed
 from .result import Lines, Listing
 
@@ -70,7 +70,7 @@ def stats(call: Call, console: Console) -> Lines | Listing | None:
             found = console.daemon.get("containers", name, "stats", stream="0")
         except Refused as error:
             return error
-        return _seen(name, found)
+        return _seen(name, told_of(found))
 
     pool = ThreadPoolExecutor(AT_ONCE)
     try:
@@ -163,7 +163,9 @@ def _seen(container: str, found: Json) -> Look:
     now = Sample.of(found, 1.0)
     before = Sample.of({"cpu_stats": found.get("precpu_stats")}, 0.0)
     name = str(found.get("name") or "").removeprefix("/")
-    return Look(container, str(found.get("id") or ""), name, percent(before, now), now)
+    return Look(
+        container, str(found.get("id") or found.get("Id") or ""), name, percent(before, now), now
+    )
 
 
 def _kind(*, cut: bool) -> Kind:

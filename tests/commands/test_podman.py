@@ -33,3 +33,10 @@ def test_podman_is_listed_and_shown_as_by_the_docker_command(podmans: Both) -> N
     assert podmans("volume", "ls", "-q").code == 0
     assert podmans("port", "nosuch").code == 1
     assert "Not Found" in podmans.ours("top", "nosuch").err
+    # Of a container that does not run it answers nothing, and that all is well.
+    assert podmans("top", A).err == "EOF\n"
+    assert podmans("stats", "--no-stream", A).err == "EOF\n"
+    assert "sha256:" in podmans("images", "--format", "{{.Tag}} {{.Digest}} {{.ID}}").out
+    assert podmans("volume", "nosuch").code == 1
+    form = '{{index .Config.Labels "x"}}|{{index .Config.Labels "nosuch"}}|{{.State.Status}}'
+    assert podmans("inspect", "-f", form, A).out == "1||created\n"
