@@ -117,13 +117,13 @@ def _refused_in_group(group: str, word: str) -> CommandFailed:
 
 def _no_verb(first: str, typed: str) -> CommandFailed:
     group = first if first in GROUPS else ""
-    near = [name for name in BY_NAME if name.rpartition(" ")[0] == group]
-    close = get_close_matches(typed, near, 1, 0.6)
+    near = [name.rpartition(" ")[2] for name in BY_NAME if name.rpartition(" ")[0] == group]
+    close = get_close_matches(typed.rpartition(" ")[2], near, 1, 0.6)
     return CommandFailed(
         help_text(group).rstrip("\n")
         if group
         else f"docker: '{typed}' is not a docker command.\nSee 'docker --help'",
-        f"did you mean %docker {close[0]}?" if close else "",
+        f"did you mean %docker {f'{group} {close[0]}'.strip()}?" if close else "",
         exit_code=1,
     )
 

@@ -13,6 +13,8 @@ from ipycontainers.widgets.drawing import Markup, element, joined, printable
 
 CELL = "text-align: left; vertical-align: top; padding: 4px 16px 4px 8px; white-space: "
 SHORT, LONG = f"{CELL}nowrap", f"{CELL}pre-wrap; min-width: 16em"
+# JupyterLab breaks lines in code, wherever it stands.
+INHERIT = "white-space: inherit"
 MOST = 1000  # rows; a page of more is slow to draw
 WORDS = 36  # characters of a cell that stays on one line
 # Of columns whose words are ids and commands.
@@ -49,7 +51,9 @@ def _row(listing: Listing, cells: tuple[str, ...]) -> Markup:
         "tr",
         *(
             element(
-                "td", element("code", cell) if head in CODE and cell else cell, style=_style(cell)
+                "td",
+                element("code", cell, style=INHERIT) if head in CODE and cell else cell,
+                style=_style(cell),
             )
             for head, cell in shown
         ),

@@ -68,6 +68,7 @@ def test_flags_may_stand_behind_arguments_but_not_in_a_command() -> None:
     [
         (["pss"], "did you mean %docker ps?"),
         (["container", "lss"], "did you mean %docker container ls?"),
+        (["image", "lls"], "did you mean %docker image ls?"),
         (["ps", "--filer", "a=b"], "did you mean --filter?"),
         (["-H", "tcp://there", "ps"], "%config ContainerMagics.engine"),
     ],
@@ -76,6 +77,12 @@ def test_what_is_similar_is_named(words: list[str], hint: str) -> None:
     with pytest.raises(CommandFailed) as caught:
         parse(words)
     assert hint in caught.value.hint
+
+
+def test_what_is_not_similar_is_not_named() -> None:
+    with pytest.raises(CommandFailed) as caught:
+        parse(["volume", "nosuch"])
+    assert caught.value.hint == ""
 
 
 def test_search_is_refused_in_words() -> None:
