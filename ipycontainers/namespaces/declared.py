@@ -32,6 +32,7 @@ class Engine:
     is_rootless: bool = False
     remaps_users: bool = False
     filters_calls: bool = False
+    no_new_privileges: bool = False
     lack: str = ""
     enforces: frozenset[str] = samples.LIMITS
 
@@ -104,7 +105,9 @@ def _no_new_privileges(security: list[str], engine: Engine) -> bool | None:
     if engine.launcher == "ptrace":
         return None
     said = {it.replace("=", ":") for it in security}
-    return bool(said & {"no-new-privileges", "no-new-privileges:true"})
+    if "no-new-privileges:false" in said:
+        return False
+    return engine.no_new_privileges or bool(said & {"no-new-privileges", "no-new-privileges:true"})
 
 
 def _mount(point: Mapping[str, Any]) -> Mount:

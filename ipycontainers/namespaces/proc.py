@@ -11,6 +11,8 @@ Knows: where the kernel's files are. Does not know: containers.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -124,8 +126,20 @@ def _processes(name: str, folder: Path, *_: object) -> Limit:
 
 
 def _processor(name: str, folder: Path, paths: Mapping[str, str], at: Path) -> Limit:
-    found = [it for group in _around(folder) if (it := _quota(group)) is not None]
+    every = (*map(_quota, _around(folder)), _set(folder, paths, at))
+    found = [it for it in every if it is not None]
     return Limit(name, min(found, default=None), _time(folder, paths, at))
+
+
+def _set(folder: Path, paths: Mapping[str, str], at: Path) -> float | None:
+    """How many processors it may run on (cpuset(7)); None where these are all."""
+    place = _folder(at, "cpuset", paths) if "cpuset" in paths else folder
+    for name in ("cpuset.cpus.effective", "cpuset.effective_cpus"):
+        text = (read(place / name) or "").strip() if place else ""
+        ranges = re.findall(r"(\d{1,6})(?:-(\d{1,6}))?", text)
+        if count := sum(int(last or first) - int(first) + 1 for first, last in ranges):
+            return count if count < (os.cpu_count() or 1) else None
+    return None
 
 
 def _quota(group: Path) -> float | None:

@@ -159,6 +159,7 @@ class Inspection:
             is_rootless=self.connection.is_rootless,
             remaps_users="name=userns" in options,
             filters_calls=any(it.startswith("name=seccomp") for it in options),
+            no_new_privileges="name=no-new-privileges" in options,
             lack=self.connection.network_lack,
             enforces=enforced(info, is_rootless=self.connection.is_rootless),
         )

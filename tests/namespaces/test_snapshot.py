@@ -218,6 +218,22 @@ def test_whose_users_it_has(
     assert (found.of_host["user"], found.joined.get("user")) == (of_host, joined)
 
 
+@pytest.mark.parametrize(
+    ("of", "said", "value"),
+    [
+        (declared.Engine(), [], False),
+        (declared.Engine(), ["no-new-privileges"], True),
+        (declared.Engine(no_new_privileges=True), [], True),
+        (declared.Engine(no_new_privileges=True), ["no-new-privileges=false"], False),
+    ],
+)
+def test_the_engines_default_holds_where_nothing_else_was_said(
+    of: declared.Engine, said: list[str], value: bool
+) -> None:
+    found = declared.snapshot({"HostConfig": {"SecurityOpt": said}}, of)
+    assert found.no_new_privileges is value
+
+
 def test_of_a_path_to_a_namespace_nothing_is_claimed() -> None:
     """Podman's --network ns:/run/netns/x."""
     found = declared.snapshot({"HostConfig": {"NetworkMode": "ns:/x"}}, declared.Engine())

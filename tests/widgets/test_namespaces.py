@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -99,6 +100,8 @@ def test_what_leaks_is_read_inside(start: Start, engine: Connection) -> None:
 
 def test_rights_mounts_and_limits(start: Start, engine: Connection) -> None:
     host = {"CapDrop": ["ALL"], "CapAdd": ["CHOWN"], "Memory": 64 << 20}
+    if not engine.launcher:
+        host["CpusetCpus"] = "0"
     if engine.launcher == "ptrace":
         host = {}
     (one,) = Inspection(engine).namespaces([start("rights", host=host)])["containers"]
@@ -112,6 +115,7 @@ def test_rights_mounts_and_limits(start: Start, engine: Connection) -> None:
         assert one["seccomp"]["value"] == "filter"
     if not engine.launcher:
         assert limits["memory"]["limit"] == 64 << 20
+        assert limits["processor"]["limit"] == (1 if (os.cpu_count() or 1) > 1 else None)
         assert one["limits"]["source"] == MEASURED
 
 
