@@ -201,7 +201,9 @@ def drawn(data: Data, error: str = "", *, is_live: bool = True) -> Markup:
 def static(data: Data) -> Markup:
     """For where there is no style sheet, and nbconvert's sets what is in a table to the right."""
     form = drawn(stable(data), is_live=False)
-    return Markup(re.sub(r"<(td|th)\b", r'<\1 style="text-align: left"', form))
+    form = Markup(re.sub(r"<(td|th)\b", r'<\1 style="text-align: left"', form))
+    meaning = 'class="spaces-meaning muted"'
+    return Markup(form.replace(meaning, f'{meaning} style="font-weight: normal"'))
 
 
 def _heading(data: Data, *, is_live: bool) -> Markup:
