@@ -191,6 +191,8 @@ class ImageLayers(Widget):
             return ask(engine, name, **options)
         except NotFound as error:
             error.hint = f"%docker pull {name} fetches it"
+            if name.startswith("sha256:"):  # an id is nothing that can be pulled
+                error.hint = "%docker images --no-trunc lists those that are here"
             raise
 
     def _show(self) -> None:

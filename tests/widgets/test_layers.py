@@ -131,6 +131,9 @@ def test_an_image_that_is_not_there_is_a_line_and_its_hint(show: Any, engine: An
     assert raised.value.message in widget.drawing
     assert "hint: %docker pull ipycontainers-test/nothing-of-this-name" in widget.drawing
     assert "Error: " in widget._repr_mimebundle_()[0]["text/html"]
+    with pytest.raises(NotFound) as raised:
+        show(f"sha256:{'0' * 64}").summary()
+    assert raised.value.hint == "%docker images --no-trunc lists those that are here"
 
 
 def test_only_the_rows_in_sight_are_answered(first: Asked) -> None:
