@@ -11,12 +11,23 @@ Knows: the syntax of HTML. Does not know: what is drawn.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 
 from ipycontainers.oci.legible import printable, visible
 from ipycontainers.oci.sizes import size
 
-__all__ = ["Markup", "element", "joined", "printable", "shortened", "size", "table", "visible"]
+__all__ = [
+    "Markup",
+    "element",
+    "joined",
+    "printable",
+    "shortened",
+    "size",
+    "table",
+    "to_the_left",
+    "visible",
+]
 
 # Elements that have no content, as HTML 13.1.2 lists them.
 VOID = frozenset({"br", "col", "hr", "img", "input", "wbr"})
@@ -64,6 +75,11 @@ def table(
 def _cells(row: Sequence[str]) -> Iterable[Markup]:
     for number, text in enumerate(row):
         yield element("td", text) if number else element("th", text, scope="row")
+
+
+def to_the_left(form: Markup) -> Markup:
+    """For where there is no style sheet of ours, and nbconvert's aligns all cells as numbers."""
+    return Markup(re.sub(r"<(td|th)\b", r'<\1 style="text-align: left"', form))
 
 
 def shortened(text: str, room: int) -> str:

@@ -315,4 +315,5 @@ def _still(now: Seen) -> Markup:
         for it in allowed(now)
     ]
     shown = table(["command", "then it is", "what happens"], rows) if rows else Markup()
-    return joined([_head(now), diagram(now.state), shown])
+    head = element("p", element("strong", now.name), f": {now.state or 'absent'}. {sentence(now)}")
+    return joined([head, diagram(now.state), shown])

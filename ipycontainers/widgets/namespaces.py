@@ -11,7 +11,6 @@ Knows: the data of ``namespaces.compare``. Does not know: how it was found (``in
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -199,9 +198,8 @@ def drawn(data: Data, error: str = "", *, is_live: bool = True) -> Markup:
 
 
 def static(data: Data) -> Markup:
-    """For where there is no style sheet, and nbconvert's sets what is in a table to the right."""
+    """For where there is no style sheet: without what differs from run to run."""
     form = drawn(stable(data), is_live=False)
-    form = Markup(re.sub(r"<(td|th)\b", r'<\1 style="text-align: left"', form))
     meaning = 'class="spaces-meaning muted"'
     return Markup(form.replace(meaning, f'{meaning} style="font-weight: normal"'))
 

@@ -243,6 +243,7 @@ def _entry(one: Attempt, *, is_static: bool) -> Markup:
     return element(
         "div",
         element("span", mark, aria_hidden="true", class_="reach-mark"),
+        " ",
         element("span", one.result, " ", shown),
         class_=f"reach-entry reach-{kind}",
         title=None if is_static or not at else at,

@@ -24,7 +24,7 @@ import anywidget
 from traitlets import Unicode
 
 from . import cells
-from .drawing import Markup, element
+from .drawing import Markup, element, to_the_left
 
 if TYPE_CHECKING:
     import pandas
@@ -110,7 +110,7 @@ class Widget(anywidget.AnyWidget):
         return f"{type(self).__name__}({self.subject()})"
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
-        still = {"text/plain": repr(self), "text/html": str(self.static())}
+        still = {"text/plain": repr(self), "text/html": str(to_the_left(self.static()))}
         if self.comm is None:
             return still, {}
         live = super()._repr_mimebundle_()

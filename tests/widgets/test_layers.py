@@ -240,7 +240,7 @@ def test_two_images_differ_in_their_config(show: Any, names: tuple[str, str]) ->
     assert '<th scope="row">Env C</th><td>(not set)</td><td>d</td>' in shown
     assert "Labels" not in shown
     assert "&lt;b&gt;x&lt;/b&gt;" in widget.ask("config", "1:0")["markup"]
-    form = widget._repr_mimebundle_()[0]["text/html"]
+    form = str(widget.static())
     assert shown in form
     assert '<th scope="row">/etc/extra</th><td>added</td><td></td><td>5B</td>' in form
     waste = widget.ask("waste", "difference")["markup"]
@@ -283,13 +283,13 @@ def test_while_an_image_is_read_its_layers_are_there(
     assert re.findall(r'data-step="0:(\d)"', widget.drawing) == list("01234")
     assert widget.drawing.count("metadata only") == 2 * 3  # seen, said, and in the table
     assert (widget.chosen, widget.complete) == ("0:3", False)
-    before = widget._repr_mimebundle_()[0]["text/html"]
+    before = str(widget.static())
     assert "were still being read" in before
     table = re.findall("<table>.*?</table>", before)
     slow.set()
     assert wait_for(lambda: widget.complete)
     assert widget.progress == ""
-    assert table == re.findall("<table>.*?</table>", widget._repr_mimebundle_()[0]["text/html"])
+    assert table == re.findall("<table>.*?</table>", str(widget.static()))
     assert table[0] in widget.drawing
 
 
