@@ -90,7 +90,8 @@ class Inspection:
             details = (
                 [self.inspected(name) for name in names] if names else self._still(looked_at, pool)
             )
-            containers = list(pool.map(self._container, details))
+            each = {str(it["Id"]): it for it in details}  # one may be called by two names
+            containers = list(pool.map(self._container, each.values()))
             known = {one.id for one in containers}
             others = self._still([one for one in looked_at if one not in known], pool)
         is_proven = any(one.proof for one in containers)

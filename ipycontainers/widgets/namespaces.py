@@ -59,6 +59,15 @@ class Namespaces(Widget):
 
     @property
     def data(self) -> Data:
+        """``{"host": {"here", "namespaces", "machine", "left_out", …}, "containers": [{"name",
+        "id", "status", "pid", "same_kernel", "not_asked", "namespaces", "why", "leaks",
+        "capabilities", "seccomp", "no_new_privileges", "uid_map", "mounts", "limits", …}]}``.
+
+        A container's namespaces are ``{"pid": {"inode", "own", "source", "shared_with", "others"},
+        …}``: ``own`` is None where nobody knows, ``source`` is "measured", "asked inside",
+        "declared" or None, ``shared_with`` "host", "machine" (of which the host is a container),
+        "containers", "engine" or None, ``others`` are names of containers.
+        """
         return self._data
 
     def draw(self) -> Markup:

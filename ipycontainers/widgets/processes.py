@@ -70,6 +70,13 @@ class Processes(Live):
 
     @property
     def data(self) -> Data:
+        """``{"container", "status", "source", "one_number", "why", "missing", "around": [{"pid",
+        "command"}], "processes": [{"inside", "outside", "depth", "command", "user"}]}``.
+
+        ``source`` as in Namespaces; ``missing`` says why nobody is listed though some may run;
+        ``around`` are the host's processes above the container's. A number that nobody told is
+        None.
+        """
         return self._data
 
     def draw(self) -> Markup:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,11 +18,12 @@ from kernels import Kernel
 from sleeping import inodes, started
 from support import require, wait_for
 
+from ipycontainers import answers
 from ipycontainers.client import Connection, connect
 from ipycontainers.errors import NotFound
 from ipycontainers.namespaces import ASKED, DECLARED, MEASURED
 from ipycontainers.namespaces.kinds import NAMES
-from ipycontainers.widgets import namespaces
+from ipycontainers.widgets import inspection, namespaces
 from ipycontainers.widgets.inspection import Inspection
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -81,7 +83,9 @@ def test_who_shares_a_network_is_told_by_name(start: Start, engine: Connection) 
     assert hosts in data["host"]["namespaces"]["net"]["others"]
 
 
-def test_without_a_name_all_that_run_are_shown(start: Start, engine: Connection) -> None:
+def test_without_a_name_all_that_run_are_shown(
+    start: Start, engine: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = {start("every"), start("each")}
     ended = start("ended", Cmd=["true"])
     engine.wait(ended)
@@ -89,13 +93,30 @@ def test_without_a_name_all_that_run_are_shown(start: Start, engine: Connection)
     shown = {one["name"] for one in data["containers"]}
     assert names <= shown
     assert ended not in shown
+    assert data["host"]["left_out"] == 0
+    monkeypatch.setattr(inspection, "MANY", 1)
+    data = Inspection(engine).namespaces([])
+    assert len(data["containers"]) <= 1  # it may have ended meanwhile
+    assert data["host"]["left_out"] >= 1
 
 
-def test_what_leaks_is_read_inside(start: Start, engine: Connection) -> None:
-    (one,) = Inspection(engine).namespaces([start("leaks")])["containers"]
-    assert {key: it["same"] for key, it in one["leaks"].items()} == dict.fromkeys(
-        ("MemTotal", "uptime", "boot_id", "kernel_command_line"), True
-    )
+def test_what_leaks_is_read_inside(
+    start: Start, engine: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of one moment, however long another container takes to answer."""
+    # A function of the package has the module's name.
+    monkeypatch.setattr(sys.modules["ipycontainers.namespaces.compare"], "MOMENT", 2.0)
+    late = "printf '#!/bin/sh\nsleep 3; exec /bin/sh \"$@\"\n' >/usr/local/sbin/sh"
+    command = f"mkdir -p /usr/local/sbin; {late}; chmod +x /usr/local/sbin/sh; exec sleep 300"
+    slow = start("slow", Cmd=["sh", "-c", command])
+    assert wait_for(lambda: "sleep 300" in [it.command for it in answers.top(engine, slow)])
+    name = start("leaks")
+    data = Inspection(engine).namespaces([name, slow, engine.inspect(name)["Id"]])
+    assert [one["name"] for one in data["containers"]] == [name, slow]
+    for one in data["containers"]:
+        assert {key: it["same"] for key, it in one["leaks"].items()} == dict.fromkeys(
+            ("MemTotal", "uptime", "boot_id", "kernel_command_line"), True
+        )
 
 
 def test_rights_mounts_and_limits(start: Start, engine: Connection) -> None:
