@@ -86,6 +86,22 @@ CONTAINERS = (
         offers="container",
     ),
     Verb(
+        "container attach",
+        ("attach",),
+        "[OPTIONS] CONTAINER",
+        "Attach local standard input, output, and error streams to a running container",
+        (
+            flag("--detach-keys", "string", "Override the key sequence for detaching a container"),
+            flag("--no-stdin", "", "Do not attach STDIN"),
+            flag("--sig-proxy", "", "Proxy all received signals to the process", "true"),
+            flag("--stdin", "string", STDIN),
+        ),
+        "attaching:attach",
+        least=1,
+        most=1,
+        offers="running",
+    ),
+    Verb(
         "container start",
         ("start",),
         "[OPTIONS] CONTAINER [CONTAINER...]",

@@ -257,15 +257,15 @@ def _attached(
             if stdin is not None:
                 fed(attachment, stdin)
             output.all()
-            ended = _ended(console, container, watch)
+            last = ended(console, container, watch)
         except (KeyboardInterrupt, CommandFailed) as error:
             if has_begun or isinstance(error, KeyboardInterrupt):
                 _end(console, container, output, watch)
             raise
     if output.broke or watch.broke:
         hint = "without --rm, docker logs has all of it"
-        raise NoEngine(f"{BROKE}; it ended with exit code {ended.code}", hint)
-    return ended
+        raise NoEngine(f"{BROKE}; it ended with exit code {last.code}", hint)
+    return last
 
 
 def _gone(console: Console, container: str) -> None:
@@ -278,26 +278,28 @@ def _gone(console: Console, container: str) -> None:
             time.sleep(0.02)
 
 
-def _ended(console: Console, container: str, watch: ExitWatch) -> Exit:
-    while (ended := watch.result(0.2)) is None:
+def ended(console: Console, container: str, watch: ExitWatch) -> Exit:
+    """How it ended, once it has."""
+    while (last := watch.result(0.2)) is None:
         pass
     # The next verb is to find it as one that has ended, and dockerd tells of the end before.
     with contextlib.suppress(Refused):
         console.daemon.post("containers", container, "wait")
-    return ended
+    return last
 
 
 def _end(console: Console, container: str, output: Following, watch: ExitWatch) -> None:
     """SIGINT, and SIGKILL where that does not help; a second interrupt kills at once."""
     for signal, patience in (("SIGINT", GRACE), ("SIGKILL", PATIENCE)):
         end = time.monotonic() + patience
-        _signal(console, container, signal)
+        signalled(console, container, signal)
         with contextlib.suppress(KeyboardInterrupt, ContainerError):
             if output.all(patience) and watch.result(max(0.0, end - time.monotonic())) is not None:
                 return
 
 
-def _signal(console: Console, container: str, name: str) -> None:
+def signalled(console: Console, container: str, name: str) -> None:
+    """Sends it a signal, and does not wait for the engine."""
     _aside(lambda: console.daemon.post("containers", container, "kill", signal=name))
 
 

@@ -71,6 +71,7 @@ STORIES: dict[str, Story] = {
     "life": Story([
         RUNS,
         "pause A",
+        "attach A",
         "pause A",
         "exec A true",
         "unpause A",
@@ -85,6 +86,9 @@ STORIES: dict[str, Story] = {
         "stop -t 0 B nosuch",
         "kill B",
         "stop B",
+        "attach B",
+        "attach nosuch",
+        "attach",
         "start B nosuch",
         "start nosuch",
         "kill B",

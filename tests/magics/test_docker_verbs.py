@@ -116,6 +116,29 @@ def test_an_interrupt_leaves_the_program_of_exec_and_says_so(kernel: Any, busybo
     assert kernel.run("print(_exit_code)").stdout == "130\n"
 
 
+@pytest.mark.parametrize("interrupts", [False, True])
+def test_attach_shows_what_comes_until_the_end_or_an_interrupt(
+    kernel: Any, engine: Any, busybox: str, interrupts: bool
+) -> None:
+    loop = "trap 'exit 5' INT; until [ -e /go ]; do echo tick; sleep 0.2; done; echo end; exit 3"
+    made = kernel.run(f'%docker run -d --name {A} {busybox} sh -c "{loop}"')
+    assert made.status == "ok", made.error
+    cell = kernel.submit(f"%docker attach {A}")
+    cell.wait_for("tick")
+    if interrupts:
+        kernel.interrupt()
+    else:
+        engine.docker.containers.get(A).exec_run("touch /go")
+    shown = cell.result()
+    code = 5 if interrupts else 3
+    assert ("KeyboardInterrupt" if interrupts else f"exit code 3 in {A}") in str(shown.error)
+    assert shown.stdout.endswith("end\n") != interrupts
+    assert engine.docker.api.wait(A)["StatusCode"] == code
+    assert "You cannot attach to a stopped container" in str(
+        kernel.run(f"%docker attach {A}").error
+    )
+
+
 def test_logs_are_followed_until_an_interrupt(kernel: Any, busybox: str) -> None:
     made = kernel.run(f"%docker run -d --name {A} {busybox} sh -c 'echo one; sleep 100'")
     assert made.status == "ok", made.error
