@@ -6,8 +6,9 @@ Knows: the query of POST /build, what docker prints. Does not know: a context's 
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from ipycontainers.options import values
 from . import reports
 from .console import failed, refusals
 from .life import read_value, wrong_value
+from .objections import wrong_flag
 from .result import Lines
 from .transfers import source
 
@@ -97,7 +99,9 @@ def _context(call: Call, console: Console, where: str) -> tuple[Iterator[bytes],
         return context.archive(text), context.dockerfile_name(text), len(data)
     folder = (console.folder / where).expanduser()
     if not folder.is_dir():
-        reason = f'path "{where}" not found' if not folder.exists() else f"{where}: not a directory"
+        reason = f'path "{where}" not found'
+        if folder.exists():
+            reason = f"context must be a directory: {os.path.abspath(folder)}"  # noqa: PTH100
         raise failed(f"unable to prepare context: {reason}")
     path, text = _dockerfile(call, console, folder, file)
     try:
@@ -133,6 +137,8 @@ def _dockerfile(call: Call, console: Console, folder: Path, file: str) -> tuple[
         path = folder / "dockerfile"
     try:
         return path, path.read_text(encoding="utf-8", errors="surrogateescape")
+    except IsADirectoryError as error:
+        raise failed(f"read {file or path}: is a directory") from error
     except OSError as error:
         reason = f"lstat {path.resolve()}: {(error.strerror or '').lower()}"
         message = (
@@ -150,6 +156,7 @@ def _query(call: Call) -> Query:
     """As docker sends it; what is not given is the engine's to decide."""
     for name in call.texts("tag"):
         _check_tag(call, name)
+    hosts = call.texts("add-host")
     switches = {"no-cache": "nocache", "pull": "pull", "force-rm": "forcerm", "quiet": "q"}
     query: Query = {
         "t": call.texts("tag"),
@@ -159,7 +166,8 @@ def _query(call: Call) -> Query:
         "cgroupparent": call.text("cgroup-parent"),
         "cpusetcpus": call.text("cpuset-cpus"),
         "cpusetmems": call.text("cpuset-mems"),
-        "extrahosts": call.texts("add-host"),
+        "extrahosts": [_read(call, "add-host", values.host, text) for text in hosts],
+        "platform": call.text("platform"),
         "isolation": call.text("isolation"),
         "version": "1",
         **{key: "1" for flag, key in switches.items() if call.has(flag)},
@@ -180,9 +188,16 @@ def _query(call: Call) -> Query:
     given: dict[str, Any] = {
         "buildargs": _arguments(call),
         "labels": dict(_pair(text) for text in call.texts("label")),
-        "ulimits": [values.ulimit(text) for text in call.texts("ulimit")],
+        "ulimits": [_read(call, "ulimit", values.ulimit, text) for text in call.texts("ulimit")],
     }
     return query | {name: json.dumps(value) for name, value in given.items() if value}
+
+
+def _read(call: Call, flag: str, read: Callable[[str], Any], text: str) -> Any:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise wrong_flag(call, flag, text, error) from error
 
 
 def _check_tag(call: Call, name: str) -> None:
@@ -198,8 +213,6 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _arguments(call: Call) -> dict[str, str | None]:
-    import os
-
     return {
         name: value if equals else os.environ.get(name)
         for name, equals, value in (text.partition("=") for text in call.texts("build-arg"))

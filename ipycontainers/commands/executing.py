@@ -14,6 +14,7 @@ from ipycontainers.errors import NoEngine
 from . import creation
 from .console import failed, refusals
 from .life import wrong_value
+from .objections import unreadable
 from .running import BROKE, check, given, inspected
 from .streaming import Following, fed
 
@@ -68,12 +69,12 @@ def environment(call: Call, console: Console) -> list[str]:
     """-e and --env-file of exec; a bare name, which has no value here, is taken away there."""
     from ipycontainers.options import paths
 
-    lines = [
-        line
-        for name in call.texts("env-file")
-        for line in paths.key_values(name, console.folder, os.environ)
-        if "=" in line
-    ]
+    lines: list[str] = []
+    for name in call.texts("env-file"):
+        if reason := unreadable(name, console.folder):
+            raise failed(reason)
+        found = paths.key_values(name, console.folder, os.environ)
+        lines += [line for line in found if "=" in line]
     for text in call.texts("env"):
         if text.startswith("="):
             raise wrong_value(

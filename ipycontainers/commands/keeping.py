@@ -78,6 +78,7 @@ IMAGES = (
                 "default",
             ),
             flag("--no-cache", "", "Do not use cache when building the image"),
+            flag("--platform", "string", "Set platform if server is multi-platform capable"),
             flag("--pull", "", "Always attempt to pull a newer version of the image"),
             flag("-q --quiet", "", "Suppress the build output and print image ID on success"),
             flag("--rm", "", "Remove intermediate containers after a successful build", "true"),

@@ -6,7 +6,6 @@ Knows: its words. Does not know: where values go, requests.
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -63,8 +62,8 @@ def check(call: Call, folder: Path) -> None:
     if reason := next(_found(call), ""):
         raise wrong(call, reason)
     for name in (*call.texts("env-file"), *call.texts("label-file")):
-        with _readable(call, name):
-            (folder / name).expanduser().open("rb").close()
+        if reason := unreadable(name, folder):
+            raise wrong(call, reason)
 
 
 def _found(call: Call) -> Iterator[str]:
@@ -86,12 +85,13 @@ def _found(call: Call) -> Iterator[str]:
             yield f"--{name} cannot be negative"
 
 
-@contextlib.contextmanager
-def _readable(call: Call, name: str) -> Iterator[None]:
+def unreadable(name: str, folder: Path) -> str:
+    """Why --env-file or --label-file cannot be read, "" where it can."""
     try:
-        yield
+        (folder / name).expanduser().open("rb").close()
     except OSError as error:
-        raise wrong(call, f"open {name}: {(error.strerror or '').lower()}") from error
+        return f"open {name}: {(error.strerror or '').lower()}"
+    return ""
 
 
 def warnings(config: Mapping[str, Any]) -> Iterator[str]:
@@ -138,7 +138,9 @@ def _of_host(text: str, _: str) -> str:
 
 
 def _of_limit(text: str, said: str) -> str:
-    name = text.partition("=")[0]
+    name, equals, _ = text.partition("=")
+    if not equals:
+        return f"invalid ulimit argument: {text}"
     return f"invalid ulimit type: {name}" if said.startswith("no such limit") else said
 
 

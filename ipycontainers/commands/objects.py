@@ -101,7 +101,7 @@ def pools(call: Call) -> list[dict[str, Any]]:
     for text in gateways:
         _place(subnets, found, _address(text), text)["Gateway"] = text
     for name, text in pairs(call.texts("aux-address")).items():
-        pool = _place(subnets, found, _address(text), text)
+        pool = _place(subnets, found, _address(text, "aux-address"), text, "aux-address")
         pool.setdefault("AuxiliaryAddresses", {})[name] = text
     return found
 
@@ -122,20 +122,24 @@ def _network(text: str) -> Network:
         raise failed(f"invalid CIDR address: {text}") from error
 
 
-def _address(text: str) -> Address:
+def _address(text: str, what: str = "gateway") -> Address:
     try:
         return ipaddress.ip_address(text)
     except ValueError as error:
-        raise failed(f"no matching subnet for gateway {text}") from error
+        raise failed(f"no matching subnet for {what} {text}") from error
 
 
 def _place(
-    subnets: list[Network], found: list[dict[str, Any]], address: Address, text: str
+    subnets: list[Network],
+    found: list[dict[str, Any]],
+    address: Address,
+    text: str,
+    what: str = "",
 ) -> dict[str, Any]:
     for subnet, pool in zip(subnets, found, strict=True):
         if subnet.version == address.version and address in subnet:
             return pool
-    kind = "range" if "/" in text else "gateway"
+    kind = what or ("range" if "/" in text else "gateway")
     raise failed(f"no matching subnet for {kind} {text}")
 
 

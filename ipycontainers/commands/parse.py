@@ -242,7 +242,7 @@ def _check_count(verb: Verb, typed: str, count: int) -> None:
     raise CommandFailed(
         f'"docker {typed}" {_wanted(verb)}.\n'
         f"See 'docker {typed} --help'.\n\n"
-        f"Usage:  docker {typed} {verb.usage}\n\n{verb.help}",
+        f"Usage:  docker {typed} {verb.usage}\n\n{verb.help.partition('. ')[0]}",
         exit_code=1,
     )
 

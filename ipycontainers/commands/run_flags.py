@@ -16,6 +16,16 @@ def many(names: str, type: str, help: str, *, offers: str = "") -> Flag:  # noqa
     return Flag(tuple(names.split()), type, help, "", True, offers)
 
 
+def _pull(before: str) -> Flag:
+    return flag(
+        "--pull",
+        "string",
+        f'Pull image before {before} ("always"|"missing"|"never")',
+        "missing",
+        offers="always|missing|never",
+    )
+
+
 # Ours: a cell has no standard input, and a password is not to be typed into one.
 STDIN = "What is read from stdin: a Python variable or a file"
 
@@ -32,7 +42,15 @@ CREATE = (
     flag("--cap-add", "list", "Add Linux capabilities"),
     flag("--cap-drop", "list", "Drop Linux capabilities"),
     flag("--cgroup-parent", "string", "Optional parent cgroup for the container"),
-    flag("--cgroupns", "string", "Cgroup namespace to use (host|private)", offers="host|private"),
+    flag(
+        "--cgroupns",
+        "string",
+        "Cgroup namespace to use (host|private) 'host': Run the container in the Docker host's "
+        "cgroup namespace 'private': Run the container in its own private cgroup namespace '': Use "
+        "the cgroup namespace as configured by the default-cgroupns-mode option on the daemon "
+        "(default)",
+        offers="host|private",
+    ),
     flag("--cidfile", "string", "Write the container ID to the file"),
     flag("--cpu-period", "int", "Limit CPU CFS (Completely Fair Scheduler) period"),
     flag("--cpu-quota", "int", "Limit CPU CFS (Completely Fair Scheduler) quota"),
@@ -62,7 +80,13 @@ CREATE = (
     flag("--health-cmd", "string", "Command to run to check health"),
     flag("--health-interval", "duration", "Time between running the check (ms|s|m|h)", "0s"),
     flag("--health-retries", "int", "Consecutive failures needed to report unhealthy"),
-    flag("--health-start-period", "duration", "Time before failures count (ms|s|m|h)", "0s"),
+    flag(
+        "--health-start-period",
+        "duration",
+        "Start period for the container to initialize before starting health-retries countdown "
+        "(ms|s|m|h)",
+        "0s",
+    ),
     flag("--health-timeout", "duration", "Maximum time to allow one check to run (ms|s|m|h)", "0s"),
     flag("-h --hostname", "string", "Container host name"),
     flag(
@@ -102,13 +126,7 @@ CREATE = (
     flag("--privileged", "", "Give extended privileges to this container"),
     flag("-p --publish", "list", "Publish a container's port(s) to the host"),
     flag("-P --publish-all", "", "Publish all exposed ports to random ports"),
-    flag(
-        "--pull",
-        "string",
-        'Pull image before running ("always"|"missing"|"never")',
-        "missing",
-        offers="always|missing|never",
-    ),
+    _pull("creating"),
     flag("--read-only", "", "Mount the container's root filesystem as read only"),
     flag("--restart", "string", "Restart policy to apply when a container exits", "no"),
     flag("--rm", "", "Automatically remove the container when it exits"),
@@ -137,7 +155,7 @@ CREATE = (
 )
 
 RUN = (
-    *CREATE,
+    *(_pull("running") if one.name == "pull" else one for one in CREATE),
     flag("--stdin", "string", STDIN),
     flag("-d --detach", "", "Run container in background and print container ID"),
     flag("--detach-keys", "string", "Override the key sequence for detaching a container"),

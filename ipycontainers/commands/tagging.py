@@ -5,6 +5,7 @@ Knows: the requests, what docker prints of them. Does not know: notebooks, regis
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from .console import failed, missing, refusals
@@ -36,7 +37,10 @@ def remove(call: Call, console: Console) -> Lines:
 def tag(call: Call, console: Console) -> None:
     """``docker tag SOURCE TARGET``, which prints nothing."""
     source, target = call.arguments
-    reference = named(target, f'Error parsing reference: "{target}" is not a valid repository/tag')
+    wrong = 'Error parsing reference: "{}" is not a valid repository/tag'
+    if not re.fullmatch("(sha256:)?[a-f0-9]{64}", source):
+        named(source, wrong.format(source))
+    reference = named(target, wrong.format(target))
     if reference.digest:
         raise failed("refusing to create a tag with a digest reference")
     query: dict[str, Any] = {"repo": reference.familiar_name, "tag": reference.tag}
