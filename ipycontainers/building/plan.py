@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _DIRECTIVE = re.compile(r"[ \t]*#[ \t]*(?:escape|syntax|check)[ \t]*=.*", re.IGNORECASE)
 _FROM = re.compile(r"[ \t]*FROM\s", re.IGNORECASE)
+_BEFORE = re.compile(r"[ \t]*(?:$|#|ARG\s)", re.IGNORECASE)  # what may stand before a FROM
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,8 @@ class Text:
 
 
 def _first(lines: list[str]) -> int:
-    """The number of the first line that is neither blank nor a comment."""
-    said = (
-        number
-        for number, line in enumerate(lines)
-        if line.strip() and not line.lstrip().startswith("#")
-    )
+    """The number of the first line that is not blank, a comment, or ARG."""
+    said = (number for number, line in enumerate(lines) if not _BEFORE.match(line))
     return next(said, len(lines) - 1)
 
 

@@ -69,9 +69,13 @@ class DockerfileMagics(Magics):
                 print("\n".join(error._render_traceback_()), file=sys.stderr)
                 return None
             raise
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
+            from .run import interrupted
+
             variables["_exit_code"] = INTERRUPTED
-            raise
+            if hasattr(error, "_render_traceback_"):  # of the build, which says more
+                raise
+            raise interrupted(error) from None
         variables["_exit_code"] = 0
         return shown
 

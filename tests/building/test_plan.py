@@ -52,7 +52,7 @@ def test_appended_instructions_stand_in_the_lines_of_their_cell() -> None:
     assert lines(text) == [("FROM lab", 1), ("RUN a  b", 3), ("RUN c", 5)]
 
 
-@pytest.mark.parametrize("cell", ["FROM x\nRUN a", "# a\n\n from x"])
+@pytest.mark.parametrize("cell", ["FROM x\nRUN a", "# a\n\n from x", "ARG V=1\nFROM x:$V"])
 def test_what_begins_anew_is_not_appended(cell: str) -> None:
     with pytest.raises(Invalid, match="begins with FROM"):
         Text.on("lab", cell)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -242,6 +243,31 @@ def test_an_interrupted_build_ends_at_the_engine(
     assert wait_for(lambda: not is_running("sleep 4711"), seconds=10)
     assert wait_for(lambda: {one["Id"] for one in engine.list_containers()} <= containers)
     assert engine.docker.api.images(NAME) == []
+
+
+def test_an_interrupt_before_the_build_is_told_in_a_line(
+    shared_kernel: Kernel, notebook_folder: Path
+) -> None:
+    ignore = notebook_folder / "slow" / ".dockerignore"
+    ignore.parent.mkdir()
+    os.mkfifo(ignore)
+
+    def opened() -> int | None:
+        with suppress(OSError):  # nobody reads yet
+            return os.open(ignore, os.O_WRONLY | os.O_NONBLOCK)
+        return None
+
+    cell = shared_kernel.submit("%%dockerfile --context slow\nFROM x")
+    writes = wait_for(opened)
+    assert writes
+    try:
+        shared_kernel.interrupt()
+        error = cell.result().error
+    finally:
+        os.close(writes)
+    assert error
+    said = "KeyboardInterrupt: the cell was interrupted, and nothing of it runs on"
+    assert error.traceback == [said]
 
 
 def is_running(command: str) -> bool:
