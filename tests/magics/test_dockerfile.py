@@ -18,8 +18,17 @@ Build = Callable[..., Result]
 NAME = "ipycontainers-test/dockerfile-cell"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _removed(engine: Any) -> Iterator[None]:
+    yield
+    api = engine.docker.api
+    with suppress(Exception):  # there may be none
+        api.remove_image(NAME, force=True)
+    api.prune_images(filters={"dangling": True, "label": "ipycontainers-test.cell"})
+
+
 @pytest.fixture
-def build(shared_kernel: Kernel, images: Any, engine: Any, request: Any) -> Iterator[Build]:
+def build(shared_kernel: Kernel, images: Any) -> Build:
     """build("RUN …", "--target x") builds on busybox; {base} is its name."""
     base = images.busybox
 
@@ -27,13 +36,7 @@ def build(shared_kernel: Kernel, images: Any, engine: Any, request: Any) -> Iter
         text = text.replace("{base}", base)
         return shared_kernel.run(f"%%dockerfile {line}\n{text}", watched=watched)
 
-    yield run
-    api = engine.docker.api
-    before = getattr(request, "param", None)
-    assert before is None
-    with suppress(Exception):  # there may be none
-        api.remove_image(NAME, force=True)
-    api.prune_images(filters={"dangling": True, "label": "ipycontainers-test.cell"})
+    return run
 
 
 HEAD = "FROM {base}\nLABEL ipycontainers-test.cell=1\n"
@@ -228,6 +231,8 @@ def test_there_is_nothing_to_append_to(build: Build) -> None:
 def test_an_interrupted_build_ends_at_the_engine(
     build: Build, shared_kernel: Kernel, engine: Any, images: Any
 ) -> None:
+    with suppress(Exception):  # there may be none
+        engine.docker.api.remove_image(NAME, force=True)
     text = f"FROM {images.busybox}\nRUN echo begin; sleep 4711"
     containers = {one["Id"] for one in engine.list_containers()}
     cell = shared_kernel.submit(f"%%dockerfile -t {NAME} --no-cache\n{text}")
@@ -281,14 +286,16 @@ def test_a_step_may_be_silent_for_longer_than_the_time_out(
     """R10"""
     kernel = kernels()
     kernel.run("%config ContainerMagics.timeout = 2.0")
-    result = kernel.run(f"%%dockerfile --no-cache -t {NAME}\nFROM {images.busybox}\nRUN sleep 3")
+    text = f"{HEAD}RUN sleep 3".replace("{base}", images.busybox)
+    result = kernel.run(f"%%dockerfile --no-cache -t {NAME}\n{text}")
     assert result.status == "ok", result.error
 
 
 def test_what_a_program_does_as_another_user(build: Build, engine: Any, images: Any) -> None:
     """R19"""
     program = "import os; os.setgroups([65534]); os.setegid(65534); os.seteuid(100)"
-    result = build(f"FROM {images.python}\nRUN python3 -c '{program}; print(os.geteuid())'")
+    head = HEAD.replace("{base}", images.python)
+    result = build(f"{head}RUN python3 -c '{program}; print(os.geteuid())'")
     assert result.status == "ok", result.error
 
 
