@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipycontainers.containers import action, called, find, is_named
 from ipycontainers.errors import ContainerError
+from ipycontainers.oci.sizes import counted
 from ipycontainers.samples import Use, enforced, limits, sample, sample_before
 
 from .drawing import Markup, element, size
@@ -250,5 +251,5 @@ def _line(use: Use) -> str:
     return (
         f"{use.name}: {shown}{size(last.memory)} of {size(use.memory_limit)} memory, "
         f"network {size(last.received)} in, {size(last.sent)} out, "
-        f"devices {size(last.read)} read, {size(last.written)} written, {last.pids} pids"
+        f"devices {size(last.read)} read, {size(last.written)} written, {counted(last.pids, 'pid')}"
     )

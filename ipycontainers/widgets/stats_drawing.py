@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from ipycontainers.oci.sizes import counted
 from ipycontainers.samples import KEPT, Sample, Use
 
 from .drawing import Markup, element, joined, size, table
@@ -24,6 +25,7 @@ HEADS = (
     "devices read, written",
 )
 NO_LIMIT = "no limit"
+_CLOSE = (" ", element("span", "near its limit", class_="close"))
 
 
 def drawn(uses: Sequence[Use], trouble: str) -> Markup:
@@ -69,7 +71,7 @@ def _percent(use: Use) -> str:
 def _card(use: Use) -> Markup:
     last = use.last
     gauges = _gauges(use, last) if last else (element("p", _why(use), class_="muted"),)
-    pids = f"{last.pids} pids" if last else use.state
+    pids = counted(last.pids, "pid") if last else use.state
     return element(
         "div",
         element("div", element("strong", use.name), " ", element("span", pids, class_="muted")),
@@ -115,9 +117,9 @@ def _gauge(
     is_close = part is not None and part >= CLOSE
     return element(
         "div",
-        element("span", name, class_="name"),
+        # In the same line, so that nothing moves when it comes.
+        element("span", element("span", name, class_="name"), *(_CLOSE if is_close else ())),
         element("span", element("b", value), " ", element("span", limit, class_="muted")),
-        element("span", "near its limit", class_="close") if is_close else Markup(),
         _bar(part) if part is not None else Markup(),
         _line(history, most),
         class_="gauge",

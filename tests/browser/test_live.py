@@ -195,7 +195,7 @@ def test_what_containers_use_is_live_and_said(
     notebook = cells(f"from ipycontainers import Stats\nStats({NAME!r}, 'no-such-thing')")
     cell = notebook.cell(1)
     cell.run()
-    cell.wait_for("1 pids")
+    cell.wait_for("1 pid")
     points = cell.outputs.locator("polyline").first
     before = points.get_attribute("points")
     assert wait_for(lambda: points.get_attribute("points") != before)
@@ -219,7 +219,7 @@ def test_each_is_for_all_in_each_theme_and_width(
     page.set_viewport_size({"width": 1900, "height": 1000})
     for number in range(1, 5):
         notebook.cell(number).run()
-    notebook.cell(4).wait_for("1 pids")
+    notebook.cell(4).wait_for("1 pid")
     page.get_by_text("All transitions").click()
     for theme in ("JupyterLab Dark", "JupyterLab Light"):
         notebook.use(theme)
