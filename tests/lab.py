@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import kernels
-from support import chromium, free_port
+from support import chromium, free_port, wait_for
 
 # As root Chromium has no sandbox; the rest keeps it from calling home.
 CHROMIUM_ARGUMENTS = [
@@ -52,6 +52,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
 }
 KERNELSPEC = {"name": "python3", "language": "python", "display_name": "Python 3 (ipykernel)"}
+CHANGED = "net::ERR_NETWORK_CHANGED"
 THEME = "@jupyterlab/apputils-extension/themes"
 
 
@@ -169,9 +170,22 @@ class Notebook:
     def __init__(self, page: Any, url: str, name: str) -> None:
         """``url`` is JupyterLab's, with {} for the notebook's path."""
         self.page, self.name = page, name
-        page.goto(url.format(name))
         self._panel = page.locator(".jp-NotebookPanel:visible")
+        self._open(url.format(name))
         self.wait_until_idle()
+
+    def _open(self, address: str) -> None:
+        """Chromium gives up what it loads when a network of this machine comes or goes, as those of
+        containers do, and JupyterLab goes on without the part that it has not got."""
+        lost: list[str] = []
+        self.page.on("requestfailed", lambda request: lost.append(str(request.failure)))
+        idle = self.page.locator("#jp-bottom-panel", has_text="| Idle")
+        for _ in range(3):
+            lost.clear()
+            self.page.goto(address)
+            assert wait_for(lambda: idle.is_visible() or CHANGED in lost)
+            if CHANGED not in lost:
+                return
 
     def wait_until_idle(self, seconds: float = 60) -> None:
         """Until the kernel is idle and no cell waits for its turn."""
