@@ -5,7 +5,9 @@ Knows: which requests a container takes. Does not know: which engine answers the
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ipycontainers import streams, watchdog
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from ipycontainers.client import Connection
 
 LIMIT = 256 << 20  # bytes that it may take, so that a limit can be seen
+PATIENCE = 30.0  # seconds that it may take to answer: an image's sh may do what it likes
 _MOST = 65536  # bytes that it may say
 
 
@@ -57,10 +60,15 @@ def _measured(connection: Connection, image: str) -> Measured:
 def _listen(attachment: Any) -> tuple[str, float]:
     """What it says, and when its first program spoke."""
     said, first = b"", 0.0
-    for frames in streams.batches(attachment.read):
-        said += b"".join(frame.data for frame in frames)[:_MOST]
-        if not first and BEGIN.encode() in said:
-            first = time.monotonic()
-        if len(said) > _MOST:
-            break
+    end = threading.Timer(PATIENCE, attachment.close)
+    end.start()
+    with suppress(OSError):  # closed
+        for frames in streams.batches(attachment.read):
+            said += b"".join(frame.data for frame in frames)[:_MOST]
+            if not first and BEGIN.encode() in said:
+                first = time.monotonic()
+            if len(said) > _MOST:
+                break
+    end.cancel()
+    end.join()
     return said.decode("utf-8", "replace"), first or time.monotonic()

@@ -48,6 +48,14 @@ def test_an_image_without_a_shell_is_said(engine: Any, images: Any) -> None:
     assert "sh" in container.measure(engine, images.noshell).missing
 
 
+def test_a_container_that_says_nothing_is_given_up(
+    engine: Any, images: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(container, "SCRIPT", "sleep 1000")
+    monkeypatch.setattr(container, "PATIENCE", 0.5)
+    assert container.measure(engine, images.busybox).missing == "it did not answer"
+
+
 def test_a_virtual_machine_has_a_kernel_of_its_own() -> None:
     require(shutil.which(machine.KERNEL), "uml", "apt-get install user-mode-linux")
     found = machine.measure(60 * patience())
