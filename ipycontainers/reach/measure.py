@@ -106,7 +106,7 @@ def measure(connection: Connection, names: Sequence[str] = ()) -> Reach:
     planned = attempts.of_here(every, _host_of(connection), foreign, is_here=is_here)
     internal = frozenset(name for name, network in known.items() if network.internal)
     every_attempt = (*_from_here(planned), *found)
-    return Reach(every, every_attempt, internal, is_here, is_open=not isolating.others)
+    return Reach(every, every_attempt, internal, is_here, is_open=not isolating.none)
 
 
 def _is_here(connection: Connection, boots: set[str]) -> bool:
