@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ipycontainers.errors import Invalid
@@ -121,14 +121,9 @@ class BuildOptions:
         values = [value for option, value in self.given if option.name == name]
         return bool(values and values[-1])
 
-    def arguments(self, environ: Mapping[str, str] = os.environ) -> dict[str, str | None]:
-        """What ARG gets. As for docker a name alone takes the variable, and is None without one:
-        then the Dockerfile's own value holds."""
-        found: dict[str, str | None] = {}
-        for one in self._all("build-arg"):
-            name, equals, value = one.partition("=")
-            found[name] = value if equals else environ.get(name)
-        return found
+    def arguments(self) -> dict[str, str | None]:
+        """What ARG gets."""
+        return build_arguments(self._all("build-arg"))
 
     def docker_command(self, text: str) -> str:
         """The same in a terminal, with what was typed and not with its values."""
@@ -151,6 +146,15 @@ class BuildOptions:
 
     def _last(self, name: str) -> str:
         return next(iter(self._all(name)[::-1]), "")
+
+
+def build_arguments(
+    given: Iterable[str], environ: Mapping[str, str] = os.environ
+) -> dict[str, str | None]:
+    """As for docker a name alone takes the variable, and is None without one: then the Dockerfile's
+    own value holds."""
+    pairs = (one.partition("=") for one in given)
+    return {name: value if equals else environ.get(name) for name, equals, value in pairs}
 
 
 def parse(words: Sequence[str]) -> BuildOptions:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipycontainers.building.context import Context
+from ipycontainers.building.options import build_arguments
 from ipycontainers.client import logins
 from ipycontainers.errors import CommandFailed, Invalid
 from ipycontainers.oci.reference import Reference
@@ -186,7 +187,7 @@ def _query(call: Call) -> Query:
             read = values.swap if flag == "memory-swap" else values.size
             query[key] = str(read_value(call, flag, read))
     given: dict[str, Any] = {
-        "buildargs": _arguments(call),
+        "buildargs": build_arguments(call.texts("build-arg")),
         "labels": dict(_pair(text) for text in call.texts("label")),
         "ulimits": [_read(call, "ulimit", values.ulimit, text) for text in call.texts("ulimit")],
     }
@@ -210,10 +211,3 @@ def _check_tag(call: Call, name: str) -> None:
 def _pair(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
     return name, value
-
-
-def _arguments(call: Call) -> dict[str, str | None]:
-    return {
-        name: value if equals else os.environ.get(name)
-        for name, equals, value in (text.partition("=") for text in call.texts("build-arg"))
-    }
