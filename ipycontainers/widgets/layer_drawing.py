@@ -23,6 +23,8 @@ MOST_WASTE = 200  # rows; the sum is of all
 MOST_STEPS = 1000  # of an image, and settings of a config; engines have at most 127 layers
 LONGEST_LINE, LONGEST = 1000, 20_000  # letters of what is on one line, and on several
 NOP = re.compile(r"^(?:\|\d+ .*?)?/bin/sh -c #\(nop\)\s+", re.DOTALL)
+GO_WORD = re.compile(r'"(?:[^"\\]|\\.)*"')
+GO_LIST = re.compile(rf"([A-Z]+) \[({GO_WORD.pattern}(?: {GO_WORD.pattern})+)\]", re.DOTALL)
 SHELL = re.compile(r"^(?:RUN )?(?:\|\d+ .*?)?/bin/sh -c ", re.DOTALL)
 WORDS = {"added": ("+", "added"), "changed": ("~", "changed"), "removed": ("−", "removed")}
 
@@ -46,10 +48,16 @@ def instruction(created_by: str) -> str:
     """As it stands in a Dockerfile, of what an engine or a builder has written down."""
     text = created_by.strip().removesuffix("# buildkit").strip()
     if NOP.match(text):
-        return NOP.sub("", text)
+        return _with_commas(NOP.sub("", text))
     if SHELL.match(text):
         return f"RUN {SHELL.sub('', text)}"
-    return text or "(what made it is not recorded)"
+    return _with_commas(text) or "(what made it is not recorded)"
+
+
+def _with_commas(text: str) -> str:
+    """A list of words, as of CMD, which dockerd writes down as Go prints one: without commas."""
+    found = GO_LIST.fullmatch(text)
+    return f"{found[1]} [{', '.join(GO_WORD.findall(found[2]))}]" if found else text
 
 
 def heading(name: str, facts: Sequence[tuple[str, str]]) -> Markup:

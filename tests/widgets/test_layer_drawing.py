@@ -19,6 +19,9 @@ HOSTILE = '<img src=x onerror="alert(1)">'
     ("created_by", "shown"),
     [
         ('/bin/sh -c #(nop)  CMD ["sh"]', 'CMD ["sh"]'),
+        ('/bin/sh -c #(nop)  CMD ["sh" "-c" "a \\"b\\" c"]', 'CMD ["sh", "-c", "a \\"b\\" c"]'),
+        ('CMD ["sh" "-c"]', 'CMD ["sh", "-c"]'),
+        ('CMD ["sh", "-c"]', 'CMD ["sh", "-c"]'),
         ("/bin/sh -c #(nop) ADD file:1 in / ", "ADD file:1 in /"),
         ("/bin/sh -c apt-get update", "RUN apt-get update"),
         ("RUN /bin/sh -c apt-get update # buildkit", "RUN apt-get update"),
