@@ -337,37 +337,27 @@ def test_system_df(things: Both) -> None:
     assert things("system", "df", "-v", "--format", "{{.Nosuch}}").code == 1
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        "",
-        "{{.Type}} {{.Action}} {{.Actor.ID}} {{.Status}} {{.ID}} {{.From}} {{.Time}} {{.TimeNano}}",
-        "{{json .}}",
-    ],
-)
-def test_events(things: Both, form: str) -> None:
+def test_events(things: Both) -> None:
     # dockerd remembers 256 events, of all that happens on the machine.
     began = f"{time.time():.9f}"
     for old, new in ((B, f"{B}-2"), (f"{B}-2", B)):
         assert things.docker("rename", old, new).code == 0
-    given = ("--format", form) if form else ()
     container = things.docker("inspect", "-f", "{{.Id}}", B).out.strip()
-    words = ("events", "--since", began, "--until", "0s", "-f", f"container={container}", *given)
+    words = ("events", "--since", began, "--until", "0s", "-f", f"container={container}")
     # The second in which they happened has to be over.
     assert wait_for(lambda: len(things.docker(*words).out.splitlines()) == 2, every=0.2)
-    assert len(things(*words).out.splitlines()) == 2
+    form = (
+        "{{.Type}} {{.Action}} {{.Actor.ID}} {{.Status}} {{.ID}} {{.From}} {{.Time}} {{.TimeNano}}"
+    )
+    for given in ((), ("--format", form), ("--format", "{{json .}}")):
+        assert len(things(*words, *given).out.splitlines()) == 2
 
 
 def test_stats_once(things: Both) -> None:
     form = "{{.Name}} {{.ID}} {{.PIDs}} {{.Container}}"
     assert things("stats", "--no-stream", "--format", form, A).out.startswith(f"{A} ")
-    mine, theirs = (side("stats", "--no-stream", A) for side in (things.ours, things.docker))
-    assert _places(mine.out) == _places(theirs.out)
-    assert " / " in mine.out
-
-
-def _places(text: str) -> list[str]:
-    return text.splitlines()[0].split("   ")[:2]
+    # Of one that does not run all is nothing, at once.
+    assert " 0B / 0B " in things("stats", "--no-stream", B).out
 
 
 def test_a_variable_takes_one_look_of_stats(things: Both) -> None:
