@@ -13,6 +13,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ipycontainers import outcome, removal
@@ -248,7 +249,7 @@ def _attached(
     with (
         attachment,
         console.connection.watch_exit(container) as watch,
-        Following(console, attachment.read, attachment.close, tty=tty) as output,
+        Following(_only(console, streams), attachment.read, attachment.close, tty=tty) as output,
     ):
         has_begun = False
         try:
@@ -276,6 +277,16 @@ def _gone(console: Console, container: str) -> None:
         while time.monotonic() < end:
             console.daemon.get("containers", container, "json")
             time.sleep(0.02)
+
+
+def _only(console: Console, streams: Collection[str]) -> Console:
+    """Podman sends both streams, whatever it is asked for."""
+    out = console.out if "stdout" in streams else _nowhere
+    return replace(console, out=out, err=console.err if "stderr" in streams else _nowhere)
+
+
+def _nowhere(_: str) -> None:
+    """What -a leaves out."""
 
 
 def ended(console: Console, container: str, watch: ExitWatch) -> Exit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from commands.conftest import BUSYBOX, Both
+from commands.conftest import BUSYBOX, Both, Outcome
 
 from ipycontainers.client import Candidate, open_candidate
 
@@ -40,3 +40,8 @@ def test_podman_is_listed_and_shown_as_by_the_docker_command(podmans: Both) -> N
     assert podmans("volume", "nosuch").code == 1
     form = '{{index .Config.Labels "x"}}|{{index .Config.Labels "nosuch"}}|{{.State.Status}}'
     assert podmans("inspect", "-f", form, A).out == "1||created\n"
+
+
+def test_podman_is_asked_for_one_stream_and_it_alone_is_shown(podmans: Both) -> None:
+    words = ("run", "--rm", "-a", "stderr", BUSYBOX, "sh", "-c", "echo out; echo err >&2")
+    assert podmans.ours(*words) == Outcome(0, "", "err\n")
