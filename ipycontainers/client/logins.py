@@ -31,20 +31,23 @@ HUB_NAMES = ("", "docker.io")
 
 def header(reference: str) -> dict[str, str]:
     """What a request for this image carries; also where there are no credentials, since an engine
-    refuses a push without. Raises EngineError where a helper fails."""
+    refuses a push without. Where a helper fails it is a stranger who asks, as with docker."""
     from docker import auth
 
+    found: Any = None
     with _told():
         registry, _ = auth.resolve_repository_name(reference)
+    with contextlib.suppress(errors.EngineError), _told():
         found = auth.load_config().resolve_authconfig(registry)
     return {"X-Registry-Auth": auth.encode_header(found or {}).decode()}
 
 
 def headers() -> dict[str, str]:
-    """What a build carries: the credentials of every registry."""
+    """What a build carries: the credentials of every registry; none where a helper fails."""
     from docker import auth
 
-    with _told():
+    found: dict[str, Any] = {}
+    with contextlib.suppress(errors.EngineError), _told():
         config: Any = auth.load_config()
         found = dict(config.get_all_credentials())
     return {"X-Registry-Config": auth.encode_header(found).decode()}
@@ -141,22 +144,22 @@ def _helper(config: dict[str, Any], server: str) -> str:
 
 
 def _store(name: str) -> Any:
-    import warnings
-
     from docker.credentials import Store
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it is missing, which is an error a moment later
-        return Store(name)
+    return Store(name)
 
 
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
     """What docker-py raises of a helper or a config.json, without what they hold."""
+    import warnings
+
     from docker.credentials.errors import StoreError
     from docker.errors import DockerException
 
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it is missing, which is an error a moment later
+            yield
     except (StoreError, DockerException) as error:
         raise errors.EngineError(f"the credentials cannot be had: {error}") from error

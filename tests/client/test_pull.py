@@ -261,6 +261,13 @@ def test_credentials_of_docker_login_are_sent(
         with connection.build([], {}) as build:
             list(build.lines())
         assert _header(requests[-1], "X-Registry-Config")["registry.example"]["username"] == "me"
+        # Where a helper is missing docker goes on as a stranger.
+        kept.write_text('{"credsStore": "of-another-machine"}')
+        connection.pull("registry.example/x:1")
+        assert _header(requests[-1], "X-Registry-Auth") == {}
+        with connection.build([], {}) as build:
+            list(build.lines())
+        assert _header(requests[-1], "X-Registry-Config") == {}
 
 
 def _header(request: bytes, name: str) -> Any:
