@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from ipycontainers.client import pull
 from ipycontainers.client.translate import PROGRAM, of_start, one_line
 from ipycontainers.errors import CellFailed, ContainerError, Invalid, Unsupported
 
@@ -59,11 +60,21 @@ def of_step(progress: Progress, plan: Plan, text: Text, *, has_context: bool) ->
         error = of_start(500, failure.message, "")
         code = getattr(error, "exit_code", None) or 1
         return CellFailed(f"{place}, {told}: {error.message}", error.hint, exit_code=code)
+    if base := _base(step.text):
+        error = pull.failure(failure.message, base)
+        if error.hint:  # it is a pull that failed, and there is something to be done
+            return CellFailed(f"{place}, {told}: {error.message}", error.hint, exit_code=1)
     return CellFailed(
         f"{place}, {told}: {failure.message}",
         _hint(step, failure.message, has_context=has_context),
         exit_code=failure.code or 1,
     )
+
+
+def _base(step: str) -> str:
+    """The image that a FROM names, as far as it can be told without values."""
+    names = [word for word in step.split()[1:] if not word.startswith("--")]
+    return names[0] if step[:5].upper() == "FROM " and names and "$" not in names[0] else ""
 
 
 def _hint(step: Step, message: str, *, has_context: bool) -> str:

@@ -230,6 +230,21 @@ def test_a_program_that_is_missing_is_named(said: str) -> None:
     assert getattr(error, "exit_code", None) == 127
 
 
+def test_a_base_that_is_not_there_has_a_hint() -> None:
+    text = Text.of("FROM --platform=linux/amd64 team/nosuch AS one\n")
+    plan = Plan.of(text)
+    progress = Progress(plan)
+    progress.feed({"stream": f"Step 1/1 : {plan.steps[0].text}"})
+    said = "pull access denied for team/nosuch, repository does not exist or may require login"
+    progress.feed({"errorDetail": {"message": said}, "error": said})
+    error = failure.of_step(progress, plan, text, has_context=False)
+    assert error.message.startswith("step 1 of 1, line 2 of the cell, FROM --platform")
+    assert error.message.endswith(
+        "team/nosuch:latest: no such image, or it is private and needs a login"
+    )
+    assert error.hint.startswith("check the spelling")
+
+
 def test_the_end_of_what_is_printed_is_kept() -> None:
     said = ["Step 1/1 : FROM a", *(f"{number:07}\n" for number in range(20_000))]
     step = fed("FROM a", said).steps[0]
