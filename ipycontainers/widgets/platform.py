@@ -298,4 +298,5 @@ def _engine_told(found: Mapping[str, Any], way: Mapping[str, Any]) -> list[str]:
 
 def _some(names: Sequence[str]) -> list[str]:
     more = len(names) - NAMES
-    return [", ".join([*names[:NAMES], *([f"{more} more"] if more > 0 else [])])] if names else []
+    rest = [f"{more} more names"] if more > 0 else []
+    return [", ".join([*names[:NAMES], *rest])] if names else []
