@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -27,6 +28,10 @@ from .stream import UPGRADE, Attachment, Body, Stream
 from .translate import Json, translated
 
 Query = str | Sequence[str]  # several values of one name
+# An escape of JSON; first a pair of surrogates, which is one character, then half of one.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>u[dD][89a-fA-F]..)|.)", re.DOTALL
+)
 LARGEST = 256 << 20  # bytes of an answer that is read as a whole: a list, an inspection
 
 
@@ -145,8 +150,16 @@ def _parsed(stream: Stream, path: tuple[str, ...]) -> Any:
     if len(body) > LARGEST:
         raise errors.EngineError(f"{doing}: it is larger than {LARGEST >> 20} MB")
     try:
-        return json.loads(body) if body.strip() else None
+        return json.loads(_whole_characters(body)) if body.strip() else None
     except (ValueError, RecursionError) as error:
         if "json" not in stream.header("Content-Type"):
             return None  # Podman says OK to some requests, and no more
         raise errors.EngineError(f"{doing}: it is no JSON that can be read") from error
+
+
+def _whole_characters(body: bytes) -> bytes:
+    """JSON in which half a character, as which our engine tells of a byte that is no UTF-8, is
+    U+FFFD, as it is to the docker command: it can neither be shown nor sent to a notebook."""
+    if b"\\ud" not in body and b"\\uD" not in body:
+        return body
+    return _ESCAPE.sub(lambda found: rb"\ufffd" if found["half"] else found[0], body)

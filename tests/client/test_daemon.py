@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import socket
 import tarfile
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from support import wait_for
 
 from ipycontainers.client import Candidate, Daemon
-from ipycontainers.client.daemon import refused
+from ipycontainers.client.daemon import _whole_characters, refused
 from ipycontainers.client.dial import Dialler
 from ipycontainers.errors import EngineSilent, NoEngine, Refused
 
@@ -93,6 +94,11 @@ def test_an_engine_that_is_gone_or_silent_is_one(tmp_path: Path) -> None:
         silent.listen(8)
         with pytest.raises(EngineSilent):
             daemon.get("info")
+
+
+def test_half_a_character_is_none() -> None:
+    body = rb'["x\udcffy", "\ud83d\ude00", "\\udcff", "\uD83D"]'
+    assert json.loads(_whole_characters(body)) == ["x\ufffdy", "\U0001f600", r"\udcff", "\ufffd"]
 
 
 def test_a_refusal_without_words_names_the_request() -> None:

@@ -29,7 +29,7 @@ def things(both: Both) -> Iterator[Both]:
         ("tag", BUSYBOX, TAG),
         ("run", "-d", "--name", A, "--label", "x=1", "--label", "y=two words", "-v", f"{A}:/data",
          "-p", f"127.0.0.1:{port}:80", "--expose", "99", BUSYBOX,
-         "sh", "-c", "echo new > /etc/new; while sleep 1; do :; done"),
+         "sh", "-c", "> /etc/new; > /etc/$(printf 'x\\377'); while sleep 1; do :; done"),
         ("run", "--name", B, TAG, "sh", "-c", "exit 3"),
     ):  # fmt: skip
         made = both.docker(*words)
@@ -299,7 +299,9 @@ def test_top_port_and_diff(things: Both) -> None:
     assert things("port", A, "80/tcp").code == 0
     assert things("port", A, "99").code == 1
     assert things("port", A, "x").code == 1
-    assert "A /etc/new\n" in things("diff", A, only=_sorted).out
+    found = things("diff", A, only=_sorted).out
+    assert "A /etc/new\n" in found
+    assert "A /etc/x\ufffd\n" in found
     assert things("top", B).code == 1
 
 
