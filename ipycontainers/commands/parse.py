@@ -76,7 +76,11 @@ def find(words: Sequence[str]) -> tuple[Verb, str, list[str]]:
     first = rest.pop(0) if rest else ""
     if first in ("", "-h", "--help", "help"):
         if first == "help" and rest:
-            return find([*rest[:2], "--help"])
+            try:
+                return find([*rest[:2], "--help"])
+            except CommandFailed as error:
+                message = f"unknown help topic: {' '.join(rest)}"
+                raise CommandFailed(message, error.hint, exit_code=1) from None
         raise Help(None, "")
     if first in ("-v", "--version"):
         return BY_NAME["version"], "version", ["--format", "Docker version {{.Client.Version}}"]
@@ -104,15 +108,18 @@ def _refused_before_verb(word: str) -> CommandFailed:
             "%config ContainerMagics.engine = 'unix:///path.sock' names another",
             exit_code=BAD_FLAG,
         )
-    return CommandFailed(f"unknown flag: {name}\nSee 'docker --help'.", exit_code=BAD_FLAG)
+    return CommandFailed(f"{_unknown(word)}\nSee 'docker --help'.", exit_code=BAD_FLAG)
 
 
 def _refused_in_group(group: str, word: str) -> CommandFailed:
-    wrong = f"unknown flag: {word.partition('=')[0]}"
-    if not word.startswith("--"):
-        wrong = f"unknown shorthand flag: {word[1:2]!r} in {word}"
-    message = f"{wrong}\nSee 'docker {group} --help'.\n{help_text(group)}"
+    message = f"{_unknown(word)}\nSee 'docker {group} --help'.\n{help_text(group)}"
     return CommandFailed(message, exit_code=BAD_FLAG)
+
+
+def _unknown(word: str) -> str:
+    if word.startswith("--"):
+        return f"unknown flag: {word.partition('=')[0]}"
+    return f"unknown shorthand flag: {word[1:2]!r} in {word}"
 
 
 def _no_verb(first: str, typed: str) -> CommandFailed:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DEEPEST = 100  # of blocks in blocks and parentheses in parentheses
+LEFT_OUT = {"define", "template", "block"}
 KEYWORDS = {"if", "range", "with", "else", "end", "break", "continue"}
 _TOKEN = re.compile(
     r"""(?P<space>\s+)|(?P<string>"(?:[^"\\\n]|\\.)*"|`[^`]*`)|(?P<char>'(?:[^'\\]|\\.)')
@@ -169,6 +170,8 @@ class _Parser:
         return block, None
 
     def _action(self, first: Token) -> Pipeline | Branch | Jump:
+        if first.kind == "word" and first.text in LEFT_OUT:
+            raise self._wrong(f"{{{{{first.text}}}}} is not known to %docker", first.at)
         if first.kind != "word" or first.text not in KEYWORDS:
             return self._pipeline("command")
         self._tokens.pop(0)

@@ -132,6 +132,8 @@ def test_ps_measures(things: Both) -> None:
         ("ps", "-a", "--format", "{{.Label}}"),
         ("ps", "---all"),
         ("volume", "--nosuch"),
+        ("volume", "-x"),
+        ("help", "nosuch"),
         ("volume", "nosuch"),
         ("container", "list", "extra"),
         ("container", "ps", "--nosuch"),

@@ -76,6 +76,7 @@ def test_a_template_makes(text: str, made: str) -> None:
         ("{{if 1}}{{break}}{{end}}", "template: :1: {{break}} outside {{range}}"),
         ("{{range .List}}{{else}}{{continue}}{{end}}",
          "template: :1: {{continue}} outside {{range}}"),
+        ('{{define "a"}}A{{end}}', "template: :1: {{define}} is not known to %docker"),
         ("{{end}}", "template: :1: unexpected {{end}}"),
         ("{{}}", "template: :1: missing value for command"),
         ("{{index .List 7}}",
