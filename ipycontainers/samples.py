@@ -81,10 +81,10 @@ class Use:
     # Per second: percent of a processor, bytes of memory, of networks, of devices.
     history: tuple[tuple[float, float, float, float], ...] = ()
 
-    def taken(self, now: Sample, before: Sample | None = None) -> Use:
-        """With one more sample. ``before`` is for the first one."""
-        before = self.last or before
-        if not before:
+    def taken(self, now: Sample) -> Use:
+        """With one more sample. What an engine tells of before its first one is nothing, or of
+        milliseconds before, too few for a percentage."""
+        if not (before := self.last):
             return replace(self, state="running", last=now, percent=None)
         seconds, part = now.at - before.at, percent(before, now)
         network = now.received + now.sent - before.received - before.sent
@@ -119,14 +119,6 @@ def sample(told: Mapping[str, Any], at: float) -> Sample | None:
     found = Sample.of(told, at)
     has_memory = (told.get("memory_stats") or {}).get("usage")
     return found if found.processor or found.pids or has_memory else None
-
-
-def sample_before(told: Mapping[str, Any], at: float) -> Sample | None:
-    """What the engine tells of a second before, which is the processor only."""
-    before = told.get("precpu_stats") or {}
-    if not before.get("system_cpu_usage") or not sample(told, at):
-        return None
-    return Sample.of({**told, "cpu_stats": before}, at - 1.0)
 
 
 def percent(before: Sample, now: Sample) -> float:

@@ -2,7 +2,7 @@
 
 Only while somebody looks: a view says that it was opened and, every few seconds, that it is
 still there. Where none has said so for a while, as when the page was closed or its machine
-sleeps, the widget rests until one does. What a view says is heard between cells only, so that
+sleeps, the widget rests until one does. What a view says may be heard between cells only, so that
 time of a cell that runs does not count.
 
 Knows: views, the clock. Does not know: what is followed.

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ipycontainers.containers import action, called, find, is_named
 from ipycontainers.errors import ContainerError
 from ipycontainers.oci.sizes import counted
-from ipycontainers.samples import Use, enforced, limits, sample, sample_before
+from ipycontainers.samples import Use, enforced, limits, sample
 
 from .drawing import Markup, element, size
 from .follower import Follower
@@ -213,10 +213,9 @@ def _use(connection: Connection, name: str, told: Mapping[str, Any] | None) -> U
 
 def _taken(use: Use, told: Mapping[str, Any] | None) -> Use:
     """With what the engine has told; None is the end of it."""
-    at = time.monotonic()
-    if not told or not (now := sample(told, at)):
+    if not told or not (now := sample(told, time.monotonic())):
         return use.without("stopped")
-    return use.taken(now, sample_before(told, at))
+    return use.taken(now)
 
 
 def _plain(use: Use) -> dict[str, Any]:
