@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from proxy import Proxy
 from support import wait_for
 
 from ipycontainers.lifecycle import TABLE
@@ -150,20 +147,6 @@ def test_the_static_form_and_the_data_are_those_of_the_live_one(
         f"{NAME}: running. Its program runs.",
         f"  docker pause {NAME}",
     ]
-
-
-def test_an_engine_that_ends_is_said_and_found_again(engine: Any) -> None:
-    path = engine.candidate.address.removeprefix("unix://")
-    with contextlib.closing(Proxy(socket.AF_UNIX, path)) as proxy:
-        widget = Lifecycle(NAME, engine=proxy.address)
-        widget._handle_custom_msg({"view": "opened"}, [])
-        assert wait_for(lambda: widget._feeds is not None)
-        first = widget._feeds
-        proxy.cut()
-        assert wait_for(lambda: "tells no more events" in widget.drawing)
-        assert wait_for(lambda: widget._feeds not in (None, first) and not widget.trouble)
-        widget.close()
-        assert wait_for(lambda: widget._following is None)
 
 
 def test_what_an_engine_tells_is_text() -> None:

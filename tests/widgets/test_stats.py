@@ -105,7 +105,8 @@ def test_an_engine_that_ends_is_said_and_found_again(
         widget._handle_custom_msg({"view": "opened"}, [])
         assert wait_for(lambda: len(of(widget, NAME)["history"]["memory"]) > 1)
         proxy.cut()
-        assert wait_for(lambda: "The engine does not answer." in widget.drawing)
+        said = ("The engine does not answer.", "tells no more events")
+        assert wait_for(lambda: all(it in widget.drawing for it in said))
         assert wait_for(lambda: f"<strong>{NAME}</strong>" in widget.drawing and not widget.trouble)
         assert proxy.count() >= 2  # its events, and what one uses
         widget._handle_custom_msg({"view": "closed"}, [])
