@@ -58,10 +58,19 @@ def run(call: Call, console: Console) -> Lines | None:
     except CommandFailed as error:  # of the pull, or of --cidfile
         raise _not_created(error.message) from error
     if call.has("detach"):
-        _start_new(console, container)
+        try:
+            _start_new(console, container)
+        except CommandFailed:
+            console.out(f"{container}\n")  # it is there, and can be looked at
+            raise
         return Lines([container])
+    _foreground(call, console, wanted, container)
+    return None
+
+
+def _foreground(call: Call, console: Console, wanted: Order, container: str) -> None:
     try:
-        ended = _attached(
+        last = _attached(
             console,
             container,
             lambda: _start_new(console, container),
@@ -81,8 +90,7 @@ def run(call: Call, console: Console) -> Lines | None:
         raise
     if call.has("rm"):
         _gone(console, container)
-    check(ended.code, wanted.image, ended.oom_killed)
-    return None
+    check(last.code, wanted.image, last.oom_killed)
 
 
 def start_attached(call: Call, console: Console) -> None:
@@ -97,8 +105,8 @@ def start_attached(call: Call, console: Console) -> None:
             console.daemon.post("containers", found["Id"], "start")
 
     stdin = given(call, console)
-    ended = _attached(console, found["Id"], begin, tty=bool(found["Config"]["Tty"]), stdin=stdin)
-    check(ended.code, name, ended.oom_killed)
+    last = _attached(console, found["Id"], begin, tty=bool(found["Config"]["Tty"]), stdin=stdin)
+    check(last.code, name, last.oom_killed)
 
 
 def logs(call: Call, console: Console) -> None:

@@ -133,6 +133,8 @@ STORIES: dict[str, Story] = {
     ),
     "run-more": Story([
         "run --rm --name A IMAGE /nosuch",
+        "run -d --name B IMAGE /nosuch",
+        "rm B",
         "run --rm -d --name A IMAGE sleep 100",
         "run --rm --name A IMAGE true",
         "rm -f A",
