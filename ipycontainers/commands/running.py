@@ -301,9 +301,12 @@ def ended(console: Console, container: str, watch: ExitWatch) -> Exit:
     """How it ended, once it has."""
     while (last := watch.result(0.2)) is None:
         pass
-    # The next verb is to find it as one that has ended, and dockerd tells of the end before.
+    # The next verb is to find it as one that has ended, and dockerd tells of the end before. What
+    # is started again is not waited for: its next end may be hours away.
     with contextlib.suppress(Refused):
-        console.daemon.post("containers", container, "wait")
+        found = console.daemon.get("containers", container, "json")
+        if (found["HostConfig"].get("RestartPolicy") or {}).get("Name") in (None, "", "no"):
+            console.daemon.post("containers", container, "wait")
     return last
 
 

@@ -15,6 +15,7 @@ import tarfile
 from commands.acting import Story
 
 COUNTS = "for i in 1 2 3; do echo $i; sleep 0.2; done; echo e >&2; exit 4"
+AGAIN = "[ -e /ran ] && exec sleep 100; touch /ran; echo once; exit 3"
 FILES = (
     "mkdir -p /d/e; echo f > /d/f; chmod 640 /d/f; ln -s f /d/s; ln -s d /link; "
     "ln -s /etc/passwd /d/out; touch /ready; sleep 100"
@@ -138,7 +139,7 @@ STORIES: dict[str, Story] = {
         "run --rm -d --name A IMAGE sleep 100",
         "run --rm --name A IMAGE true",
         "rm -f A",
-        "run --name A --restart always IMAGE sh -c 'echo once; sleep 0.5; exit 3'",
+        f"run --name A --restart always IMAGE sh -c '{AGAIN}'",
         "rm -f A",
         "run --rm --restart always IMAGE true",
         "run --rm -a stdout IMAGE sh -c 'echo out; echo err >&2'",
