@@ -11,6 +11,7 @@ Knows: both commands, what of their output is of a moment. Does not know: pytest
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import threading
@@ -104,9 +105,9 @@ class Story:
 
     def compare(self, name: str, terminal: Terminal, connection: Any, folder: Path) -> None:
         """``terminal`` is docker's on that engine, and hears of all that is built. Stories of
-        different names may be told at the same time."""
+        different names may be told at the same time, and by several test runs."""
         with PRUNING if any("prune" in line for line in self.lines) else nullcontext():
-            self._compare(f"ipyc-{name}", terminal, connection, folder)
+            self._compare(f"ipyc-{name}-{os.getpid()}", terminal, connection, folder)
 
     def _compare(self, own: str, terminal: Terminal, connection: Any, folder: Path) -> None:
         given = {"given": self.given}
