@@ -350,7 +350,8 @@ STORIES: dict[str, Story] = {
     "volumes": Story([
         "volume create --label A=1 A",
         "volume create A",
-        "volume create",
+        "volume create --label B",
+        "volume prune -f --filter label=B",
         "volume inspect -f '{{.Name}} {{.Labels}} {{.Driver}}' A",
         "run --name A -v A:/data IMAGE true",
         "volume rm A nosuch",
