@@ -53,11 +53,14 @@ def connection(address: str) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def terminal(address: str, connection: Any) -> Iterator[Terminal]:
-    """docker on that engine; what is built is gone at the end."""
+def terminal(
+    address: str, connection: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Terminal]:
+    """docker on that engine; what is built is gone at the end. logout writes settings, so that it
+    has a folder for them."""
     docker = connection.docker
     before = {image.id for image in docker.images.list(all=True)}
-    made = Terminal(address)
+    made = Configured(address, config=str(tmp_path_factory.mktemp("docker")))
     yield made
     for container in made.ran:
         with contextlib.suppress(NotFound):
