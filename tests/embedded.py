@@ -122,7 +122,7 @@ class Engine:
     def close(self) -> None:
         """Removes every container, and ends the engine."""
         with contextlib.suppress(Exception):
-            for container in self.client.containers.list(all=True):
+            for container in self.client.containers.list(all=True, ignore_removed=True):
                 container.remove(force=True, v=True)
         for client in self._clients:
             client.close()

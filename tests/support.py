@@ -78,15 +78,22 @@ def examples(count: int) -> int:
     return count * int(os.environ.get("IPYCONTAINERS_TEST_FUZZ", "1"))
 
 
+_GIVEN: set[int] = set()
+
+
 def free_port(kind: int = socket.SOCK_STREAM, *, count: int = 1) -> int:
-    """The first of ``count`` in a row, for one test: others run at the same time on this machine,
-    and what asks for any port is given one above 32767."""
+    """The first of ``count`` in a row, none of which was given before: others run at the same time
+    on this machine, and what asks for any port is given one above 32767."""
     while True:
         first = random.randrange(15000, 32000)
+        wanted = set(range(first, first + count))
+        if wanted & _GIVEN:
+            continue
         with contextlib.ExitStack() as probes, contextlib.suppress(OSError):
-            for port in range(first, first + count):
+            for port in wanted:
                 probe = probes.enter_context(socket.socket(socket.AF_INET, kind))
                 probe.bind(("", port))
+            _GIVEN.update(wanted)
             return first
 
 

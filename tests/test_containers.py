@@ -53,5 +53,5 @@ def test_a_name_goes_before_a_sessions(engine: Any, create: Create) -> None:
 def test_the_map_takes_the_name_of_a_session(engine: Any, create: Create) -> None:
     own = create(kernel=kernel_id())
     engine.start(own)
-    places, _ = measure(engine, [LAB])
+    places = measure(engine, [LAB]).places
     assert [one.id for one in places] == [own]

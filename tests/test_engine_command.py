@@ -71,7 +71,7 @@ from ipycontainers.client import connect
 """
 REMOVE_ALL = f"""{WITH}
 with connect("ipycontainers", start=False) as engine:
-    for container in engine.docker.containers.list(all=True):
+    for container in engine.docker.containers.list(all=True, ignore_removed=True):
         container.remove(force=True)
 """
 RUN = f"""{WITH}

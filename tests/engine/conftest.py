@@ -148,7 +148,7 @@ def docker(own: Engine) -> Iterator[Any]:
     """docker-py on it; no container is left after the test."""
     client = own.client
     yield client
-    for container in client.containers.list(all=True):
+    for container in client.containers.list(all=True, ignore_removed=True):
         container.remove(force=True, v=True)
     client.close()
 
@@ -163,7 +163,7 @@ def clean(docker: Any) -> Iterator[Any]:
     """docker-py; images that the test made are gone after it."""
     before = {image.id for image in docker.images.list(all=True)}
     yield docker
-    for container in docker.containers.list(all=True):
+    for container in docker.containers.list(all=True, ignore_removed=True):
         container.remove(force=True)
     for image in docker.images.list(all=True):
         if image.id not in before:
@@ -192,7 +192,9 @@ def sides(clean: Any, engine: Any) -> Iterator[tuple[Side, Side]]:
         side.mask(made.id, "ID")
     yield both
     for side in both:
-        for container in side.docker.containers.list(all=True, filters={"label": "ipyc-side"}):
+        for container in side.docker.containers.list(
+            all=True, ignore_removed=True, filters={"label": "ipyc-side"}
+        ):
             container.remove(force=True)
         for image in side.docker.images.list(all=True, filters={"label": "ipyc-side"}):
             side.docker.images.remove(image.id, force=True)

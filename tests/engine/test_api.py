@@ -142,7 +142,7 @@ def test_a_limit_that_cannot_be_is_refused(
 
 def test_run_gives_the_output_and_leaves_nothing(docker: Any, image: str) -> None:
     assert docker.containers.run(image, "echo hi", remove=True) == b"hi\n"
-    assert docker.containers.list(all=True) == []
+    assert docker.containers.list(all=True, ignore_removed=True) == []
 
 
 def test_streams_are_apart_and_the_exit_code_is_told(docker: Any, image: str) -> None:
@@ -223,7 +223,9 @@ def test_names_are_taken_once_and_labels_filter(docker: Any, image: str) -> None
     docker.containers.create(image, labels={"a": "1"})
 
     def named(*labels: str) -> list[str]:
-        found = docker.containers.list(all=True, filters={"label": list(labels)})
+        found = docker.containers.list(
+            all=True, ignore_removed=True, filters={"label": list(labels)}
+        )
         return [container.name for container in found]
 
     assert len(named("a=1")) == 2

@@ -28,7 +28,7 @@ def own() -> Iterator[Engine]:
 
 def test_each_filter_of_list_chooses_as_dockerd_does(own: Engine, docker: Any) -> None:
     def named(**filters: Any) -> list[str]:
-        found = docker.containers.list(all=True, filters=filters)
+        found = docker.containers.list(all=True, ignore_removed=True, filters=filters)
         return sorted(container.name for container in found)
 
     make = docker.containers.create

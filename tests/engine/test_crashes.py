@@ -177,7 +177,9 @@ def check_gone_by_itself(docker: Any, engine: Engine, confirmed: bool) -> None:
 
 
 def check_renamed(docker: Any, engine: Engine, confirmed: bool) -> None:
-    names = {container.name for container in docker.containers.list(all=True)} - {"witness"}
+    names = {
+        container.name for container in docker.containers.list(all=True, ignore_removed=True)
+    } - {"witness"}
     assert names in ([{"other"}] if confirmed else [{"other"}, {NAME}])
     check_life(docker, names.pop())
 

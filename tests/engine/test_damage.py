@@ -71,7 +71,7 @@ def test_a_damaged_image_is_named_and_others_go_on(mine: Engine, part: str) -> N
     warnings = docker.info()["Warnings"] or []
     assert part == "layer" or any("broken:1" in text and digest in text for text in warnings)
     docker.images.prune()
-    assert docker.containers.list(all=True) == []
+    assert docker.containers.list(all=True, ignore_removed=True) == []
     # A load heals it, and so does a removal.
     docker.images.load(image_archive(made, ["broken:1"]))
     assert docker.images.get("broken:1").id == made.id
@@ -154,7 +154,9 @@ def test_a_record_that_cannot_be_read_is_kept_and_told(own: Engine) -> None:
         RECORDS[name](path / "state.json")
     own.start()
     docker = own.client
-    assert [container.id for container in docker.containers.list(all=True)] == [other.id]
+    assert [
+        container.id for container in docker.containers.list(all=True, ignore_removed=True)
+    ] == [other.id]
     warnings = docker.info()["Warnings"]
     for path in made.values():
         assert any(path.name in text and str(path) in text for text in warnings)
@@ -172,7 +174,7 @@ def test_a_record_that_cannot_be_read_is_kept_and_told(own: Engine) -> None:
         docker.api.start(path.name)
         assert docker.api.wait(path.name)["StatusCode"] == 0
     assert not docker.info()["Warnings"] or "cannot be read" not in str(docker.info()["Warnings"])
-    for container in docker.containers.list(all=True):
+    for container in docker.containers.list(all=True, ignore_removed=True):
         container.remove(force=True)
 
 
@@ -246,7 +248,10 @@ def test_times_that_are_yet_to_come_change_nothing(mine: Engine) -> None:
     mine.start()
     docker = mine.client
     later = docker.containers.run(IMAGE, ["true"], detach=True)
-    assert {one.id for one in docker.containers.list(all=True)} == {container.id, later.id}
+    assert {one.id for one in docker.containers.list(all=True, ignore_removed=True)} == {
+        container.id,
+        later.id,
+    }
     container = docker.containers.get(container.id)
     assert container.logs() == b"out\n"
     container.stop(timeout=1)

@@ -106,11 +106,16 @@ def test_each_verb_says_so_and_works_when_there_is_room(disk: Disk) -> None:
         except (docker_errors.APIError, docker_errors.ImageLoadError) as error:
             told[name] = str(error)
         disk.empty()
-        assert {c.name for c in docker.containers.list(all=True)} == {"running", "stopped"}, name
+        assert {c.name for c in docker.containers.list(all=True, ignore_removed=True)} == {
+            "running",
+            "stopped",
+        }, name
         assert [tag for image in docker.images.list() for tag in image.tags] == [f"{IMAGE}:latest"]
         assert docker.volumes.list() == []
         assert docker.containers.get("stopped").status == "created", name
-        known = {container.id for container in docker.containers.list(all=True)}
+        known = {
+            container.id for container in docker.containers.list(all=True, ignore_removed=True)
+        }
         assert wait_for(lambda known=known: crashes.strays(disk.data, known) == []), name
     silent = {name: text for name, text in told.items() if "no space left" not in text.lower()}
     assert silent == {}
@@ -119,7 +124,7 @@ def test_each_verb_says_so_and_works_when_there_is_room(disk: Disk) -> None:
     for do in list(VERBS.values())[:1] + list(VERBS.values())[2:3]:
         do(docker)
     assert docker.containers.get("stopped").wait()["StatusCode"] == 0
-    for container in docker.containers.list(all=True):
+    for container in docker.containers.list(all=True, ignore_removed=True):
         container.remove(force=True)
 
 
@@ -144,7 +149,7 @@ def test_an_end_on_a_full_disk_is_told_and_removal_makes_room(disk: Disk) -> Non
     assert kept.logs()[:6] == b"begun\n"
     docker = disk.engine.client
     docker.containers.get("kept").remove(v=True)
-    assert docker.containers.list(all=True) == []
+    assert docker.containers.list(all=True, ignore_removed=True) == []
     assert docker.volumes.list() == []
     disk.empty()
     assert docker.containers.run(IMAGE, ["echo", "on"], remove=True) == b"on\n"
@@ -160,7 +165,7 @@ def test_a_build_that_fills_the_disk_says_so_at_last_and_leaves_no_half_step(dis
         assert made.error.get("code") == code
         assert "no space left" in (made.text + made.error["message"]).lower()
         assert wait_for(lambda: list((disk.data / "tmp").iterdir()) == [])
-        assert docker.containers.list(all=True) == []
+        assert docker.containers.list(all=True, ignore_removed=True) == []
         assert wait_for(lambda: crashes.strays(disk.data, set()) == [])
     again = build(docker, f"{first}RUN echo 2 >/small\n", t="loaded:1")
     assert again.error is None

@@ -146,7 +146,7 @@ def test_a_container_that_was_never_told_of_is_removed(own: embedded.Engine) -> 
         os.chown(path, own.data.stat().st_uid, own.data.stat().st_gid)
     own.start()
     assert not half.exists()
-    assert own.client.containers.list(all=True) == []
+    assert own.client.containers.list(all=True, ignore_removed=True) == []
 
 
 def test_nothing_of_it_is_left() -> None:

@@ -98,7 +98,7 @@ def networks(own: embedded.Engine) -> Iterator[Any]:
         return made[-1]
 
     yield make
-    for container in own.client.containers.list(all=True):
+    for container in own.client.containers.list(all=True, ignore_removed=True):
         container.remove(force=True)
     for network in made:
         network.remove()

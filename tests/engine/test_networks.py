@@ -45,7 +45,9 @@ def both(engine: Any, images: Any, isolated_own: Engine) -> Iterator[tuple[Side,
 
 def _clear(sides: tuple[Side, Side]) -> None:
     for side in sides:
-        for container in side.docker.containers.list(all=True, filters={"name": "^/ipyc-lan"}):
+        for container in side.docker.containers.list(
+            all=True, ignore_removed=True, filters={"name": "^/ipyc-lan"}
+        ):
             container.remove(force=True)
         for network in side.docker.networks.list(names=[LAN]):
             network.remove()
@@ -286,7 +288,7 @@ def test_containers_of_one_network_find_one_another_by_name(own: Engine, docker:
             asked = client.exec_run(["timeout", "20", "sh", "-c", ask])
             assert asked == (0, b"hello\n")
     finally:
-        for container in docker.containers.list(all=True):
+        for container in docker.containers.list(all=True, ignore_removed=True):
             container.remove(force=True)
         network.remove()
 

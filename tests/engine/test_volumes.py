@@ -22,7 +22,7 @@ IMAGE = "ipycontainers-test/busybox"
 def volumes(docker: Any) -> Iterator[Any]:
     """docker-py's; none is left after the test, nor any container."""
     yield docker.volumes
-    for container in docker.containers.list(all=True):
+    for container in docker.containers.list(all=True, ignore_removed=True):
         container.remove(force=True, v=True)
     for volume in docker.volumes.list():
         volume.remove()
@@ -61,7 +61,7 @@ def test_a_mount_with_another_driver_makes_no_container(docker: Any, volumes: An
     mount = Mount("/data", "foreign", driver_config=DriverConfig("nosuch"))
     with pytest.raises(docker_py.errors.NotFound, match='plugin "nosuch" not found'):
         docker.containers.create(IMAGE, "true", mounts=[mount])
-    assert docker.containers.list(all=True) == []
+    assert docker.containers.list(all=True, ignore_removed=True) == []
 
 
 def test_anonymous_volumes_go_with_their_container_and_named_ones_stay(
@@ -75,7 +75,7 @@ def test_anonymous_volumes_go_with_their_container_and_named_ones_stay(
         assert ("named" in left, len(left)) == (True, 1 if remove else 2)
         volumes.prune()
     docker.containers.run(IMAGE, "true", detach=True, auto_remove=True, volumes=["/a"])
-    assert wait_for(lambda: not docker.containers.list(all=True))
+    assert wait_for(lambda: not docker.containers.list(all=True, ignore_removed=True))
     assert volumes.list() == []
 
 
