@@ -83,7 +83,7 @@ def run_container(
             writer.start()
             raw = b"".join(iter(attachment.read, b""))
             writer.join()
-            return Ran(raw, watch.result(20), created.warnings, created.id)
+            return Ran(raw, watch.result(30), created.warnings, created.id)
     finally:
         connection.remove(created.id)
 

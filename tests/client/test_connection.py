@@ -280,7 +280,7 @@ def test_the_exit_code_comes_at_once(engine: Connection, container: Callable[...
         engine.start(name)
         assert attachment.read() == b""
         start = time.monotonic()
-        ended = watch.result(5)
+        ended = watch.result(30)
         assert time.monotonic() - start < 1 * patience()
     assert ended is not None
     assert ended.code == 5
@@ -305,7 +305,7 @@ def test_out_of_memory_is_told_from_another_kill(
     with engine.watch_exit(name) as watch:
         engine.start(name)
         engine.kill(name, "KILL")
-        ended = watch.result(10)
+        ended = watch.result(30)
     assert ended is not None
     assert (ended.code, ended.oom_killed) == (137, False)
 
@@ -320,7 +320,7 @@ def test_result_returns_none_while_the_container_runs(
         assert watch.result(2.5) is None
         engine.kill(name, "TERM")
         engine.kill(name, "KILL")
-        assert watch.result(10)
+        assert watch.result(30)
 
 
 def test_closing_a_watch_does_not_wait_for_the_container(
@@ -345,7 +345,7 @@ def test_when_the_events_break_wait_gives_the_code(
     with engine.watch_exit(name) as watch:
         engine.start(name)
         watch._events.close()
-        ended = watch.result(10)
+        ended = watch.result(30)
     assert ended is not None
     assert ended.code == 9
 
@@ -363,7 +363,7 @@ def test_a_container_removed_unseen_is_not_found(
         with engine.watch_exit(name) as late:
             late._events.close()
             with pytest.raises(errors.NotFound):
-                late.result(10)
+                late.result(30)
 
 
 def test_a_program_beside_the_containers_own(

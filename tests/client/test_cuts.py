@@ -69,7 +69,7 @@ def test_a_cut_of_plain_tcp_looks_like_an_end_but_the_container_runs(
         assert watch.broke
         assert connection.inspect(container)["State"]["Running"]
         connection.kill(container, "KILL")
-        assert watch.result(10).code == 137
+        assert watch.result(30).code == 137
 
 
 def test_a_cut_of_an_answer_in_lines_is_an_error(plain: Proxy, images: Any) -> None:
@@ -99,7 +99,7 @@ def test_a_cut_of_tls_is_an_error(tls_engine: str, tls: Tls, images: Any) -> Non
         with pytest.raises(OSError, match="EOF"):
             attachment.read()
         connection.kill(container, "KILL")
-        assert watch.result(10).code == 137
+        assert watch.result(30).code == 137
         assert watch.broke
 
 
@@ -109,7 +109,7 @@ def test_a_cut_of_ssh_is_an_error_and_an_end_is_not(
     with open_candidate(Candidate("test", ssh_engine(), True)) as connection:
         with started(connection, images.busybox, "echo before; sleep 0.3") as (ended, watch, _):
             assert ended.read() == b""
-            assert watch.result(10).code == 0
+            assert watch.result(30).code == 0
             assert not watch.broke
         with started(connection, images.busybox) as (attachment, watch, container):
             ssh = connection._dialler.ssh

@@ -36,7 +36,7 @@ def ended(late: int, memory: int) -> tuple[bool | None, int, float]:
 
     start = time.monotonic()
     with ExitWatch(Told(), pytest.fail, inspect) as watch:  # type: ignore[arg-type]
-        found = watch.result(20)
+        found = watch.result(30)
     return found and found.oom_killed, asked, time.monotonic() - start
 
 

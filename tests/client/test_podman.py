@@ -74,7 +74,7 @@ def test_kill_and_remove(connection: Connection, image: str) -> None:
     with connection.watch_exit(created.id) as watch:
         connection.start(created.id)
         connection.kill(created.id, "KILL")
-        ended = watch.result(10)
+        ended = watch.result(30)
     assert ended is not None
     assert (ended.code, ended.oom_killed) == (137, False)
     connection.remove(created.id)

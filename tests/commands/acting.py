@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -23,14 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from docker.errors import APIError
-from engine.docker_command import BUILT, DEBIAN, RAN, Outcome, Terminal, plain
+from engine.docker_command import BUILT, DEBIAN, RAN, Outcome, Terminal, alone, plain
 
 from ipycontainers import commands
 from ipycontainers.errors import CommandFailed
 
 IMAGE = "ipycontainers-test/busybox"
 TAGS = ("1", "2", "imported", "built")
-PRUNING = threading.Lock()  # dockerd refuses a second prune at the same time
 _FOLDER = re.compile(r"/[^\s\"]*/(ours|theirs)(?=/)")
 # Beside docker's own lines ours says what a code of 127 means, and a hint.
 OURS = re.compile(r"^(exit code \d+ in .*)\n", re.MULTILINE)
@@ -106,8 +104,7 @@ class Story:
     def compare(self, name: str, terminal: Terminal, connection: Any, folder: Path) -> None:
         """``terminal`` is docker's on that engine, and hears of all that is built. Stories of
         different names may be told at the same time, and by several test runs."""
-        with PRUNING if any("prune" in line for line in self.lines) else nullcontext():
-            self._compare(f"ipyc-{name}-{os.getpid()}", terminal, connection, folder)
+        self._compare(f"ipyc-{name}-{os.getpid()}", terminal, connection, folder)
 
     def _compare(self, own: str, terminal: Terminal, connection: Any, folder: Path) -> None:
         given = {"given": self.given}
@@ -119,7 +116,9 @@ class Story:
                 for words in self._words(own)
             ]
         with _cleared(connection.docker, own):
-            found = [ours.run(*words) for words in self._words(own, with_stdin=True)]
+            found = [
+                alone(partial(ours.run, *words)) for words in self._words(own, with_stdin=True)
+            ]
         told = zip(self.lines, self._words(own), expected, found, strict=True)
         wrong = [
             f"docker {line}\n  docker {wanted}\n  ours   {mine}"

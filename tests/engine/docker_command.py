@@ -20,11 +20,12 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.sides import NO_NETWORKS, WARNED
+from support import wait_for
 
 # Debian's, whose words are compared: another may stand before it in the PATH.
 DEBIAN = "/usr/bin/docker"
@@ -68,6 +69,9 @@ class Terminal:
     ran: list[str] = field(default_factory=list)  # of their containers; a failed step's stays
 
     def run(self, *words: str, stdin: bytes = b"", cwd: str | None = None) -> Outcome:
+        return alone(lambda: self._run(words, stdin, cwd))
+
+    def _run(self, words: Sequence[str], stdin: bytes, cwd: str | None) -> Outcome:
         made = subprocess.run(
             [self.program, *words], input=stdin, capture_output=True, timeout=LIMIT, check=False,
             env=self._environ(), cwd=cwd,
@@ -101,6 +105,18 @@ class Terminal:
             "DOCKER_CONFIG": "/nonexistent",
             "TERM": "xterm",
         }
+
+
+def alone(ask: Callable[[], Outcome]) -> Outcome:
+    """The answer, asked again while dockerd prunes for somebody else: it does one at a time."""
+    said: list[Outcome] = []
+
+    def is_told() -> bool:
+        said.append(ask())
+        return "a prune operation is already running" not in said[-1].err
+
+    assert wait_for(is_told), said[-1]
+    return said[-1]
 
 
 def _conversation(terminal: int, keys: bytes) -> bytes:

@@ -176,7 +176,7 @@ def test_what_removes_itself_is_heard_to_its_end(own: Engine, docker: Any) -> No
             container.start()
             out = rest(sock)
             sock.close()
-            return out[8:], ended.result(20)["StatusCode"]
+            return out[8:], ended.result(30)["StatusCode"]
 
     for _ in range(5):
         assert one(["sh", "-c", "echo hi; exit 7"]) == (b"hi\n", 7)

@@ -17,7 +17,7 @@ def interrupted(kernel, code: str, shown: str = "begin"):
     cell.wait_for(shown)
     start = time.monotonic()
     kernel.interrupt()
-    result = cell.result(timeout=20)
+    result = cell.result(timeout=30)
     return result, time.monotonic() - start
 
 
@@ -106,7 +106,7 @@ def test_an_interrupt_while_the_container_is_made_leaves_nothing(shared_kernel, 
         shared_kernel.pump(lambda: False, delay)
         start = time.monotonic()
         shared_kernel.interrupt()
-        result = cell.result(timeout=10)
+        result = cell.result(timeout=30)
         assert time.monotonic() - start < LIMIT * patience()
         assert result.status == "error"
         assert result.error.ename == "KeyboardInterrupt"
@@ -145,7 +145,7 @@ def test_a_second_interrupt_at_any_moment_leaves_nothing(shared_kernel, images, 
     shared_kernel.pump(lambda: False, delay)
     shared_kernel.interrupt()
     # The reply, since IPython may be showing the first interrupt when the second comes.
-    reply = cell.result(timeout=10).reply
+    reply = cell.result(timeout=30).reply
     assert (reply["status"], reply["ename"]) == ("error", "KeyboardInterrupt")
     shared_kernel.run("1")
     assert wait_for(lambda: not engine.list_containers(labels={"test": "twice"}), seconds=3)
@@ -161,7 +161,7 @@ def test_an_interrupted_pull_is_one_line(shared_kernel, engine, words):
         shared_kernel.pump(lambda: False, 1)
         start = time.monotonic()
         shared_kernel.interrupt()
-        result = cell.result(timeout=10)
+        result = cell.result(timeout=30)
     assert time.monotonic() - start < LIMIT * patience()
     assert result.error.ename == "KeyboardInterrupt", result.error
     assert len(result.error.traceback) == 1

@@ -127,7 +127,7 @@ def test_a_connection_that_breaks_fails_the_cell_and_says_what_is_missing(
         cell = kernel.submit(f"%%container -l test=cut --no-raise-error {images.busybox}\n{body}")
         cell.wait_for("begin")
         proxy.cut()
-        result = cell.result(timeout=20)
+        result = cell.result(timeout=30)
         assert result.error.ename == "EngineError"
         assert "output may be missing" in result.error.evalue
         again = kernel.run(f"%%container -l test=cut {images.busybox}\necho next")

@@ -142,7 +142,7 @@ def test_an_interrupt_ends_a_stubborn_program(shared_kernel, images, engine):
     sent.wait_for("begin")
     start = time.monotonic()
     shared_kernel.interrupt()
-    result = sent.result(timeout=20)
+    result = sent.result(timeout=30)
     assert time.monotonic() - start < 3 * patience()
     assert result.error.ename == "KeyboardInterrupt"
     assert wait_for(lambda: not is_there(engine, "stubborn"), seconds=3)
@@ -219,7 +219,7 @@ def test_a_shell_session_and_its_values(shared_kernel, images):
     cell.wait_for("begin")
     start = time.monotonic()
     shared_kernel.interrupt()
-    assert cell.result(timeout=20).error.ename == "KeyboardInterrupt"
+    assert cell.result(timeout=30).error.ename == "KeyboardInterrupt"
     assert time.monotonic() - start < 4 * patience()
     assert shared_kernel.run("%%container -s sh\necho $m").stdout == "6\n"
     assert shared_kernel.run("print(m)").stdout == "6\n"

@@ -246,7 +246,7 @@ def test_an_interrupt_ends_the_cell_and_not_the_session(session, shared_kernel, 
     cell.wait_for("begin")
     start = time.monotonic()
     shared_kernel.interrupt()
-    result = cell.result(timeout=20)
+    result = cell.result(timeout=30)
     assert time.monotonic() - start < 4 * patience()
     assert result.error.ename == "KeyboardInterrupt"
     assert result.stdout.strip() == "begin"
@@ -271,7 +271,7 @@ def test_an_interpreter_that_ignores_the_interrupt_is_replaced_and_the_cell_says
     cell = shared_kernel.submit(f"%%container -s {name}\n{DEAF[image]}")
     cell.wait_for("begin")
     shared_kernel.interrupt()
-    result = cell.result(timeout=20)
+    result = cell.result(timeout=30)
     assert result.error.ename == "KeyboardInterrupt"
     assert f"warning: session {name}: the " in result.stderr
     assert "a new one has begun, without its variables" in result.stderr
@@ -302,7 +302,7 @@ def test_an_interrupt_leaves_no_process_of_the_cell(session, shared_kernel, name
     assert wait_for(left)
     start = time.monotonic()
     shared_kernel.interrupt()
-    assert cell.result(timeout=20).error.ename == "KeyboardInterrupt"
+    assert cell.result(timeout=30).error.ename == "KeyboardInterrupt"
     assert wait_for(lambda: not left(), seconds=3)
     assert time.monotonic() - start < 4 * patience()
 
@@ -322,7 +322,7 @@ def test_an_interrupt_touches_nothing_of_a_container_whose_processes_are_seen(
         cell = shared_kernel.submit(f"%%container -s {name}\n{STUBBORN[of]}")
         cell.wait_for("begin")
         shared_kernel.interrupt()
-        assert cell.result(timeout=20).error.ename == "KeyboardInterrupt"
+        assert cell.result(timeout=30).error.ename == "KeyboardInterrupt"
         assert shared_kernel.run(f"%container stop {name}").status == "ok"
         time.sleep(0.5)
         assert engine.inspect(other)["State"]["Running"]

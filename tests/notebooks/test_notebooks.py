@@ -78,6 +78,7 @@ TAMPERED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", TAMPERED)
 def test_nbval_finds_a_stored_output_that_is_wrong(
     python: Callable[..., Any], tmp_path: Path, output: str
@@ -124,6 +125,7 @@ def test_nbconvert_finds_what_is_stored(
 
 
 @each
+@pytest.mark.slow
 def test_outputs_are_stored_as_they_are(
     python: Callable[..., Any], tmp_path: Path, notebook: Path
 ) -> None:
