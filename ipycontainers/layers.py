@@ -158,9 +158,9 @@ def look(
     are read. What ``read`` has kept is shown at once. For the rest the archive is asked for again,
     since no engine gives one layer, and what is beside the file is kept. NotFound where no layer
     has such a file."""
-    here = _version(contents, layer, path)
-    below = _version(contents, (here[0] if here else layer) - 1, path)
-    versions = [version for version in (here, below) if version]
+    here = version(contents, layer, path)
+    below = version(contents, (here[0] if here else layer) - 1, path)
+    versions = [one for one in (here, below) if one]
     if not versions:
         raise NotFound(f"{visible(contents.image)} has no file {visible(path)} in layer {layer}")
     if not all(_is_at_hand(contents, number, entry, limit) for number, entry in versions):
@@ -195,7 +195,7 @@ def _fetch(connection: Connection, contents: Contents, paths: frozenset[str], li
         one.texts.update(texts)
 
 
-def _version(
+def version(
     contents: Contents, layer: int, path: str, links: int = MOST_LINKS
 ) -> tuple[int, Entry] | None:
     """The newest layer up to ``layer`` that has the bytes of that file, and what it is there."""
@@ -204,7 +204,7 @@ def _version(
         if entry is None:
             continue
         if entry.change != REMOVED and entry.kind == HARD_LINK and links:
-            return _version(contents, number, entry.target, links - 1)
+            return version(contents, number, entry.target, links - 1)
         return (number, entry) if entry.change != REMOVED and entry.kind == FILE else None
     return None
 

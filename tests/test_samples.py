@@ -15,6 +15,7 @@ from ipycontainers.samples import (
     percent,
     sample,
 )
+from ipycontainers.widgets.stats import moment
 
 KEYS = ("CpuCfsQuota", "MemoryLimit", "PidsLimit")
 
@@ -31,6 +32,18 @@ def told(total: int, system: int, **more: Any) -> dict[str, Any]:
         "pids_stats": {"current": 1},
         **more,
     }
+
+
+def test_samples_that_are_read_at_once_are_as_far_apart_as_they_were_taken() -> None:
+    use = Use("x")
+    for second, received in ((1, 1_000), (2, 3_000)):
+        networks = {"eth0": {"rx_bytes": received, "tx_bytes": 0}}
+        read = f"2026-01-31T12:00:0{second}.5Z"
+        now = told(second * 1_000, second * 10_000, networks=networks, read=read)
+        taken = sample(now, moment(now))
+        assert taken is not None
+        use = use.taken(taken)
+    assert use.history[-1][2] == pytest.approx(2_000)
 
 
 def test_a_percentage_is_of_one_processor() -> None:

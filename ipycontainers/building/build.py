@@ -150,8 +150,9 @@ def _built(connection: Connection, order: Order, progress: Progress) -> Built:
     if not name:
         raise Invalid("the engine built an image and did not say which", "give it a name: -t NAME")
     made = str(connection.inspect_image(name)["Id"])
+    base = _base(order, progress)
     try:
-        new = _rows(connection, made) - _rows(connection, _base(order, progress))
+        new = _rows(connection, made) - _rows(connection, base) if base else 0
     except ContainerError:  # as of a stage, of which Podman does not tell the id
         new = 0
     return Built(made, name, max(0, new))
@@ -160,7 +161,7 @@ def _built(connection: Connection, order: Order, progress: Progress) -> Built:
 def _base(order: Order, progress: Progress) -> str:
     """What the last stage began with, by then."""
     for first in progress.last_stage[:1]:
-        return order.base or first.image or next(iter(first.text.split()[1:2]), "")
+        return order.base or first.image or failure.base(first.text)
     return order.base
 
 

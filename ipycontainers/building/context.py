@@ -130,7 +130,10 @@ class Context:
         for one in self.found:
             yield from _packed(self.folder, one, links)
         if dockerfile not in {one.path for one in self.found}:
-            found = Found(dockerfile, (self.folder / dockerfile).lstat())
+            try:
+                found = Found(dockerfile, (self.folder / dockerfile).lstat())
+            except OSError as error:
+                raise _unreadable(error) from error
             yield from _packed(self.folder, found, links)
         yield bytes(2 * _BLOCK)
 
@@ -207,7 +210,11 @@ def _packed(folder: Path, one: Found, links: dict[tuple[int, int], str]) -> Iter
         yield from _file(folder / one.path, entry)
         return
     if stat.S_ISLNK(mode):
-        entry.type, entry.linkname = tarfile.SYMTYPE, str((folder / one.path).readlink())
+        entry.type = tarfile.SYMTYPE
+        try:
+            entry.linkname = str((folder / one.path).readlink())
+        except OSError as error:  # it has gone, or become a file, since it was found
+            raise _unreadable(error) from error
     elif stat.S_ISDIR(mode):
         entry.type = tarfile.DIRTYPE
     elif stat.S_ISFIFO(mode):

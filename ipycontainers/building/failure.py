@@ -60,8 +60,8 @@ def of_step(progress: Progress, plan: Plan, text: Text, *, has_context: bool) ->
         error = of_start(500, failure.message, "")
         code = getattr(error, "exit_code", None) or 1
         return CellFailed(f"{place}, {told}: {error.message}", error.hint, exit_code=code)
-    if base := _base(step.text):
-        error = pull.failure(failure.message, base)
+    if image := base(step.text):
+        error = pull.failure(failure.message, image)
         if error.hint:  # it is a pull that failed, and there is something to be done
             return CellFailed(f"{place}, {told}: {error.message}", error.hint, exit_code=1)
     return CellFailed(
@@ -71,7 +71,7 @@ def of_step(progress: Progress, plan: Plan, text: Text, *, has_context: bool) ->
     )
 
 
-def _base(step: str) -> str:
+def base(step: str) -> str:
     """The image that a FROM names, as far as it can be told without values."""
     names = [word for word in step.split()[1:] if not word.startswith("--")]
     return names[0] if step[:5].upper() == "FROM " and names and "$" not in names[0] else ""

@@ -16,6 +16,7 @@ from ipycontainers.building.context import Context
 from ipycontainers.building.options import build_arguments
 from ipycontainers.client import logins
 from ipycontainers.errors import CommandFailed, Invalid
+from ipycontainers.oci.blob import is_compressed
 from ipycontainers.oci.reference import Reference
 from ipycontainers.oci.sizes import size
 from ipycontainers.options import values
@@ -149,8 +150,7 @@ def _dockerfile(call: Call, console: Console, folder: Path, file: str) -> tuple[
 
 
 def _is_tar(data: bytes) -> bool:
-    packed = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
-    return data[257:262] == b"ustar" or data.startswith(packed)
+    return data[257:262] == b"ustar" or is_compressed(data[:512])
 
 
 def _query(call: Call) -> Query:

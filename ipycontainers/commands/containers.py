@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ipycontainers.errors import Refused
 from ipycontainers.oci import sizes
 
 from . import columns, filters
 from .call import Call
-from .console import Console, failed, refusals, told, told_of
+from .console import Console, failed, missing, refusals, told_of
 from .listing import Kind, layout, listed
 from .references import familiar
 from .result import Lines, Listing, Result
@@ -187,10 +186,8 @@ def top(call: Call, console: Console) -> Result:
 def port(call: Call, console: Console) -> Result:
     """docker port."""
     name, *wanted = call.arguments
-    try:
+    with missing("container", name):
         found = console.daemon.get("containers", name, "json")
-    except Refused as error:
-        raise failed(_missing(error, name)) from error
     published = (found.get("NetworkSettings") or {}).get("Ports") or {}
     if not any(wanted):
         rows = sorted(published.items(), key=lambda row: (int(row[0].partition("/")[0]), row[0]))
@@ -211,11 +208,6 @@ def port(call: Call, console: Console) -> Result:
 
 def _outside(one: Json) -> str:
     return f"{one.get('HostIp') or ''}:{one.get('HostPort') or ''}"
-
-
-def _missing(error: Refused, name: str) -> str:
-    """What the command says of a container that it inspects and that there is not."""
-    return f"Error: No such container: {name}" if error.status == 404 else told(error)
 
 
 def diff(call: Call, console: Console) -> Result:

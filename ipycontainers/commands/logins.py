@@ -45,7 +45,6 @@ def login(call: Call, console: Console) -> None:
             f"WARNING! Your password will be stored unencrypted in {logins.place()}.\n"
             f"Configure a credential helper to remove this warning. See\n{GUIDE}\n\n"
         )
-    console.connection.docker.api.reload_config()  # the pull of a cell has read it before
     console.out(f"{answer.get('Status') or 'Login Succeeded'}\n")
 
 
@@ -81,4 +80,3 @@ def logout(call: Call, console: Console) -> None:
     console.out(f"Removing login credentials for {server}\n")
     for sentence in wrong:
         console.err(f"WARNING: could not erase credentials: {sentence}\n")
-    console.connection.docker.api.reload_config()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ipycontainers.errors import CommandFailed
 from ipycontainers.oci.sizes import size
 
+from . import columns
 from .console import failed, refusals
 from .result import Lines
 
@@ -159,7 +160,10 @@ def _would_go(console: Console, kind: str, filters: Filters) -> list[str]:
 def _dead_containers(console: Console, filters: Filters) -> list[str]:
     states = {**filters, "status": ["created", "exited", "dead"]}
     listed = console.daemon.get("containers", "json", all="1", filters=json.dumps(states))
-    return [f"{one['Names'][0].strip('/')} ({one['Image']}, {one['Status']})" for one in listed]
+    names = [(one.get("Names") or [columns.short(one["Id"])])[0].strip("/") for one in listed]
+    return [
+        f"{name} ({one['Image']}, {one['Status']})" for name, one in zip(names, listed, strict=True)
+    ]
 
 
 def _unused_images(console: Console, filters: Filters) -> list[str]:
@@ -167,8 +171,9 @@ def _unused_images(console: Console, filters: Filters) -> list[str]:
     asked = {**filters, "dangling": ["true"]} if dangling else _without(filters, "dangling")
     used = {one["ImageID"] for one in console.daemon.get("containers", "json", all="1")}
     listed = console.daemon.get("images", "json", filters=json.dumps(asked))
+    short = columns.short
     return [
-        f"{', '.join(one.get('RepoTags') or ['<none>'])} ({one['Id'][7:19]}, {size(one['Size'])})"
+        f"{', '.join(one.get('RepoTags') or ['<none>'])} ({short(one['Id'])}, {size(one['Size'])})"
         for one in listed
         if one["Id"] not in used
     ]
@@ -182,9 +187,9 @@ def _unused_volumes(console: Console, filters: Filters) -> list[str]:
 
 def _unused_networks(console: Console, filters: Filters) -> list[str]:
     listed = console.daemon.get("networks", filters=json.dumps({**filters, "type": ["custom"]}))
-    used = {
+    used = {  # by containers that run: one that has ended holds no network
         name
-        for one in console.daemon.get("containers", "json", all="1")
+        for one in console.daemon.get("containers", "json")
         for name in (one.get("NetworkSettings") or {}).get("Networks") or ()
     }
     return [str(one["Name"]) for one in listed if one["Name"] not in used]

@@ -65,7 +65,8 @@ def _file(
         entry.type, entry.linkname = tarfile.LNKTYPE, seen[known]
         yield _head(entry)
         return
-    seen[known] = entry.name
+    if status.st_nlink > 1:
+        seen[known] = entry.name
     with path.open("rb") as file:
         entry.size = left = status.st_size
         yield _head(entry)

@@ -165,7 +165,7 @@ def _unseen(source: str) -> str:
     """Why a source cannot be bound; "" where it can."""
     try:
         Path(source).stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a name that no file can have
         return f"bind source path does not exist: {source}"
     except OSError as error:  # as in a folder that the engine's user may not enter
         return f"stat {source}: {(error.strerror or '').lower()}"

@@ -132,7 +132,8 @@ def _lent(one: Place, made: Mapping[str, Place], modes: Mapping[str, Any]) -> Pl
         found = [it for it in made.values() if kind == "container" and _is_called(it, name)]
         if not found:
             break
-        lender = found[0]
+        # A name goes before the beginning of an id, as engines have it.
+        lender = next((it for it in found if name in (it.name, it.id)), found[0])
     if lender is one:
         return one
     return replace(

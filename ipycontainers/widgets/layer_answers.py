@@ -250,4 +250,4 @@ def _told(tree: Tree, shown: list[Row], question: Question) -> str:
         return "no files"
     if question.find:
         return f"{listing.found(shown, question.find):,} found"
-    return f"{len(tree):,} files and folders"
+    return f"{len(tree):,} files and folders" if len(tree) > 1 else "1 file or folder"

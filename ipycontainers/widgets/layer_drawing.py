@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ipycontainers.oci.contents import Comparison, Difference
+from ipycontainers.oci.sizes import counted
 
 from .drawing import Markup, element, joined, printable, size, table, visible
 
@@ -223,10 +224,7 @@ def shared_words(comparison: Comparison) -> str:
 def differing(comparison: Comparison) -> str:
     """How many files and settings of two images differ."""
     files, settings = len(comparison.files), len(comparison.config)
-    return (
-        f"{files:,} {'file' if files == 1 else 'files'} and "
-        f"{settings:,} config {'setting' if settings == 1 else 'settings'} differ"
-    )
+    return f"{counted(files, 'file')} and {counted(settings, 'config setting')} differ"
 
 
 def compared(names: Sequence[str], counts: Mapping[str, int]) -> Markup:
@@ -289,7 +287,7 @@ def waste(rows: Sequence[tuple[str, int, str]], total: int, most: int = MOST_WAS
         return element("p", "Nothing is wasted: no layer hides what one below it has.")
     cells = [[visible(path), size(count), reason] for path, count, reason in rows[:most]]
     left = len(rows) - len(cells)
-    text = f"{size(total)} wasted by {len(rows)} {'file' if len(rows) == 1 else 'files'}"
+    text = f"{size(total)} wasted by {counted(len(rows), 'file')}"
     note = element("p", f"… and {left} more", class_="muted") if left else Markup()
     made = table(["Path", "Bytes", "Reason"], cells, caption=text, class_="waste")
     return element("div", made, note)

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ipycontainers.errors import NotFound
-from ipycontainers.layers import Look, look
+from ipycontainers.layers import Look, look, version
 from ipycontainers.oci.changes import FILE, HARD_LINK, Entry
 from ipycontainers.oci.contents import Contents
 from ipycontainers.oci.texts import FileText, difference, lines
@@ -34,10 +33,8 @@ def fetched(engine: Connection, images: Sequence[Contents], layer: int, path: st
 
 def _at_last(engine: Connection, contents: Contents, path: str) -> FileText | None:
     """The file with all layers; None where it is not there."""
-    try:
-        return look(engine, contents, len(contents.layers) - 1, path).here
-    except NotFound:
-        return None
+    last = len(contents.layers) - 1
+    return look(engine, contents, last, path).here if version(contents, last, path) else None
 
 
 def of_no_text(entry: Entry) -> Markup | None:

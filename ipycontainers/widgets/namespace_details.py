@@ -10,6 +10,7 @@ from typing import Any
 
 from ipycontainers.namespaces import DECLARED, MEASURED
 from ipycontainers.namespaces.compare import HOST, MACHINE
+from ipycontainers.oci.sizes import counted
 
 from .drawing import Markup, element, joined, printable, size, table
 from .durations import duration
@@ -250,7 +251,7 @@ def _mounts(container: Data) -> Markup:
     more = f", the first {MANY}" if len(rows) > MANY else ""
     told = f", {mounts['source']}" if mounts["source"] != MEASURED else ""
     whose = " of the host" if is_hosts else ""
-    caption = f"{len(rows)} mount{'s' * (len(rows) != 1)}{whose}{more}{told}"
+    caption = f"{counted(len(rows), 'mount')}{whose}{more}{told}"
     drawn_rows = list(_mount_rows(rows[:MANY]))
     heads = ("Where", "What", "Kind", "Access")
     return element(

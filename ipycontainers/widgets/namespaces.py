@@ -17,6 +17,7 @@ from typing import Any
 from ipycontainers.errors import ContainerError, EngineUnavailable
 from ipycontainers.namespaces import DECLARED, KINDS, Kind
 from ipycontainers.namespaces.compare import CONTAINERS, ENGINES, HOST, MACHINE
+from ipycontainers.oci.sizes import counted
 
 from . import namespace_details
 from .connection import connection, forget
@@ -216,7 +217,7 @@ def static(data: Data) -> Markup:
 def _heading(data: Data, *, is_live: bool) -> Markup:
     count = len(data["containers"])
     where = {True: " on this machine", False: " on another machine", None: ""}
-    text = f"{count} container{'s' * (count != 1)}{where[data['host']['here']]}"
+    text = f"{counted(count, 'container')}{where[data['host']['here']]}"
     button = element("button", "Look again", type="button", data_do="look")
     return element(
         "div", element("strong", text), *([button] if is_live else []), class_="spaces-head"

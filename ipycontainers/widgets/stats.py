@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ipycontainers.containers import action, called, find, is_named
+from ipycontainers.engine.wire import nanoseconds
 from ipycontainers.errors import ContainerError
 from ipycontainers.oci.sizes import counted
 from ipycontainers.samples import Use, enforced, limits, sample
@@ -211,9 +212,17 @@ def _use(connection: Connection, name: str, told: Mapping[str, Any] | None) -> U
     )
 
 
+def moment(told: Mapping[str, Any]) -> float:
+    """When the engine took it, in seconds since 1970; several may be read in one moment."""
+    try:
+        return nanoseconds(str(told.get("read"))) / 1e9
+    except ValueError:
+        return time.time()
+
+
 def _taken(use: Use, told: Mapping[str, Any] | None) -> Use:
     """With what the engine has told; None is the end of it."""
-    if not told or not (now := sample(told, time.monotonic())):
+    if not told or not (now := sample(told, moment(told))):
         return use.without("stopped")
     return use.taken(now)
 

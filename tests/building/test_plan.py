@@ -245,6 +245,11 @@ def test_a_base_that_is_not_there_has_a_hint() -> None:
     assert error.hint.startswith("check the spelling")
 
 
+def test_the_base_is_named_behind_its_options() -> None:
+    assert failure.base("FROM --platform=linux/amd64 debian AS one") == "debian"
+    assert failure.base("FROM $IMAGE") == failure.base("RUN x") == ""
+
+
 def test_the_end_of_what_is_printed_is_kept() -> None:
     said = ["Step 1/1 : FROM a", *(f"{number:07}\n" for number in range(20_000))]
     step = fed("FROM a", said).steps[0]

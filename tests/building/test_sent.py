@@ -199,6 +199,16 @@ def test_a_file_that_shrinks_is_told(tmp_path: Path) -> None:
         list(context.archive(TEXT))
 
 
+def test_what_goes_before_it_is_sent_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    context = Context.of(tmp_path)
+    (tmp_path / "a").unlink()
+    with pytest.raises(Invalid, match="/a: No such file"):
+        list(context.archive(TEXT))
+    with pytest.raises(Invalid, match="/Gone: No such file"):
+        list(Context.of(tmp_path).own("Gone"))
+
+
 @pytest.mark.parametrize(("made", "why"), [(None, "no such folder"), ("file", "no folder")])
 def test_what_is_no_folder_is_refused(made: str | None, why: str, tmp_path: Path) -> None:
     if made:

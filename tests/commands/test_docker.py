@@ -383,3 +383,16 @@ def test_tab_offers_filters_that_the_engine_has(things: Both, verb: Verb) -> Non
         value = offers.partition("|")[0] if "|" in offers else "0"
         said = things.ours(*words, *more, "--filter", f"{name}={value}")
         assert "nvalid filter" not in said.err, (name, said)
+
+
+def test_a_network_of_a_container_that_has_ended_would_be_pruned(both: Both) -> None:
+    name, mine = "ipyc-ended", ("--filter", "label=ipyc-ended")
+    try:
+        both.docker("network", "create", "--label", name, name)
+        assert both.docker("run", "--name", name, "--network", name, BUSYBOX, "true").code == 0
+        told = both.ours("network", "prune", *mine)
+        assert name in told.out + told.err
+        assert name in both.docker("network", "prune", "-f", *mine).out
+    finally:
+        both.docker("rm", "-f", name)
+        both.docker("network", "rm", name)

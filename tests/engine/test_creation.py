@@ -316,6 +316,13 @@ def test_a_bind_that_cannot_be_made_is_told(docker: Any) -> None:
     assert docker.api.containers(all=True) == []
 
 
+@pytest.mark.parametrize("source", ["/a\0b", "/\ud800"])
+def test_a_bind_from_what_no_file_can_be_called_is_refused(docker: Any, source: str) -> None:
+    mount = {"Type": "bind", "Source": source, "Target": "/x"}
+    status, answer = asked(docker, Mounts=[mount])
+    assert (status, "bind source path does not exist" in answer["message"]) == (400, True)
+
+
 # --- who it is, and how it finds others ----------------------------------------------------------
 
 

@@ -124,6 +124,16 @@ def test_a_network_may_be_lent() -> None:
     ]
 
 
+def test_a_name_goes_before_the_beginning_of_an_id() -> None:
+    listed = [
+        container("ab12", "web", "front", front="10.1.0.2"),
+        container("cd34", "ab", "back", back="10.2.0.2"),
+        container("ef56", "log", "container:ab"),
+    ]
+    found = {one.name: one.lender for one in places(listed, Isolating(), {})}
+    assert found["log"] == "ab"
+
+
 Start = Callable[..., str]
 
 

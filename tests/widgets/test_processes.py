@@ -121,12 +121,11 @@ def test_a_shell_that_holds_whoever_asks_is_let_go(
     assert "sleep 300" in [it.command for it in found.found]
 
 
+@pytest.mark.needs("join-pid")
 def test_a_joined_namespace_makes_nobody_a_containers_process(
     start: Start, engine: Connection
 ) -> None:
     """--pid container:X: both see one another, and each has its own."""
-    if engine.launcher:
-        pytest.skip("our own engine has no --pid container:X")
     first = start("first")
     second = start("second", Cmd=["sleep", "77"], host={"PidMode": f"container:{first}"})
     looked = Inspection(engine)
