@@ -1,0 +1,54 @@
+"""The course: predict, run, measure, judge.
+
+    from ipycontainers.course import claim, predict, measured, check, hint, quiz, verdict, ledger
+
+    claim("C9")                             a claim of the orientation, in our words
+    predict("04a-doors")                    the learner commits to an answer first
+    measured("C9", value)                   what was measured, kept in the ledger
+    expect("04a-leaks", True)               another value, compared with what this engine gives
+    check("04a-door")                       is the exercise done? by the engine's state
+    hint("04a-door")                        what helps now
+    quiz("04a")                             recall questions on earlier notebooks
+    verdict("C9")                           the learner's, then ours
+    ledger()                                all claims, measured and judged
+    recorded("06-kvm")                      what was measured elsewhere, said as such
+    here(), fishbowl(), colophon()          where this runs
+    remove("04a")                           the containers of an exercise, or of the course
+
+Knows: the public names. Does not know: anything heavy, until it is used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "check",
+    "claim",
+    "colophon",
+    "expect",
+    "fishbowl",
+    "here",
+    "hint",
+    "ledger",
+    "measured",
+    "predict",
+    "quiz",
+    "recorded",
+    "remove",
+    "verdict",
+]
+
+_IN = {"remove": "lab"}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_IN.get(name, 'desk')}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,61 @@
+"""What a cell of the course shows that needs no answer: claims, measurements, checks, recordings.
+
+Each is a Card: markup for who looks, a fixed line of text for nbval and for who listens. Nothing
+in what is stored differs from run to run or from engine to engine; where a value would, the text
+says only whether it was as expected, and the live form shows the value.
+
+Knows: drawing, the catalogue. Does not know: engines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ipycontainers.widgets.cells import is_left_alone
+from ipycontainers.widgets.drawing import Markup, element, to_the_left
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Card:
+    """``text`` is stored and compared; ``form`` is shown where somebody looks, and stored only
+    if it ``is_still``: the same on every run and engine."""
+
+    text: str
+    form: Markup
+    is_still: bool = False
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        if is_left_alone():
+            html = {"text/html": str(to_the_left(self.form))} if self.is_still else {}
+            return {"text/plain": self.text, **html}
+        style = element("style", Markup(style_sheet()))
+        shown = element("div", style, self.form, class_="ipycontainers course")
+        return {"text/plain": self.text, "text/html": str(shown)}
+
+
+@cache
+def style_sheet() -> str:
+    """Of the widgets, and of the course."""
+    from ipycontainers.widgets.widget import source
+
+    return source("widget.css") + FOLDER.joinpath("course.css").read_text(encoding="utf-8")
+
+
+def card(kind: str, *parts: str, label: str) -> Markup:
+    """The frame of one card; ``kind`` is its class."""
+    return element("section", *parts, class_=f"card {kind}", aria_label=label)
+
+
+def head(title: str, badge: str = "") -> Markup:
+    """The first line: what it is, and on which engine."""
+    shown = element("span", badge, class_="badge") if badge else Markup()
+    return element("p", element("strong", title), " ", shown, class_="head")

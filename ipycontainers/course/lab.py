@@ -1,0 +1,159 @@
+"""Where the course runs: which engine, what it keeps apart, and so what can be shown here.
+
+    lab = Lab.here()
+    lab.tier            "docker", "podman", "namespaces", "proot" or "none"
+    lab.badge           "live · Docker 20.10.24"
+    lab.made_for("04a-door")        the containers that carry the label course=04a-door
+
+The tiers, from what shows most: Docker and Podman; our own engine with namespaces; our own by
+PRoot, which translates paths and isolates nothing; none, where only recordings can be read.
+
+Knows: the engine's answers. Does not know: claims, exercises, how anything is shown.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from ipycontainers.errors import ContainerError, EngineUnavailable, NotFound
+
+if TYPE_CHECKING:
+    from ipycontainers.client import Connection
+
+DOCKER: Final = "docker"
+PODMAN: Final = "podman"
+NAMESPACES: Final = "namespaces"
+PROOT: Final = "proot"
+NONE: Final = "none"
+TIERS: Final = (DOCKER, PODMAN, NAMESPACES, PROOT, NONE)
+# Of every container that a learner makes for an exercise: its value is the exercise's id.
+LABEL: Final = "course"
+# Of the names of the course's images.
+OURS: Final = "ipyc/"
+# What an engine with namespaces keeps apart unless it is told otherwise.
+USUAL: Final = frozenset({"pid", "mount", "net", "ipc", "uts"})
+
+
+@dataclass(frozen=True)
+class Lab:
+    """``connection`` is None on the tier "none", and ``why`` says why there is none."""
+
+    tier: str
+    connection: Connection | None = None
+    why: str = ""
+
+    @classmethod
+    def here(cls, *, start: bool = True) -> Lab:
+        """That of this notebook: the engine on which ``%%container`` runs cells. Raises nothing
+        of ours; our own engine is started where no other answers, unless ``start`` is False."""
+        from ipycontainers.widgets.connection import connection
+
+        try:
+            found = connection(start=start)
+        except EngineUnavailable as error:
+            return cls(NONE, why=f"{error.message} ({error.hint})" if error.hint else error.message)
+        return cls(_tier(found), found)
+
+    @property
+    def engine(self) -> Connection:
+        """Raises EngineUnavailable on the tier "none"."""
+        if self.connection is None:
+            raise EngineUnavailable(self.why, "ipycontainers doctor says what mends it")
+        return self.connection
+
+    @cached_property
+    def name(self) -> str:
+        """The engine and its version: "Docker 20.10.24"; "" where there is none."""
+        if self.connection is None:
+            return ""
+        version = str(self.connection.version().get("Version") or "")
+        launcher = f", {self.connection.launcher}" if self.connection.launcher else ""
+        return f"{self.connection.engine_name} {version}{launcher}"
+
+    @cached_property
+    def info(self) -> Mapping[str, Any]:
+        """The engine's answer to ``/info``; empty where there is none."""
+        return self.connection.info() if self.connection else {}
+
+    @property
+    def kernel(self) -> str:
+        """The release on which containers run: the engine's, which may be another machine's."""
+        return str(self.info.get("KernelVersion") or platform.release())
+
+    @property
+    def cgroup(self) -> str:
+        """ "1" or "2"."""
+        return str(self.info.get("CgroupVersion") or "1")
+
+    @cached_property
+    def isolates(self) -> frozenset[str]:
+        """What a container has of its own unless it is told otherwise: of our own engine as that
+        has found out, of others as their options say. To be compared with what is measured, not
+        to stand in its place."""
+        if self.connection is None or self.tier == PROOT:
+            return frozenset()
+        if self.tier == NAMESPACES:
+            told = str(dict(self.info.get("DriverStatus") or ()).get("Isolates") or "")
+            kinds = frozenset(told.split())
+            return kinds & {*USUAL, "user", "cgroup"}
+        more = {"cgroup"} if self.cgroup == "2" else set()
+        return USUAL | more | ({"user"} if self.connection.is_rootless else set())
+
+    @property
+    def is_here(self) -> bool:
+        """Whether containers' processes are this machine's, so that /proc shows them."""
+        return self.connection is not None and self.connection.shares_files
+
+    @property
+    def badge(self) -> str:
+        """In a few words, with what cannot be shown."""
+        from .catalogue import words
+
+        return words(f"badge.{self.tier}", engine=self.name)
+
+    def made_for(self, exercise: str) -> list[dict[str, Any]]:
+        """The engine's answers to inspect, of the containers with the label course=``exercise``,
+        the newest first."""
+        listed = self.engine.list_containers(labels={LABEL: exercise})
+        found = [self._inspected(str(one["Id"])) for one in listed]
+        there = [one for one in found if one]
+        return sorted(there, key=lambda one: str(one.get("Created") or ""), reverse=True)
+
+    def _inspected(self, container: str) -> dict[str, Any] | None:
+        try:
+            return self.engine.inspect(container)
+        except NotFound:  # it went in between
+            return None
+
+
+def remove(exercise: str = "") -> int:
+    """Remove the containers that were made for ``exercise``, or for all of the course: those
+    with the label ``course`` whose image is one of the course's. How many went."""
+    lab = Lab.here(start=False)
+    if lab.connection is None:
+        return 0
+    gone = 0
+    for one in lab.connection.list_containers():
+        labelled = (one.get("Labels") or {}).get(LABEL)
+        is_meant = labelled == exercise if exercise else labelled is not None
+        if is_meant and str(one.get("Image") or "").startswith(OURS):
+            gone += _removed(lab.connection, str(one["Id"]))
+    return gone
+
+
+def _removed(connection: Connection, container: str) -> bool:
+    try:
+        connection.remove(container)
+    except ContainerError:  # somebody else did
+        return False
+    return True
+
+
+def _tier(connection: Connection) -> str:
+    if connection.launcher:
+        return PROOT if connection.launcher == "ptrace" else NAMESPACES
+    return PODMAN if connection.engine_name == "Podman" else DOCKER
