@@ -224,6 +224,11 @@ class Kernel:
     def interrupt(self) -> None:
         self._manager.interrupt_kernel()
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Of each container that a cell here makes. Others use the engine at the same time."""
+        return {"org.ipycontainers.kernel-pid": str(self.pid)}
+
     def is_alive(self) -> bool:
         return bool(self._manager.is_alive())
 

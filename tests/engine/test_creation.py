@@ -16,6 +16,7 @@ import images as recipes
 import pytest
 from embedded import Engine
 from engine.containers import Containers, is_alive
+from sleeping import lasting
 from support import require, wait_for
 
 from ipycontainers.engine import cgroup, limits
@@ -389,12 +390,13 @@ def test_a_namespace_may_be_the_hosts(docker: Any, own: Engine, kind: str, key: 
 
 
 def test_with_the_hosts_processes_it_still_ends_whole(docker: Any) -> None:
-    container = start(docker, "sleep 4711 & sleep 4711; true", PidMode="host")
+    seconds = lasting()
+    container = start(docker, f"sleep {seconds} & sleep {seconds}; true", PidMode="host")
     assert container.exec_run("true").exit_code == 0
     container.kill()
     assert container.wait()["StatusCode"] == 137
     container.remove()
-    assert not [line for line in _commands() if "4711" in line]
+    assert not [line for line in _commands() if seconds in line]
     container = start(docker, "exit 3", PidMode="host", Init=True)
     assert container.wait()["StatusCode"] == 3
 

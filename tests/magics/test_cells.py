@@ -342,7 +342,10 @@ def test_a_missing_image_is_one_line(shared_kernel):
 
 
 def test_an_option_error_starts_nothing(shared_kernel, images, engine):
-    before = {one["Id"] for one in engine.list_containers()}
+    def ids():
+        return {one["Id"] for one in engine.list_containers(labels=shared_kernel.labels)}
+
+    before = ids()
     for line, word in [
         (f"--memroy 1g {images.busybox}", "--memory"),
         (f"-it {images.busybox}", "notebook"),
@@ -353,7 +356,7 @@ def test_an_option_error_starts_nothing(shared_kernel, images, engine):
         assert result.error.ename == "Invalid", (line, result.error)
         assert word in str(result.error).lower(), (line, result.error)
         assert len(result.error.traceback) <= 4
-    assert {one["Id"] for one in engine.list_containers()} <= before
+    assert ids() <= before
 
 
 def test_help_shows_the_options(shared_kernel):

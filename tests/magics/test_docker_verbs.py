@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from registry import Registry, is_installed, noise
+from sleeping import is_asleep, lasting
 from support import require, wait_for
 
 A = "ipyc-verbs-a"
@@ -167,20 +168,16 @@ def test_hostile_output_is_text_and_bounded(kernel: Any, busybox: str) -> None:
     assert "bytes not shown" in shown.stderr
 
 
-def test_an_interrupted_build_ends_at_the_engine(
-    kernel: Any, engine: Any, busybox: str, tmp_path: Path
-) -> None:
-    (tmp_path / "Dockerfile").write_text(f"FROM {busybox}\nRUN echo begun; exec sleep 987\n")
+def test_an_interrupted_build_ends_at_the_engine(kernel: Any, busybox: str, tmp_path: Path) -> None:
+    seconds = lasting()
+    text = f"FROM {busybox}\nRUN echo begun; exec sleep {seconds}\n"
+    (tmp_path / "Dockerfile").write_text(text)
     cell = kernel.submit(f"%docker build --network none --force-rm {tmp_path}")
     cell.wait_for("begun")
+    assert wait_for(lambda: is_asleep(seconds))
     kernel.interrupt()
     assert "KeyboardInterrupt" in str(cell.result().error)
-
-    def ended() -> bool:
-        listed = engine.docker.api.containers()
-        return not any("sleep 987" in one["Command"] for one in listed)
-
-    assert wait_for(ended)
+    assert wait_for(lambda: not is_asleep(seconds))
 
 
 def test_a_pull_and_a_push_are_watched_and_leave_lines(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,10 +11,14 @@ from typing import Any
 
 import pytest
 from kernels import Kernel, Result
+from sleeping import is_asleep, lasting
 from support import patience, wait_for
 
 Build = Callable[..., Result]
-NAME = "ipycontainers-test/dockerfile-cell"
+NAME = f"ipycontainers-test/dockerfile-cell-{os.getpid()}"
+# Of all that is built here, and of the containers in which: others build on the engine too.
+MARK = {"ipycontainers-test.cell": os.urandom(8).hex()}
+[LABEL] = (f"{name}={value}" for name, value in MARK.items())
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,7 +27,7 @@ def _removed(engine: Any) -> Iterator[None]:
     api = engine.docker.api
     with suppress(Exception):  # there may be none
         api.remove_image(NAME, force=True)
-    api.prune_images(filters={"dangling": True, "label": "ipycontainers-test.cell"})
+    api.prune_images(filters={"dangling": True, "label": LABEL})
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ def build(shared_kernel: Kernel, images: Any) -> Build:
     return run
 
 
-HEAD = "FROM {base}\nLABEL ipycontainers-test.cell=1\n"
+HEAD = f"FROM {{base}}\nLABEL {LABEL}\n"
 
 
 def ran(kernel: Kernel, command: str) -> str:
@@ -84,7 +87,6 @@ def compared(output: dict[str, Any]) -> dict[str, str]:
 
 
 def test_a_failed_step_fails_the_cell(build: Build, shared_kernel: Kernel, engine: Any) -> None:
-    containers = len(engine.list_containers())
     result = build(f"{HEAD}\nRUN echo out; echo err >&2; exit 7\nRUN true")
     assert result.status == "error"
     assert result.error
@@ -95,7 +97,7 @@ def test_a_failed_step_fails_the_cell(build: Build, shared_kernel: Kernel, engin
     assert sorted(result.stderr.split()) == ["err", "out"]
     assert f"docker build -t {NAME} - <<'EOF'" in str(result.error)
     assert shared_kernel.run("print(_exit_code)").stdout == "7\n"
-    assert wait_for(lambda: len(engine.list_containers()) == containers)
+    assert wait_for(lambda: not engine.list_containers(labels=MARK))
 
 
 def test_no_raise_error_tells_and_goes_on(build: Build, shared_kernel: Kernel) -> None:
@@ -233,10 +235,10 @@ def test_an_interrupted_build_ends_at_the_engine(
 ) -> None:
     with suppress(Exception):  # there may be none
         engine.docker.api.remove_image(NAME, force=True)
-    text = f"FROM {images.busybox}\nRUN echo begin; sleep 4711"
-    containers = {one["Id"] for one in engine.list_containers()}
+    seconds = lasting()
+    text = f"FROM {images.busybox}\nLABEL {LABEL}\nRUN echo begin; sleep {seconds}"
     cell = shared_kernel.submit(f"%%dockerfile -t {NAME} --no-cache\n{text}")
-    assert wait_for(lambda: is_running("sleep 4711"), seconds=30)
+    assert wait_for(lambda: is_asleep(seconds), seconds=30)
     start = time.monotonic()
     shared_kernel.interrupt()
     result = cell.result()
@@ -245,8 +247,8 @@ def test_an_interrupted_build_ends_at_the_engine(
     assert result.error.ename == "KeyboardInterrupt"
     said = "the build was interrupted, and no image is made of it; nothing of it runs on"
     assert said in str(result.error)
-    assert wait_for(lambda: not is_running("sleep 4711"), seconds=10)
-    assert wait_for(lambda: {one["Id"] for one in engine.list_containers()} <= containers)
+    assert wait_for(lambda: not is_asleep(seconds), seconds=10)
+    assert wait_for(lambda: not engine.list_containers(labels=MARK))
     assert engine.docker.api.images(NAME) == []
 
 
@@ -273,11 +275,6 @@ def test_an_interrupt_before_the_build_is_told_in_a_line(
     assert error
     said = "KeyboardInterrupt: the cell was interrupted, and nothing of it runs on"
     assert error.traceback == [said]
-
-
-def is_running(command: str) -> bool:
-    asked = subprocess.run(["pgrep", "-xf", command], check=False, capture_output=True)
-    return asked.returncode == 0
 
 
 def test_a_step_may_be_silent_for_longer_than_the_time_out(

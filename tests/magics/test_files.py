@@ -76,11 +76,17 @@ def test_a_volume_named_like_a_folder_is_warned_of(cell, engine, notebook_folder
         assert wait_for(lambda: removed(engine, name), seconds=5)
 
 
-def test_anonymous_volumes_go_with_the_container(cell, engine):
-    before = {volume.name for volume in engine.docker.volumes.list()}
-    cell("busybox", "echo x > /data/f", options="-v /data")
-    assert wait_for(lambda: {v.name for v in engine.docker.volumes.list()} <= before, seconds=5)
-    assert {volume.name for volume in engine.docker.volumes.list()} <= before
+def test_anonymous_volumes_go_with_the_container(shared_kernel, engine, images):
+    name = f"ipyc-anonymous-{os.getpid()}"
+    body = f"%%container -v /data --name {name} {images.busybox}\necho begin; read line </data/go"
+    running = shared_kernel.submit(body.replace("echo", "mkfifo /data/go; echo"))
+    running.wait_for("begin")
+    container = engine.docker.containers.get(name)
+    [volume] = [one["Name"] for one in container.attrs["Mounts"]]
+    engine.docker.volumes.get(volume)
+    container.exec_run("sh -c 'echo >/data/go'")
+    assert running.result().status == "ok"
+    assert wait_for(lambda: volume not in engine.list_volumes(), seconds=5)
 
 
 def test_the_folder_is_the_notebooks_even_after_a_change_of_directory(

@@ -17,6 +17,7 @@ import images as recipes
 import pytest
 from kernels import Kernel
 from podman import USER, become, handing_over
+from sleeping import is_asleep, lasting
 from support import REPOSITORY, patience, require, wait_for
 
 from ipycontainers.client import Connection, connect
@@ -306,19 +307,15 @@ def test_a_cell_builds_an_image_or_fails_by_its_line(shared_kernel, images, engi
 
 
 def test_an_interrupted_build_ends_with_its_step(shared_kernel, images):
-    steps = "RUN sleep 4.712\nRUN sleep 4713"
+    first, second = f"4.{lasting()}", lasting()
+    steps = f"RUN sleep {first}\nRUN sleep {second}"
     cell = shared_kernel.submit(f"%%dockerfile --no-cache\nFROM {images.busybox}\n{steps}")
-
-    def runs(seconds: str) -> bool:
-        words = ["pgrep", "-xf", f"sleep {seconds}"]
-        return subprocess.run(words, capture_output=True, check=False).returncode == 0
-
-    assert wait_for(lambda: runs("4.712"), seconds=60)
+    assert wait_for(lambda: is_asleep(first), seconds=60)
     shared_kernel.interrupt()
     result = cell.result()
     assert result.error
     assert result.error.ename == "KeyboardInterrupt"
     assert "on Podman the step that ran goes on to its end" in str(result.error)
-    assert wait_for(lambda: not runs("4.712"), seconds=30)
+    assert wait_for(lambda: not is_asleep(first), seconds=30)
     time.sleep(2)  # in which the next one would begin
-    assert not runs("4713")
+    assert not is_asleep(second)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
+from sleeping import is_asleep, lasting
 from support import patience, wait_for
 
 
@@ -288,22 +287,15 @@ SLEEPING = {
 
 @pytest.mark.parametrize("of", SLEEPING, ids=["sh", "python", "perl"])
 def test_an_interrupt_leaves_no_process_of_the_cell(session, shared_kernel, name, of):
-    def left():
-        found = []
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            with suppress(OSError):
-                found.append(path.read_bytes())
-        return [line for line in found if line == f"sleep\0{seconds}\0".encode()]
-
-    (image, words), seconds = of, f"{uuid.uuid4().int % 10**6 + 10**6}"
+    (image, words), seconds = of, lasting()
     session(image, "1;", words=words)
     cell = shared_kernel.submit(f"%%container -s {name}\n{SLEEPING[of].format(seconds)}")
     cell.wait_for("begin")
-    assert wait_for(left)
+    assert wait_for(lambda: is_asleep(seconds))
     start = time.monotonic()
     shared_kernel.interrupt()
     assert cell.result(timeout=30).error.ename == "KeyboardInterrupt"
-    assert wait_for(lambda: not left(), seconds=3)
+    assert wait_for(lambda: not is_asleep(seconds), seconds=3)
     assert time.monotonic() - start < 4 * patience()
 
 

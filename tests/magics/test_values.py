@@ -87,13 +87,13 @@ def test_what_cannot_travel_is_named_before_anything_runs(ready, images):
 
 @pytest.mark.parametrize("how", SHELL)
 def test_a_name_that_there_is_not_is_told_before_anything_is_pulled(ready, engine, how):  # R15
-    before = engine.list_containers()
+    before = engine.list_containers(labels=ready.labels)
     failed = ready.run(f"%%container {SHELL[how]} -i nosuch registry.invalid/none\necho hi")
     assert failed.error.ename == "NameError"
     assert failed.error.evalue == "name 'nosuch' is not defined"
     assert failed.error.traceback[0] == "NameError: name 'nosuch' is not defined"
     assert failed.stdout == ""
-    assert len(engine.list_containers()) == len(before)
+    assert len(engine.list_containers(labels=ready.labels)) == len(before)
 
 
 @pytest.mark.parametrize("how", SHELL)

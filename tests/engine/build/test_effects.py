@@ -25,6 +25,7 @@ from docker.errors import NotFound
 from embedded import Engine
 from engine.build.building import build, context, send
 from layers import file, folder, link, special, tar
+from sleeping import is_asleep, lasting
 from support import serving, wait_for
 
 from ipycontainers.engine.build.fetching import fetched
@@ -164,7 +165,8 @@ def test_a_step_tells_what_of_it_cannot_be(own: Engine) -> None:
 
 # --- interruptions -------------------------------------------------------------------------------
 
-SLOW = f"{FROM}RUN echo first >/first\nRUN echo begun; sleep 61730\n"
+SECONDS = lasting()
+SLOW = f"{FROM}RUN echo first >/first\nRUN echo begun; sleep {SECONDS}\n"
 
 
 @contextlib.contextmanager
@@ -204,18 +206,12 @@ def check_nothing_left(engine: Engine) -> None:
     assert wait_for(lambda: docker.api.containers(all=True) == [])
     assert wait_for(lambda: half_made(engine) == [])
     assert list((engine.data / "containers").iterdir()) == []
-    assert wait_for(lambda: not any(map(is_sleeping, Path("/proc").glob("[0-9]*"))))
+    assert wait_for(lambda: not is_asleep(SECONDS))
     assert [tag for image in docker.images.list() for tag in image.tags] == [
         "ipycontainers-test/busybox:latest"
     ]
-    again = build(docker, SLOW.replace("sleep 61730", "true"))
+    again = build(docker, SLOW.replace(f"sleep {SECONDS}", "true"))
     assert again.text.count("Using cache") == 1
-
-
-def is_sleeping(process: Path) -> bool:
-    with contextlib.suppress(OSError):
-        return (process / "cmdline").read_bytes() == b"sleep\x0061730\0"
-    return False
 
 
 def test_a_client_that_hangs_up_ends_its_build(mine: Engine) -> None:
