@@ -4,6 +4,7 @@
     ipycontainers engine start | stop | status | logs
     ipycontainers image from-host PROGRAM… [--name NAME] [--cmd COMMAND]
     ipycontainers image stand-in NAME…
+    ipycontainers course images …
 
 Each verb is one function that takes the parsed arguments and returns the exit status.
 
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from .course import command as course
+
     parser = argparse.ArgumentParser(
         prog="ipycontainers", description="Run notebook cells in containers."
     )
@@ -70,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(verb=_doctor)
     _add_engine(verbs)
     _add_image(verbs)
+    course.add(verbs)
     return parser
 
 

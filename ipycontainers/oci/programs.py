@@ -24,6 +24,7 @@ import struct
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 from ipycontainers.errors import Invalid, NotFound
 
@@ -218,20 +219,27 @@ class Programs:
 def interpreter(path: str) -> str:
     """The program that an ELF file names to load it (PT_INTERP); "" when it names none."""
     with open(path, "rb") as file:  # noqa: PTH123
-        head = file.read(64)
-        if len(head) < 64 or head[:4] != b"\x7fELF":
-            return ""
-        order, wide = "<" if head[5] == 1 else ">", head[4] == 2
-        (offset,) = struct.unpack_from(order + ("Q" if wide else "I"), head, 32 if wide else 28)
-        size, count = struct.unpack_from(order + "HH", head, 54 if wide else 42)
-        for number in range(count):
-            file.seek(offset + number * size)
-            entry = file.read(size)
-            if len(entry) == size and struct.unpack_from(order + "I", entry)[0] == 3:
-                form, places = (order + "Q", (8, 32)) if wide else (order + "I", (4, 16))
-                start, length = (struct.unpack_from(form, entry, place)[0] for place in places)
-                file.seek(start)
-                return file.read(min(length, 4096)).rstrip(b"\0").decode()
+        return interpreter_in(file)
+
+
+def interpreter_in(file: IO[bytes]) -> str:
+    """The same of a file that is open, whoever wrote it."""
+    head = file.read(64)
+    if len(head) < 64 or head[:4] != b"\x7fELF":
+        return ""
+    order, wide = "<" if head[5] == 1 else ">", head[4] == 2
+    (offset,) = struct.unpack_from(order + ("Q" if wide else "I"), head, 32 if wide else 28)
+    size, count = struct.unpack_from(order + "HH", head, 54 if wide else 42)
+    form, places = (order + "Q", (8, 32)) if wide else (order + "I", (4, 16))
+    for number in range(count):
+        file.seek(offset + number * size)
+        entry = file.read(size)
+        if len(entry) < places[1] + 8:
+            return ""  # cut off: no kernel would run it
+        if struct.unpack_from(order + "I", entry)[0] == 3:
+            start, length = (struct.unpack_from(form, entry, place)[0] for place in places)
+            file.seek(start)
+            return file.read(min(length, 4096)).rstrip(b"\0").decode()
     return ""
 
 
