@@ -193,7 +193,7 @@ def test_cells_append_to_an_image(
     assert ran(shared_kernel, "") == "1\n2 env\n"
     saved = (notebook_folder / "Dockerfile.all").read_text().splitlines()
     assert saved[1:] == [
-        "LABEL ipycontainers-test.cell=1",
+        f"LABEL {LABEL}",
         *kept.splitlines(),
         "RUN echo 1 > a",
         "RUN echo $V $E >> a",
@@ -219,7 +219,7 @@ def test_what_the_next_build_would_do_is_not_done_by_append(
 
 
 def test_a_warning_of_the_engine_is_shown(build: Build) -> None:
-    result = build("FROM {base}\nLABEL ipycontainers-test.cell=1", "--build-arg TYPO=1")
+    result = build(HEAD.rstrip(), "--build-arg TYPO=1")
     assert result.stderr == "[Warning] One or more build-args [TYPO] were not consumed\n"
 
 
