@@ -13,7 +13,7 @@
     ledger()                                all claims, measured and judged
     recorded("06-kvm")                      what was measured elsewhere, said as such
     here(), fishbowl(), colophon()          where this runs
-    remove("04a")                           the containers of an exercise, or of the course
+    remove("04a")                           the containers of a notebook, an exercise or the course
 
 Knows: the public names. Does not know: anything heavy, until it is used.
 """

@@ -56,7 +56,12 @@ class Lab:
             found = connection(start=start)
         except EngineUnavailable as error:
             return cls(NONE, why=f"{error.message} ({error.hint})" if error.hint else error.message)
-        return cls(_tier(found), found)
+        return cls.on(found)
+
+    @classmethod
+    def on(cls, connection: Connection) -> Lab:
+        """That of an engine that is there."""
+        return cls(_tier(connection), connection)
 
     @property
     def engine(self) -> Connection:
@@ -131,18 +136,23 @@ class Lab:
 
 
 def remove(exercise: str = "") -> int:
-    """Remove the containers that were made for ``exercise``, or for all of the course: those
-    with the label ``course`` whose image is one of the course's. How many went."""
+    """Remove the containers that were made for ``exercise``, for all of a notebook ("03") or of
+    the course: those with the label ``course`` whose image is one of the course's. How many
+    went."""
     lab = Lab.here(start=False)
     if lab.connection is None:
         return 0
     gone = 0
     for one in lab.connection.list_containers():
         labelled = (one.get("Labels") or {}).get(LABEL)
-        is_meant = labelled == exercise if exercise else labelled is not None
-        if is_meant and str(one.get("Image") or "").startswith(OURS):
+        is_ours = str(one.get("Image") or "").startswith(OURS)
+        if is_ours and labelled is not None and _is_of(str(labelled), exercise):
             gone += _removed(lab.connection, str(one["Id"]))
     return gone
+
+
+def _is_of(label: str, exercise: str) -> bool:
+    return not exercise or label == exercise or label.startswith(f"{exercise}-")
 
 
 def _removed(connection: Connection, container: str) -> bool:

@@ -1,0 +1,52 @@
+"""Which containers are an exercise's, and that no others are removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ipycontainers.course import lab as module
+from ipycontainers.course.lab import LABEL, Lab, remove
+
+TOOLBOX = "ipyc/toolbox:1"
+
+
+@pytest.fixture
+def made(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """Label → id; "" has none. ``remove`` works on the engine under test."""
+    monkeypatch.setattr(module.Lab, "here", lambda **_: lab)
+    docker: Any = lab.engine.docker
+    labels = ["t9", "t9-one", "t9-one-more", "t99-one", ""]
+    found = {
+        one: docker.containers.create(TOOLBOX, "true", labels={LABEL: one} if one else {}).id
+        for one in labels
+    }
+    yield found
+    for one in found.values():
+        lab.engine.remove(one)
+
+
+def left(lab: Lab, made: dict[str, str]) -> list[str]:
+    there = {str(one["Id"]) for one in lab.engine.list_containers()}
+    return [label for label, one in made.items() if one in there]
+
+
+def test_those_of_an_exercise_are_removed_and_no_others(lab: Lab, made: dict[str, str]) -> None:
+    assert remove("t9-one") == 2
+    assert left(lab, made) == ["t9", "t99-one", ""]
+
+
+def test_those_of_a_notebook_are_removed_and_no_others(lab: Lab, made: dict[str, str]) -> None:
+    assert remove("t9") == 3
+    assert left(lab, made) == ["t99-one", ""]
+
+
+def test_those_made_for_an_exercise_come_newest_first(lab: Lab, made: dict[str, str]) -> None:
+    docker: Any = lab.engine.docker
+    newer = docker.containers.create(TOOLBOX, "true", labels={LABEL: "t9-one"})
+    try:
+        assert [one["Id"] for one in lab.made_for("t9-one")] == [newer.id, made["t9-one"]]
+    finally:
+        newer.remove()
