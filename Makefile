@@ -9,7 +9,7 @@
 #   make conformance    docker-py's own tests on dockerd and on our engine; as root
 #   make check      ruff, mypy --strict, make test
 #   make bench      measure the figures of the README
-#   make notebooks  run the notebooks and compare their outputs
+#   make notebooks  run the notebooks and compare their outputs    NBVAL=--nbval-lax
 #   make binder-check   run them in a sandbox like that of mybinder.org, made on Docker
 #   make format     let ruff lay out and mend the code
 #   make clean      remove .venv and everything made here
@@ -24,7 +24,7 @@ ENGINES ?=
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # Those of the notebooks.
 IMAGES := busybox python:3-slim
-NBVAL_CFG := $(wildcard notebooks/nbval.cfg)
+NBVAL ?= --nbval
 
 .PHONY: lab test smoke test-all conformance check lint bench binder-check notebooks format clean
 .DEFAULT_GOAL := lab
@@ -40,7 +40,7 @@ endef
 lab: $(VENV)/.lab
 	@$(BIN)/ipycontainers doctor || true
 	@$(BIN)/ipycontainers image stand-in $(IMAGES) || true
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab $(ALLOW_ROOT) $(LAB_ARGS) notebooks/00-hello.ipynb
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab $(ALLOW_ROOT) $(LAB_ARGS) notebooks/examples/hello.ipynb
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -77,8 +77,9 @@ binder-check: $(VENV)/.test
 	    $(PYTEST_ARGS) tests/binder
 
 notebooks: $(VENV)/.test
-	$(BIN)/python -m pytest -c /dev/null --rootdir=. -p no:cacheprovider --nbval \
-	    $(if $(NBVAL_CFG),--nbval-sanitize-with $(NBVAL_CFG)) $(PYTEST_ARGS) notebooks
+	$(BIN)/ipycontainers course images
+	$(BIN)/python -m pytest -c /dev/null --rootdir=. -p no:cacheprovider $(NBVAL) \
+	    --nbval-cell-timeout=120 --nbval-sanitize-with notebooks/nbval.cfg $(PYTEST_ARGS) notebooks
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -4,7 +4,8 @@
     ipycontainers engine start | stop | status | logs
     ipycontainers image from-host PROGRAM… [--name NAME] [--cmd COMMAND]
     ipycontainers image stand-in NAME…
-    ipycontainers course images …
+    ipycontainers course images | student | instructor | nav …
+    ipycontainers nbval-sanitize
 
 Each verb is one function that takes the parsed arguments and returns the exit status.
 
@@ -19,6 +20,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipycontainers.errors import ContainerError
@@ -74,7 +76,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_engine(verbs)
     _add_image(verbs)
     course.add(verbs)
+    what = "print the path of the file that nbval is given by --nbval-sanitize-with"
+    verbs.add_parser("nbval-sanitize", help=what, description=what).set_defaults(verb=_sanitize)
     return parser
+
+
+def _sanitize(_: argparse.Namespace) -> int:
+    print(Path(__file__).with_name("nbval.cfg"))
+    return 0
 
 
 def _add_engine(verbs: Verbs) -> None:

@@ -2,7 +2,7 @@
 
     lab = Lab(folder, root, env={…})            a server on a free port; lab.url holds its token
     with browser() as chromium: page = chromium.new_page()      Playwright's
-    notebook = Notebook(page, lab.url, "00-hello.ipynb")        opened in a page
+    notebook = Notebook(page, lab.url, "hello.ipynb")        opened in a page
     notebook.run_all(); notebook.wait_until_idle()
     notebook.cell(2).shown()                    the text of the third code cell's outputs
     stored(cell)                                the same of a cell in a file

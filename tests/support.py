@@ -12,6 +12,7 @@ capability (as .ci/run does) the same test fails, so nothing is skipped unseen.
     values       numpy, pandas, polars and pyarrow are installed
     uml          user-mode Linux can be booted
     strace       strace is installed          overlay      a user may mount overlayfs
+    shellcheck   shellcheck is installed
 """
 
 from __future__ import annotations
@@ -35,14 +36,23 @@ import pytest
 
 CAPABILITIES = frozenset(
     {"docker", "podman", "debootstrap", "sshd", "browser"}
-    | {"user", "pypi", "proot", "skopeo", "landlock", "values", "uml", "strace", "overlay"}
+    | {
+        "user",
+        "pypi",
+        "proot",
+        "skopeo",
+        "landlock",
+        "values",
+        "uml",
+        "strace",
+        "overlay",
+        "shellcheck",
+    }
 )
 REPOSITORY = Path(__file__).resolve().parent.parent
-NOTEBOOKS = sorted(
-    file
-    for file in (REPOSITORY / "notebooks").rglob("*.ipynb")
-    if ".ipynb_checkpoints" not in file.parts  # JupyterLab's copies
-)
+# Those of the course, and those that stand each by itself; without JupyterLab's copies.
+COURSE = sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))
+EXAMPLES = sorted((REPOSITORY / "notebooks" / "examples").glob("*.ipynb"))
 
 T = TypeVar("T")
 

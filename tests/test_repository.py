@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import NOTEBOOKS, REPOSITORY
+from support import COURSE, EXAMPLES, REPOSITORY
 
 from ipycontainers import options
 from ipycontainers.magics import session
@@ -49,12 +49,12 @@ def _cells(notebook: Path) -> list[dict[str, Any]]:
     return list(json.loads(notebook.read_text(encoding="utf-8"))["cells"])
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.name)
+@pytest.mark.parametrize("notebook", [*COURSE, *EXAMPLES], ids=lambda notebook: notebook.name)
 def test_a_notebook_names_nobodys_home(notebook: Path) -> None:
     assert HOME.search(notebook.read_text(encoding="utf-8")) is None
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.name)
+@pytest.mark.parametrize("notebook", [*COURSE, *EXAMPLES], ids=lambda notebook: notebook.name)
 def test_a_notebook_shows_errors_only_where_they_are_meant(notebook: Path) -> None:
     for cell in _cells(notebook):
         kinds = {output["output_type"] for output in cell.get("outputs", [])}
@@ -62,7 +62,7 @@ def test_a_notebook_shows_errors_only_where_they_are_meant(notebook: Path) -> No
         assert "error" not in kinds or "raises-exception" in tags, "".join(cell["source"])
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.name)
+@pytest.mark.parametrize("notebook", [*COURSE, *EXAMPLES], ids=lambda notebook: notebook.name)
 def test_a_notebook_was_run_from_top_to_bottom(notebook: Path) -> None:
     counts = [cell["execution_count"] for cell in _cells(notebook) if cell["cell_type"] == "code"]
     assert counts == list(range(1, len(counts) + 1))
@@ -80,7 +80,7 @@ def test_the_images_of_the_notebooks_are_made_where_none_can_be_pulled(file: str
     text = (REPOSITORY / file).read_text(encoding="utf-8")
     named = re.search(r"^(?:IMAGES :=|ipycontainers image stand-in) (.+)$", text, re.MULTILINE)
     assert named
-    assert set(named[1].split()) == set().union(*map(_images, NOTEBOOKS))
+    assert set(named[1].split()) == set().union(*map(_images, EXAMPLES))
 
 
 @pytest.mark.parametrize("name", ["postBuild", "start"])

@@ -1,6 +1,9 @@
 """The command ``ipycontainers course``: what prepares the notebooks of the course.
 
     ipycontainers course images [--rebuild] [--no-pull] [--busybox FILE] [NAME…]
+    ipycontainers course student FOLDER [--source NOTEBOOKS] [--force]
+    ipycontainers course instructor FOLDER [--source NOTEBOOKS] [--force]
+    ipycontainers course nav [--source NOTEBOOKS] [--check]
 
 Each verb is one function that takes the parsed arguments and returns the exit status.
 
@@ -25,6 +28,8 @@ def add(verbs: Verbs) -> None:
     course = verbs.add_parser("course", help="the course of notebooks about containers")
     actions = course.add_subparsers(required=True, metavar="ACTION")
     _add_images(actions)
+    _add_copies(actions)
+    _add_nav(actions)
 
 
 def _add_images(actions: Verbs) -> None:
@@ -69,3 +74,47 @@ def _line(image: Provided) -> str:
         state += f"; the image that had this name is {image.replaced[:19]} now"
     layers = counted(len(image.layers), "layer")
     return f"{image.name:16} {size(image.size, 3):>7} {layers:>9}  {state}"
+
+
+def _add_copies(actions: Verbs) -> None:
+    for name, what in (
+        ("student", "copy the notebooks without outputs and solutions, to work in"),
+        ("instructor", "copy the notebooks with solutions, notes and answers, to teach with"),
+    ):
+        copies = actions.add_parser(name, help=what, description=what)
+        copies.add_argument("folder", metavar="FOLDER", type=Path, help="where the copies go")
+        copies.add_argument("--force", action="store_true", help="replace what was changed there")
+        _add_source(copies)
+        copies.set_defaults(verb=_copies, kind=name)
+
+
+def _add_nav(actions: Verbs) -> None:
+    what = "write the index, and the lines that lead from one notebook to the next"
+    nav = actions.add_parser("nav", help=what, description=what)
+    nav.add_argument("--check", action="store_true", help="write nothing, fail where it would")
+    _add_source(nav)
+    nav.set_defaults(verb=_nav)
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    told = "the folder of the notebooks (default: notebooks)"
+    parser.add_argument(
+        "--source", metavar="NOTEBOOKS", type=Path, default=Path("notebooks"), help=told
+    )
+
+
+def _copies(parsed: argparse.Namespace) -> int:
+    from . import copies
+
+    for line in copies.write(parsed.source, parsed.folder, kind=parsed.kind, force=parsed.force):
+        print(line)
+    return 0
+
+
+def _nav(parsed: argparse.Namespace) -> int:
+    from . import pages
+
+    stale = pages.navigate(parsed.source, check=parsed.check)
+    for name in stale:
+        print(f"{name}: {'not up to date' if parsed.check else 'written'}")
+    return 1 if stale and parsed.check else 0

@@ -43,7 +43,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def open_notebook(browser: Any, box: sandbox.Session) -> Iterator[Callable[[str], Notebook]]:
-    """open_notebook("notebooks/00-hello.ipynb") opens it in a page of its own."""
+    """open_notebook("notebooks/examples/hello.ipynb") opens it in a page of its own."""
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.set_default_timeout(200_000)
     yield lambda name: Notebook(page, box.url, name)

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 import sandbox
 from lab import Notebook, stored
-from support import NOTEBOOKS, REPOSITORY, wait_for
+from support import EXAMPLES, REPOSITORY, wait_for
 
 pytestmark = [pytest.mark.binder, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -39,7 +39,7 @@ def test_the_doctor_names_the_launcher_and_that_there_are_no_namespaces(
     assert told.endswith("Result: cells can run.\n")
 
 
-@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_a_notebook_runs_as_it_is_stored(
     box: sandbox.Session, open_notebook: Callable[[str], Notebook], file: Path
 ) -> None:

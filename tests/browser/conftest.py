@@ -13,14 +13,14 @@ import needs
 import pytest
 from lab import KERNELSPEC, Lab, Notebook
 from nbformat.v4 import new_code_cell, new_notebook
-from support import NOTEBOOKS, REPOSITORY
+from support import EXAMPLES, REPOSITORY
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that JupyterLab shows, with copies of the notebooks."""
     root = tmp_path_factory.mktemp("root")
-    for notebook in NOTEBOOKS:
+    for notebook in EXAMPLES:
         copy = root / notebook.relative_to(REPOSITORY / "notebooks")
         copy.parent.mkdir(exist_ok=True)
         shutil.copy(notebook, copy)
@@ -45,7 +45,7 @@ def lab(
 
 @pytest.fixture
 def open_notebook(browser: Any, lab: Lab, engine: Any) -> Iterator[Callable[[str], Notebook]]:
-    """open_notebook("00-hello.ipynb") opens it in a page of its own and waits for the kernel."""
+    """open_notebook("examples/hello.ipynb") opens it in a page of its own; the kernel waits."""
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.set_default_timeout(60_000)
     with needs.witness(lambda: str(page.inner_text("body"))):

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from lab import Notebook, stored
 from registry import Registry, SlowPath, is_installed, noise
-from support import NOTEBOOKS, REPOSITORY, patience, require, wait_for
+from support import EXAMPLES, REPOSITORY, patience, require, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -24,7 +24,7 @@ RATE = 15e6  # bytes a second: the pull takes four seconds
 
 
 @pytest.mark.usefixtures("plain_images")
-@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_a_notebook_runs_as_it_is_stored(
     open_notebook: Callable[[str], Notebook], file: Path
 ) -> None:

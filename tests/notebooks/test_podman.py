@@ -11,7 +11,7 @@ from pathlib import Path
 import images
 import kernels
 import pytest
-from support import NOTEBOOKS, REPOSITORY
+from support import EXAMPLES, REPOSITORY
 
 from ipycontainers.client import Connection, connect
 
@@ -27,7 +27,7 @@ def engine(podman: str) -> Iterator[Connection]:
         undo()
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
+@pytest.mark.parametrize("notebook", EXAMPLES, ids=lambda notebook: notebook.stem)
 def test_nbval_finds_what_is_stored(engine: Connection, notebook: Path, tmp_path: Path) -> None:
     sanitize = ["--nbval-sanitize-with", REPOSITORY / "notebooks/nbval.cfg"]
     done = subprocess.run(

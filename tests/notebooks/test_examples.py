@@ -13,13 +13,13 @@ from typing import Any
 import kernels
 import nbformat
 import pytest
-from support import NOTEBOOKS, REPOSITORY
+from support import EXAMPLES, REPOSITORY
 
 FOLDER = REPOSITORY / "notebooks"
 KEPT = {"kernelspec": {"display_name", "language", "name"}, "language_info": {"name"}}
 
 pytestmark = pytest.mark.usefixtures("plain_images")
-each = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
+each = pytest.mark.parametrize("notebook", EXAMPLES, ids=lambda notebook: notebook.stem)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_nbval_finds_a_stored_output_that_is_wrong(
         content.cells = [cell for cell in content.cells if cell.id in {"load", *wanted}]
         TAMPERED[output]({cell.id: cell for cell in content.cells})
 
-    done = nbval(python, copy(FOLDER / "00-hello.ipynb", tmp_path, change))
+    done = nbval(python, copy(FOLDER / "examples/hello.ipynb", tmp_path, change))
     assert done.returncode == 1, done.stdout
     assert f"1 failed, {len(wanted)} passed" in done.stdout
 
