@@ -40,6 +40,7 @@ class Both:
     """``both("ps", "-a")`` asserts that the two print and end alike, and gives what they did."""
 
     connection: Connection
+    is_shared: bool = False  # others use the engine at the same time
 
     def __call__(self, *words: str, only: Callable[[str], object] = str) -> Outcome:
         """``only`` takes of what is printed what is compared."""
@@ -106,4 +107,5 @@ def both(request: pytest.FixtureRequest) -> Iterator[Both]:
             engine = stack.enter_context(embedded.running(request.param))
             client, address = engine.client, f"unix://{engine.socket}"
         recipes.ensure(client, "busybox")
-        yield Both(stack.enter_context(open_candidate(Candidate("test", address, True))))
+        opened = stack.enter_context(open_candidate(Candidate("test", address, True)))
+        yield Both(opened, is_shared=address == DOCKERD)
