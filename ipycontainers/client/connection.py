@@ -24,7 +24,7 @@ from . import archives, executions, starting
 from . import build as building
 from . import pull as pulling
 from .daemon import Daemon
-from .dial import Dialler
+from .dial import AnySocket, Dialler
 from .executions import Execution
 from .exits import ExitWatch
 from .feeds import Feed
@@ -141,6 +141,12 @@ class Connection:
     def daemon(self) -> Daemon:
         """Any endpoint of this engine, and its own words for what it refuses."""
         return Daemon(self._dialler, str(self._api.api_version), self._timeout)
+
+    def dial(self, timeout: float | None = None) -> AnySocket:
+        """A byte stream to the engine, to be closed, for who speaks HTTP himself. It behaves as a
+        socket where ``http.client`` needs one. Raises EngineUnavailable."""
+        with translated("dialling the engine"):
+            return self._dialler.dial(timeout)
 
     def close(self) -> None:
         """Closes idle connections and ssh. Streams that are open end with ssh only."""

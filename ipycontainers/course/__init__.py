@@ -12,6 +12,7 @@
     verdict("C9")                           the learner's, then ours
     ledger()                                all claims, measured and judged
     recorded("06-kvm")                      what was measured elsewhere, said as such
+    live(Platform())                        a widget that is not stored: each engine has its own
     here(), fishbowl(), colophon()          where this runs
     remove("04a")                           the containers of a notebook, an exercise or the course
 
@@ -31,6 +32,7 @@ __all__ = [
     "here",
     "hint",
     "ledger",
+    "live",
     "measured",
     "predict",
     "quiz",
@@ -39,7 +41,7 @@ __all__ = [
     "verdict",
 ]
 
-_IN = {"remove": "lab"}
+_IN = {"live": "cards", "remove": "lab"}
 
 
 def __getattr__(name: str) -> Any:

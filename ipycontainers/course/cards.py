@@ -12,10 +12,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ipycontainers.widgets.cells import is_left_alone
 from ipycontainers.widgets.drawing import Markup, element, to_the_left
+
+from .catalogue import words
+
+if TYPE_CHECKING:
+    from ipycontainers.widgets.widget import Widget
 
 FOLDER = Path(__file__).parent
 
@@ -40,6 +45,16 @@ class Card:
         style = element("style", Markup(style_sheet()))
         shown = element("div", style, self.form, class_="ipycontainers course")
         return {"text/plain": self.text, "text/html": str(shown)}
+
+
+def live(widget: Widget) -> Widget | Card:
+    """A widget whose drawing differs from engine to engine, where somebody looks; where a program
+    executes the notebook only its name, so that what is stored is right for all engines."""
+    if not is_left_alone():
+        return widget
+    widget.close()
+    text = words("live.still", widget=repr(widget))
+    return Card(text, element("p", text), is_still=True)
 
 
 @cache

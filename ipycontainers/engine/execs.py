@@ -17,7 +17,7 @@ from typing import Any
 
 from ipycontainers.errors import Conflict, Invalid, NotFound, Unsupported
 
-from . import creation, detach, files, launch
+from . import creation, detach, files, kinds, launch
 from .container import ExecSpec
 from .events import Events
 from .record import KILLED, Exec, Record
@@ -40,7 +40,8 @@ class Execs:
         check_running(record)
         if body.get("Privileged"):
             raise Unsupported(f"--privileged is refused: {creation.NO_ROOT}")
-        command = [str(word) for word in body.get("Cmd") or ()]
+        kinds.check(body.get("Cmd"), "ExecConfig.Cmd", "[]string")
+        command = list(body.get("Cmd") or ())
         if not command:
             raise Invalid("No exec command specified")
         made = Exec(secrets.token_hex(32), record, command, body, _keys(body))

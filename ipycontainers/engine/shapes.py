@@ -130,6 +130,8 @@ EXEC = (  # the keys of a request for one
 _BODY = "ContainerConfigWrapper"  # Go's name of a create request
 _IF_GIVEN = ("StopSignal", "StopTimeout", "Healthcheck", "ExposedPorts", "MacAddress", "Shell")
 
+_WORDS = ("Cmd", "Entrypoint", "Shell")  # where a text is a list of one, as dockerd reads it
+
 
 def spelled(body: Mapping[str, Any]) -> Json:
     """A create request with the keys that are looked for, however the client writes them."""
@@ -140,8 +142,9 @@ def spelled(body: Mapping[str, Any]) -> Json:
     return made
 
 
-def _check(body: Mapping[str, Any]) -> None:
-    """Raises EngineError, dockerd's status of such a body."""
+def _check(body: Json) -> None:
+    """Raises EngineError, dockerd's status of such a body. A text that stands for a list of words
+    becomes one."""
     networking = "NetworkingConfig.NetworkingConfig.EndpointsConfig"
     try:
         kinds.check(body.get("HostConfig"), f"{_BODY}.HostConfig", "container.HostConfig")
@@ -151,8 +154,18 @@ def _check(body: Mapping[str, Any]) -> None:
         kinds.check(every, networking, "map[string]*network.EndpointSettings")
         for one in (every or {}).values():
             kinds.check(one, networking, "network.EndpointSettings")
+        for key in _WORDS:
+            body[key] = _listed(body.get(key), f"{_BODY}.{key}")
     except Invalid as error:
         raise EngineError(error.message) from error
+
+
+def _listed(words: Any, place: str) -> list[str] | None:
+    """Raises Invalid, in Go's words, for what is neither texts nor a text."""
+    if isinstance(words, list) and all(isinstance(word, str) for word in words):
+        return words
+    kinds.check(words, place, "string")
+    return None if words is None else [words]
 
 
 def config(given: Mapping[str, Any], of_image: Mapping[str, Any], hostname: str) -> Json:

@@ -256,6 +256,7 @@ ANSWERS: dict[str, Call] = {
     "stats, streamed": _streamed,
     "pause": _paused,
     "exec": lambda b: _exec(b, ["sh", "-c", "echo out; exit 4"]),
+    "create with a text for a command": lambda b: _create(b, Cmd="a b"),
     "exec with a terminal": lambda b: _exec(b, ["tty"], {"tty": True}, tty=True),
     "exec with env and workdir": lambda b: _exec(
         b, ["sh", "-c", "echo $A $PWD"], environment={"A": "1"}, workdir="/tmp"
@@ -372,6 +373,14 @@ ERRORS: dict[str, Call] = {
         b, "PUT", f"/containers/{b.created}/archive?path=/&noOverwriteDirNonDir=1", archive(tmp=b"")
     ),
     "create with no command": lambda b: _create(b, Cmd=[], Image=b.image, Entrypoint=[""]),
+    "create with a number for a command": lambda b: _create(b, Cmd=3),
+    "create with a number in a command": lambda b: _create(b, Cmd=["a", 3]),
+    "exec with a text for a command": lambda b: raw(
+        b, "POST", f"/containers/{b.running}/exec", {"Cmd": "a b"}, headers=JSON
+    ),
+    "exec with a number in a command": lambda b: raw(
+        b, "POST", f"/containers/{b.running}/exec", {"Cmd": ["a", 3]}, headers=JSON
+    ),
     "create in no folder": lambda b: _create(b, WorkingDir="relative"),
     "create with little memory": lambda b: _create(b, HostConfig={"Memory": 1000}),
     "create with many processors": lambda b: _create(b, HostConfig={"NanoCpus": 10**15}),
