@@ -34,8 +34,11 @@ TIERS: Final = (DOCKER, PODMAN, NAMESPACES, PROOT, NONE)
 LABEL: Final = "course"
 # Of the names of the course's images.
 OURS: Final = "ipyc/"
-# What an engine with namespaces keeps apart unless it is told otherwise.
-USUAL: Final = frozenset({"pid", "mount", "net", "ipc", "uts"})
+# In which a container is apart from the host unless it is told otherwise, as /proc/PID/ns has it.
+USUAL: Final = frozenset({"pid", "mnt", "net", "ipc", "uts"})
+# Where our own engine's words for what it isolates differ: "net" is also said where only
+# --network none is, "network" where every container has a network of its own.
+KIND_OF: Final = {"mount": "mnt", "network": "net", "net": ""}
 
 
 @dataclass(frozen=True)
@@ -96,15 +99,15 @@ class Lab:
 
     @cached_property
     def isolates(self) -> frozenset[str]:
-        """What a container has of its own unless it is told otherwise: of our own engine as that
-        has found out, of others as their options say. To be compared with what is measured, not
-        to stand in its place."""
+        """In which namespaces a container is apart from the host unless it is told otherwise, by
+        the names in /proc/PID/ns: of our own engine as that has found out, of others as their
+        options say. To be compared with what is measured, not to stand in its place. Not all are
+        the container's alone: those of a rootless Podman share one user namespace."""
         if self.connection is None or self.tier == PROOT:
             return frozenset()
         if self.tier == NAMESPACES:
-            told = str(dict(self.info.get("DriverStatus") or ()).get("Isolates") or "")
-            kinds = frozenset(told.split())
-            return kinds & {*USUAL, "user", "cgroup"}
+            told = str(dict(self.info.get("DriverStatus") or ()).get("Isolates") or "").split()
+            return frozenset(KIND_OF.get(one, one) for one in told) & {*USUAL, "user", "cgroup"}
         more = {"cgroup"} if self.cgroup == "2" else set()
         return USUAL | more | ({"user"} if self.connection.is_rootless else set())
 
