@@ -46,6 +46,7 @@ class Command(NamedTuple):
     ulimits: tuple[tuple[int, int, int], ...] = ()  # resource, soft, hard: setrlimit(2)
     oom_score: int = 0
     joins: tuple[str, ...] = ()  # namespaces, by their paths, to join in this order
+    cannot_run: int = 0  # errno, of a program that is known not to run
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values only; ``Command.of`` gives back an equal one, also through JSON."""

@@ -90,11 +90,22 @@ class Inside:
     def text(self, path: str, longest: int = 1 << 20) -> str:
         """Of a small file, links followed inside the root; "" when there is none to be read."""
         try:
-            return self._text(path, longest, MOST_LINKS)
+            with (
+                self._opened(path) as handle,
+                os.fdopen(os.dup(handle), encoding="utf-8", errors="replace") as file,
+            ):
+                return file.read(longest)
         except (OSError, UnsafeLayer):
             return ""
 
-    def _text(self, path: str, longest: int, links: int) -> str:
+    def head(self, path: str, size: int) -> bytes:
+        """The first bytes of a file, links followed inside. Raises OSError, UnsafeLayer."""
+        with self._opened(path) as handle:
+            return os.read(handle, size)
+
+    @contextmanager
+    def _opened(self, path: str, links: int = MOST_LINKS) -> Iterator[int]:
+        """To be read; an OSError for what is no file."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with self.parent(path) as (folder, name, real):
             try:
@@ -102,13 +113,18 @@ class Inside:
             except OSError as error:
                 if error.errno != errno.ELOOP or not links:
                     raise
-                target = os.readlink(name, dir_fd=folder)
-            else:
-                with os.fdopen(handle, encoding="utf-8", errors="replace") as file:
-                    is_file = stat.S_ISREG(os.fstat(handle).st_mode)
-                    return file.read(longest) if is_file else ""
-        above = "" if target.startswith("/") else f"{posixpath.dirname(real)}/"
-        return self._text(above + target, longest, links - 1)
+                target, handle = os.readlink(name, dir_fd=folder), -1
+        if handle < 0:
+            above = "" if target.startswith("/") else f"{posixpath.dirname(real)}/"
+            with self._opened(above + target, links - 1) as followed:
+                yield followed
+            return
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
+            yield handle
+        finally:
+            os.close(handle)
 
 
 class _Walk:

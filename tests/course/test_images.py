@@ -139,6 +139,37 @@ def test_the_header_is_the_other_processors_and_all_else_the_same() -> None:
         assert set(changed) <= {15, 18, 19}
 
 
+WITH_EMULATOR = """
+cd /proc/sys/fs && mount -t binfmt_misc none binfmt_misc && printf %s "$1" > binfmt_misc/register ||
+    exit 99
+"$2"
+"""
+
+
+def escaped(content: bytes) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in content)
+
+
+def test_no_emulator_takes_it_either(tmp_path: Path) -> None:
+    """As QEMU registers itself, here for namespaces of the test's own: a program that is only for
+    another processor goes to it."""
+    own, architecture = here(), recipes_of_tests.architecture()
+    machine = busybox.MACHINES["arm64" if architecture == "amd64" else "amd64"]
+    magic = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HH", 2, machine)
+    mask = b"\xff" * 7 + b"\0" + b"\xff" * 8 + b"\xfe\xff\xff\xff"
+    rule = f":ipyc-test:M::{escaped(magic)}:{escaped(mask)}:/bin/true:"
+    marked = recipes.for_another(own, architecture).program
+    said = {}
+    for name, program in {"marked": marked, "plain": marked[:15] + b"\0" + marked[16:]}.items():
+        file = tmp_path / name
+        file.write_bytes(program)
+        file.chmod(0o755)
+        words = ["unshare", "-Urm", "sh", "-c", WITH_EMULATOR, "sh", rule, str(file)]
+        said[name] = subprocess.run(words, capture_output=True, check=False).returncode
+    require(99 not in said.values(), "overlay", "no binfmt_misc in a namespace: Linux 6.7 has it")
+    assert said == {"marked": 126, "plain": 0}
+
+
 # --- reproducible ---------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ Knows: PRoot's flags and quirks. Does not know: whether it works here (``probe``
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Any
 from ipycontainers.engine import users
 from ipycontainers.engine.command import Command
 from ipycontainers.engine.container import (
+    DEFAULT_PATH,
     Bundle,
     ExecSpec,
     environment_of,
@@ -26,6 +28,7 @@ from ipycontainers.engine.supervise.failure import NOT_EXECUTABLE, StartError, o
 from ipycontainers.errors import Invalid
 from ipycontainers.oci.inside import Inside
 
+from . import processor
 from .bubblewrap import numbers
 
 SHARED = ("/proc", "/dev", "/sys")
@@ -86,7 +89,7 @@ class Ptrace:
     def _command(
         self, bundle: Bundle, args: tuple[str, ...], user: str, cwd: str, env: Mapping[str, str]
     ) -> Command:
-        uid, gid = numbers(user)
+        uid, gid, asked = *numbers(user), args[0]
         words = [
             # Quiet: its notes would stand in the program's standard error.
             *(self.program, "--verbose=-1"),
@@ -114,10 +117,11 @@ class Ptrace:
             readable=(*_SYSTEM, *self._own_files()),
             writable=tuple(_written(bundle)),
             cwd=str(bundle.directory),
-            asked=args[0],
+            asked=asked,
             error_prefix="proot ",
             ulimits=bundle.spec.ulimits,
             oom_score=bundle.spec.oom_score,
+            cannot_run=errno.ENOEXEC if _is_foreign(bundle, asked, cwd, env) else 0,
         )
 
 
@@ -145,6 +149,13 @@ def _written(bundle: Bundle) -> Iterator[str]:
 def _in_mount(bundle: Bundle, path: str) -> bool:
     targets = [*SHARED, *(mount.target for mount in bundle.spec.mounts)]
     return any(path == target or path.startswith(f"{target}/") for target in targets)
+
+
+def _is_foreign(bundle: Bundle, program: str, cwd: str, env: Mapping[str, str]) -> bool:
+    if bundle.root is None or _in_mount(bundle, program):
+        return False
+    with closing(Inside(bundle.root)) as inside:
+        return processor.is_foreign(inside, program, env.get("PATH", DEFAULT_PATH), cwd or "/")
 
 
 def _check_folder(inside: Inside, path: str) -> None:

@@ -58,6 +58,8 @@ def start(command: Command, streams: Streams, said: int) -> Started:
     ``said`` is the reading end of its standard error: when the program never began, the
     launcher's reason is read from there. ``StartError`` then; nothing is left to reap.
     """
+    if command.cannot_run:
+        raise of_errno(command.asked, command.cannot_run)
     status, status_write = os.pipe()
     with ExitStack() as undone, ExitStack() as over:
         undone.callback(os.close, status)
