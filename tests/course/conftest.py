@@ -2,18 +2,25 @@
 
 lab         the engine under test as a notebook's lab, with the course's images
 progress    an empty file of progress, which is the one that the package's functions use
+attempt     makes containers as a learner would, for an exercise
+answered    what the exercise's check says of them
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ipycontainers.course import images
-from ipycontainers.course.lab import Lab
+from ipycontainers.course import catalogue, images, lesson
+from ipycontainers.course.answer import State
+from ipycontainers.course.lab import LABEL, Lab
 from ipycontainers.course.progress import Progress
+
+TOOLBOX = "ipyc/toolbox:1"
 
 
 @pytest.fixture
@@ -26,3 +33,52 @@ def lab(engine: Any) -> Lab:
 def progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Progress:
     monkeypatch.setenv("IPYCONTAINERS_COURSE_PROGRESS", str(tmp_path / "progress.json"))
     return Progress.here()
+
+
+class Attempts:
+    """Containers as a learner makes them for an exercise; they are gone after the test.
+
+    attempt("01-name", "hostname", environment={…}) → the id, when its program has ended
+    """
+
+    def __init__(self, lab: Lab) -> None:
+        self._docker = lab.engine.docker
+        self._made: list[Any] = []
+
+    def __call__(
+        self, exercise: str, script: str, *, wait: bool = True, image: str = TOOLBOX, **options: Any
+    ) -> str:
+        container = self._docker.containers.create(
+            image, ["sh", "-c", script], labels={LABEL: exercise}, **options
+        )
+        self._made.append(container)
+        container.start()
+        if wait:
+            container.wait()
+        return str(container.id)
+
+    def remove(self) -> None:
+        for one in self._made:
+            with contextlib.suppress(Exception):  # the test has removed it
+                one.remove(force=True)
+
+
+@pytest.fixture
+def attempt(lab: Lab) -> Iterator[Attempts]:
+    attempts = Attempts(lab)
+    yield attempts
+    attempts.remove()
+
+
+@pytest.fixture
+def answered(lab: Lab) -> Callable[[str], tuple[str, str]]:
+    """answered("01-name") → (state, reason) of its check; both have words in the catalogue."""
+
+    def look(exercise: str) -> tuple[str, str]:
+        answer = lesson.check_of(exercise)(lab)
+        words = catalogue.exercise(exercise)
+        assert words.words(answer)
+        assert words.hint(answer) or answer.state in {State.CORRECT, State.CANNOT}
+        return answer.state.value, answer.reason
+
+    return look
