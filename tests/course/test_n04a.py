@@ -1,0 +1,158 @@
+"""04a: what is expected of doors and rights is what is measured, and the one door is found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from learner import TOOLBOX, Learner
+
+from ipycontainers.client import Candidate, open_candidate
+from ipycontainers.course import catalogue, images
+from ipycontainers.course.answer import Answer, State
+from ipycontainers.course.lab import NAMESPACES, PROOT, Lab
+from ipycontainers.course.lessons import n04a
+from ipycontainers.namespaces.kinds import NAMES
+from ipycontainers.widgets.inspection import Inspection
+
+FOREVER = ("sleep", "300")
+Doors = tuple[list[str], list[str]]
+
+
+@pytest.fixture
+def learner(engine: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Learner]:
+    with Learner(engine, monkeypatch) as made:
+        yield made
+
+
+def inspected(lab: Lab, container: str) -> Any:
+    (found,) = Inspection(lab.engine).namespaces([container])["containers"]
+    return found
+
+
+def doors_of(found: Any) -> Doors:
+    """As the notebook asks for them."""
+    doors = found["namespaces"]
+    shut = [name for name, door in doors.items() if door["own"]]
+    return shut, [name for name, door in doors.items() if door["shared_with"] == "host"]
+
+
+def checked(lab: Lab) -> Answer:
+    """Its words and its hint are there too."""
+    answer = n04a.door(lab)
+    exercise = catalogue.exercise("04a-door")
+    assert answer.reason in exercise.reasons
+    assert exercise.words(answer)
+    assert answer.reason in exercise.hints
+    assert exercise.hint(answer)
+    return answer
+
+
+# What is expected
+
+
+def test_a_plain_container_has_what_is_expected(lab: Lab, learner: Learner) -> None:
+    found = inspected(lab, learner.makes("04a-other", *FOREVER))
+    assert n04a.has_the_usual_doors(lab, doors_of(found))
+    assert n04a.has_the_usual_rights(lab, found["capabilities"]["effective"])
+
+
+def test_another_one_has_not(lab: Lab, learner: Learner) -> None:
+    if lab.tier == PROOT:
+        pytest.skip("by PRoot all containers are alike")
+    found = inspected(
+        lab, learner.makes("04a-other", *FOREVER, host={"PidMode": "host", "CapDrop": ["KILL"]})
+    )
+    assert not n04a.has_the_usual_doors(lab, doors_of(found))
+    assert not n04a.has_the_usual_rights(lab, found["capabilities"]["effective"])
+
+
+@pytest.mark.parametrize("wrong", [([], []), (["pid"], []), (list(NAMES), []), (["time"], NAMES)])
+def test_doors_that_cannot_be_are_not_expected(lab: Lab, wrong: Doors) -> None:
+    assert not n04a.has_the_usual_doors(lab, wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, ["SYS_TIME"], [*NAMES]])
+def test_rights_that_cannot_be_are_not_expected(lab: Lab, wrong: Any) -> None:
+    assert not n04a.has_the_usual_rights(lab, wrong)
+
+
+def test_the_right_prediction_is_what_is_measured(lab: Lab, learner: Learner) -> None:
+    shut, opened = doors_of(inspected(lab, learner.makes("04a-other", *FOREVER)))
+    right = dict(zip(NAMES, n04a.shut_or_open(lab), strict=True))
+    assert [name for name in NAMES if right[name] == 0] == shut
+    assert [name for name in NAMES if right[name] == 1] == opened
+    rows = catalogue.question("04a-doors").rows
+    assert [row.partition(":")[0] for row in rows] == list(NAMES)
+
+
+@pytest.mark.podman
+@pytest.mark.parametrize("service", ["podman", "podman_rootless"])
+def test_podman_gives_what_is_expected_of_it(
+    service: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = request.getfixturevalue(service)
+    with open_candidate(Candidate("test", address, True)) as connection:
+        lab = Lab.on(connection)
+        images.ensure(TOOLBOX, connection=connection)
+        with Learner(connection, monkeypatch) as learner:
+            found = inspected(lab, learner.makes("04a-other", *FOREVER))
+            assert n04a.has_the_usual_doors(lab, doors_of(found))
+            assert n04a.has_the_usual_rights(lab, found["capabilities"]["effective"])
+            assert n04a.door(lab).state is State.NOT_STARTED
+            learner.makes("04a-door", *FOREVER)
+            assert n04a.door(lab).reason == "shut"
+            learner.makes("04a-door", *FOREVER, host={"PidMode": "host"})
+            assert n04a.door(lab).state is State.CORRECT
+
+
+# The exercise
+
+
+def test_one_door_is_to_be_open(lab: Lab, learner: Learner) -> None:
+    if lab.tier == PROOT:
+        pytest.skip("nothing can be opened: see below")
+    assert checked(lab).state is State.NOT_STARTED
+    learner.makes("04a-door", "true", start=False)
+    assert checked(lab).reason == "not-running"
+    neighbour = learner.makes("04a-door", *FOREVER)
+    assert checked(lab).reason == "shut"
+    if lab.tier != NAMESPACES:  # which cannot join two containers
+        learner.makes("04a-door", *FOREVER, host={"PidMode": f"container:{neighbour}"})
+        assert checked(lab).reason == "joined"
+    learner.makes("04a-door", *FOREVER, host={"NetworkMode": "host"})
+    answer = checked(lab)
+    assert (answer.state, answer.reason, answer.values["doors"]) == (
+        State.KEEP_WORKING,
+        "other",
+        "net",
+    )
+    learner.makes("04a-door", *FOREVER, host={"PidMode": "host", "UTSMode": "host"})
+    answer = checked(lab)
+    assert (answer.state, answer.values["doors"]) == (State.ALMOST, "uts")
+    learner.makes("04a-door", *FOREVER, host={"PidMode": "host"})
+    assert checked(lab).state is State.CORRECT
+    # A later mistake does not undo it.
+    learner.makes("04a-door", *FOREVER)
+    assert checked(lab).state is State.CORRECT
+
+
+def test_what_nobody_can_tell_is_no_success(lab: Lab, learner: Learner) -> None:
+    if lab.tier == PROOT:
+        pytest.skip("nothing can be opened: see below")
+    found = inspected(lab, learner.makes("04a-door", *FOREVER, host={"PidMode": "host"}))
+    assert n04a._judged(lab, found).state is State.CORRECT
+    nobody = {**found["namespaces"]["uts"], "own": None, "shared_with": None}
+    unknown = {**found, "namespaces": {**found["namespaces"], "uts": nobody}}
+    answer = n04a._judged(lab, unknown)
+    assert (answer.state, answer.values["doors"]) == (State.CANNOT, "uts")
+    assert catalogue.exercise("04a-door").words(answer)
+
+
+def test_where_all_are_open_none_is_opened(lab: Lab, learner: Learner) -> None:
+    if lab.tier != PROOT:
+        pytest.skip("this engine shuts doors")
+    assert checked(lab).state is State.CANNOT
+    learner.makes("04a-door", *FOREVER, host={"PidMode": "host"})
+    assert checked(lab).reason == "all-open"
