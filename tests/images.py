@@ -15,9 +15,11 @@ The Debian roots need root and debootstrap and take a minute each, so they
 are kept as tar files that every user can read:
 
     $IPYCONTAINERS_TEST_CACHE or $XDG_CACHE_HOME/ipycontainers-tests/
-        debian-RECIPE.tar   python-RECIPE.tar   numpy-RECIPE.tar   packages-RECIPE.tar   lock
+        debian-RECIPE.tar   python-RECIPE.tar   numpy-RECIPE.tar   packages-RECIPE.tar
+        vmlinuz-RECIPE      lock
 
-``packages`` is a repository of a few of Debian's packages, for what installs some.
+``packages`` is a repository of a few of Debian's packages, for what installs some; ``vmlinuz`` is
+a kernel of Debian's for virtual machines.
 
 Knows: image archives, debootstrap. Does not know: which engine, pytest's fixtures.
 """
@@ -328,6 +330,26 @@ def _described(package: Path) -> bytes:
     content = package.read_bytes()
     where = f"Filename: {package.name}\nSize: {len(content)}\n"
     return fields + f"{where}SHA256: {hashlib.sha256(content).hexdigest()}\n".encode()
+
+
+def vmlinuz() -> Path:
+    """The kernel of Debian's smallest package of one; nothing is installed. Raises CannotMake."""
+    with _cached(f"vmlinuz-{RECIPE}") as (final, partial):
+        if partial:
+            asked = ["apt-cache", "depends", f"linux-image-cloud-{architecture()}"]
+            told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+            name = told.partition("Depends: ")[2].partition("\n")[0]
+            with tempfile.TemporaryDirectory(prefix="ipycontainers-") as folder:
+                script = f"apt-get -o APT::Sandbox::User=root download {name} && dpkg -x *.deb ."
+                words = ["sh", "-c", script if name else "echo no such package >&2; exit 1"]
+                made = subprocess.run(
+                    words, cwd=folder, capture_output=True, text=True, check=False
+                )
+                if made.returncode:
+                    raise CannotMake(f"apt-get ended with {made.returncode}: {made.stderr[-500:]}")
+                (kernel,) = Path(folder, "boot").glob("vmlinuz-*")
+                shutil.copyfile(kernel, partial)
+    return final
 
 
 def _mirror() -> list[str]:

@@ -10,7 +10,7 @@ capability (as .ci/run does) the same test fails, so nothing is skipped unseen.
     pypi         pip can install older versions of what we depend on
     proot        PRoot is installed           landlock     the kernel has Landlock with file rules
     values       numpy, pandas, polars and pyarrow are installed
-    uml          user-mode Linux can be booted
+    uml          user-mode Linux can be booted          qemu         QEMU can, and a kernel is there
     strace       strace is installed          overlay      a user may mount overlayfs
     shellcheck   shellcheck is installed
 """
@@ -40,6 +40,7 @@ CAPABILITIES = frozenset(
         "user",
         "pypi",
         "proot",
+        "qemu",
         "skopeo",
         "landlock",
         "values",

@@ -22,6 +22,7 @@ ROWS = [
         "answers",
         "background",
         "building",
+        "busybox",
         "cell",
         "commands",
         "containers",

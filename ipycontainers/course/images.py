@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ipycontainers.busybox import Busybox, of_file, of_image, of_machine
 from ipycontainers.errors import Conflict, ContainerError, Invalid, NotFound
 
 from . import recipes
-from .busybox import Busybox, of_file, of_image, of_machine
 from .recipes import BUSYBOX_LABEL, NAMES, PORT, RECIPE, RECIPE_LABEL
 
 if TYPE_CHECKING:

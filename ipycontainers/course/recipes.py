@@ -23,11 +23,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from ipycontainers.busybox import MACHINES, Busybox
 from ipycontainers.errors import Invalid
 from ipycontainers.oci.pack import END, header, whiteout
 from ipycontainers.oci.programs import STANDARD_PATH
-
-from .busybox import MACHINES, Busybox
 
 RECIPE = "1"  # one more whenever a file or a step changes
 RECIPE_LABEL, BUSYBOX_LABEL = "ipyc.recipe", "ipyc.busybox"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ipycontainers import streams, watchdog
 from ipycontainers.errors import ContainerError
 
-from .probe import BEGIN, SCRIPT, Measured
+from .probe import BEGIN, Measured, marked
 
 if TYPE_CHECKING:
     from ipycontainers.client import Connection
@@ -31,15 +31,18 @@ def measure(connection: Connection, image: str) -> Measured:
             connection.inspect_image(image)  # else the time of a pull would be measured
         except ContainerError:
             connection.pull(image)
-        return _measured(connection, image)
+        with marked() as mark:
+            return _measured(connection, image, mark.script)
     except ContainerError as error:
         return Measured("container", missing=error.message)
+    except OSError as error:
+        return Measured("container", missing=str(error))
 
 
-def _measured(connection: Connection, image: str) -> Measured:
+def _measured(connection: Connection, image: str, script: str) -> Measured:
     config: dict[str, Any] = {
         "Image": image,
-        "Entrypoint": ["sh", "-c", SCRIPT],
+        "Entrypoint": ["sh", "-c", script],
         "Labels": watchdog.labels(),
         "HostConfig": {"Memory": LIMIT},
     }

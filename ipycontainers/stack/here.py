@@ -9,26 +9,30 @@ import subprocess
 import sys
 import time
 
-from .probe import SCRIPT, Measured
+from .probe import Measured, marked
 
 
 def measure() -> Measured:
     """A shell is started here, as it is in the container and in the virtual machine."""
     if not sys.platform.startswith("linux"):
         return Measured("host", missing=f"this is {sys.platform}, which has no /proc")
-    began = time.monotonic()
     try:
-        process = subprocess.Popen(
-            ["sh", "-c", SCRIPT],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            encoding="utf-8",
-            errors="replace",
-        )
+        with marked() as mark:
+            return _measured(mark.script)
     except OSError as error:
         return Measured("host", missing=str(error))
-    with process:
+
+
+def _measured(script: str) -> Measured:
+    began = time.monotonic()
+    with subprocess.Popen(
+        ["sh", "-c", script],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
         assert process.stdout
         # As of the others: until its first program speaks, not until it has ended.
         first = process.stdout.readline()

@@ -1,51 +1,145 @@
-"""A virtual machine: a Linux kernel as an ordinary process, by user-mode Linux.
+"""A virtual machine: a Linux kernel of this machine, booted by an ordinary user.
 
-    machine.measure()          boots it with this machine's files, read only, and ends it again
+    machine.measure()          the best that there is here (see kernels)
+    machine.measure("tcg")     this kind
+    machine.boot(kernel, program)
 
-No right is needed for it, no device and no image. The Debian package is user-mode-linux.
+It has a static busybox and an init in its memory, no disk, no network and no file of the host's.
+The init asks what the container is asked, and waits; then the machine is ended.
 
-Knows: linux.uml. Does not know: containers.
+Knows: the options of user-mode Linux and of QEMU. Does not know: containers.
 """
 
 from __future__ import annotations
 
 import os
-import selectors
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from .probe import BEGIN, END, SCRIPT, Measured
+from ipycontainers import busybox
+from ipycontainers.oci import Platform
+from ipycontainers.oci.legible import printable
 
-KERNEL = "linux.uml"
-MEMORY = 64 << 20  # bytes
-SECONDS = 30.0
-_MOST = 1 << 20  # bytes that it may say
-_INIT = f"""#!/bin/sh
-mount -t proc proc /proc
-{SCRIPT}
-exec sleep 60
+from . import console, kernels, ramdisk
+from .guard import Guard, guarded
+from .kernels import KVM, TCG, UML, Kernel
+from .probe import BEGIN, END, Measured, marked
+
+MEMORY = {UML: 64 << 20, KVM: 256 << 20, TCG: 256 << 20}  # bytes
+SECONDS = {UML: 30.0, KVM: 30.0, TCG: 150.0}
+_MOST = 1 << 20  # bytes that its console may say
+_WORDS = 200  # letters of them that are shown
+# The last lines are for a machine that nobody ends.
+_INIT = """#!/bin/busybox sh
+/bin/busybox mount -t proc proc /proc
+{script}
+/bin/busybox sleep 20
+/bin/busybox poweroff -f
 """
 
 
-def measure(seconds: float = SECONDS) -> Measured:
-    """Never raises: what is not installed, or does not boot, is said in ``missing``."""
-    kernel = shutil.which(KERNEL)
-    if not kernel:
-        return Measured("vm", missing=f"{KERNEL} is not installed (Debian: user-mode-linux)")
-    with tempfile.TemporaryDirectory(prefix="ipycontainers-vm-") as folder:
-        place = Path(folder)
-        try:
-            more = whole_registers(place)
-            return _boot(kernel, place, more, seconds)
-        except (OSError, subprocess.SubprocessError) as error:
-            return Measured("vm", missing=f"it does not boot: {error}")
+def measure(asked: str = "", *, program: bytes = b"", seconds: float = 0) -> Measured:
+    """The first kernel that boots, of those that ``kernels.find`` gives; ``note`` says which did
+    not. ``program`` is a static busybox, this machine's if none is given; ``seconds`` is for each
+    kernel. What is not installed, or does not boot, is said in ``missing``. Raises Invalid for what
+    cannot be asked for."""
+    found = kernels.find(asked)
+    tried: list[str] = []
+    own = program or (_busybox() if found.kernels else b"")
+    if found.kernels and not own:
+        why = "no static busybox is installed (Debian, Ubuntu: apt install busybox-static)"
+        return Measured("vm", missing=why)
+    for kernel in found.kernels:
+        measured = boot(kernel, own, seconds=seconds)
+        if not measured.missing:
+            return replace(measured, note="; ".join(tried))
+        tried.append(f"{kernel.title}: {measured.missing}")
+    return Measured("vm", missing="; ".join([*tried, *found.lacking]))
 
 
-def whole_registers(place: Path) -> dict[str, str]:
+def _busybox() -> bytes:
+    found = busybox.of_machine(Platform.here().architecture)
+    return found.program if found else b""
+
+
+def boot(kernel: Kernel, program: bytes, *, seconds: float = 0, memory: int = 0) -> Measured:
+    """``memory`` is what it gets, in bytes. Why it did not boot is said in ``missing``."""
+    try:
+        with marked() as mark, guarded(_place(memory or MEMORY[kernel.kind])) as guard:
+            init = _INIT.format(script=mark.script).encode()
+            disk = guard.folder / "ramdisk"
+            disk.write_bytes(ramdisk.pack(program, init))
+            measured = _boot(guard, kernel, disk, seconds or SECONDS[kernel.kind], memory)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        return Measured("vm", missing=f"it does not boot: {printable(str(error))}")
+    return replace(measured, machine=kernel.title, is_emulated=kernel.kind == TCG)
+
+
+def smallest(kernel: Kernel, program: bytes, *, sizes: range) -> int:
+    """The first of ``sizes``, in MiB, with which it boots; 0 where it does with none."""
+    booted = (size for size in sizes if not boot(kernel, program, memory=size << 20).missing)
+    return next(booted, 0)
+
+
+def _boot(guard: Guard, kernel: Kernel, disk: Path, seconds: float, memory: int) -> Measured:
+    given = memory or MEMORY[kernel.kind]
+    words = _uml(kernel, disk, given) if kernel.kind == UML else _qemu(kernel, disk, given)
+    place = str(guard.folder)
+    own = {"PATH": os.environ.get("PATH", os.defpath), "HOME": place, "TMPDIR": place}
+    if kernel.kind == UML:
+        own |= whole_registers(guard.folder)
+    began = time.monotonic()
+    process = guard.start(words, own)
+    said = console.listen(process, until=began + seconds, most=_MOST, begin=BEGIN, end=END)
+    used = console.resident(process.pid)
+    if said.is_whole:
+        return Measured.of("vm", said.text, seconds=said.first - began, used=used, limit=given)
+    last = printable(" ".join(said.text.split())[-_WORDS:])
+    return Measured("vm", missing=f"it {said.why or f'did not boot in {seconds:.0f} s'}: {last}")
+
+
+def _uml(kernel: Kernel, disk: Path, memory: int) -> list[str]:
+    console = ["con=null", "con0=null,fd:1", "quiet", "panic=-1"]
+    return [
+        *(kernel.program, f"mem={memory >> 20}M"),
+        *(f"initrd={disk}", f"rdinit={ramdisk.INIT}", *console),
+    ]
+
+
+def _qemu(kernel: Kernel, disk: Path, memory: int) -> list[str]:
+    is_arm = kernels.architecture() == "aarch64"
+    line = "ttyAMA0" if is_arm else "ttyS0"
+    return [
+        *(kernel.program, "-nodefaults", "-no-user-config", "-nographic", "-no-reboot"),
+        *("-machine", "virt" if is_arm else "q35", "-accel", kernel.kind),
+        *("-cpu", "host" if kernel.kind == KVM else "max"),
+        *("-m", f"{memory >> 20}M", "-nic", "none", "-serial", "stdio", "-monitor", "none"),
+        *("-kernel", str(kernel.path), "-initrd", str(disk)),
+        *("-append", f"console={line} quiet panic=-1 rdinit={ramdisk.INIT}"),
+    ]
+
+
+def _place(memory: int) -> Path:
+    """Where user-mode Linux may keep its memory, in a file that it executes."""
+    usual = ["/dev/shm", tempfile.gettempdir(), "/var/tmp", str(Path.home())]
+    wanted = [os.environ.get("TMPDIR"), *usual]
+    for place in (Path(name) for name in wanted if name):
+        if os.access(place, os.W_OK | os.X_OK):
+            told = os.statvfs(place)
+            has_room = told.f_bavail * told.f_frsize > memory + (32 << 20)
+            if has_room and not told.f_flag & os.ST_NOEXEC:
+                return place
+    raise OSError(
+        f"no folder has {memory >> 20} MiB and lets files be executed: set TMPDIR to one that does"
+    )
+
+
+def whole_registers(place: Path) -> Mapping[str, str]:
     """Variables for linux.uml. Linux 6.1 as a guest has 2,696 bytes for a process's registers. A
     processor with AMX has 11,008, and the host's kernel takes all of them or none: a small library,
     made in ``place``, keeps the rest. Raises OSError and SubprocessError where no compiler can."""
@@ -59,61 +153,3 @@ def whole_registers(place: Path) -> dict[str, str]:
     words = [compiler, "-O2", "-shared", "-fPIC", "-o", str(library), str(source)]
     subprocess.run(words, check=True, capture_output=True, timeout=60)
     return {"LD_PRELOAD": str(library)}
-
-
-def _boot(kernel: str, place: Path, more: dict[str, str], seconds: float) -> Measured:
-    init = place / "init"
-    init.write_text(_INIT, encoding="ascii")
-    init.chmod(0o755)
-    root = ["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"]
-    words = [kernel, *root, f"mem={MEMORY >> 20}M", "con=null", "con0=null,fd:1", "quiet"]
-    own = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(place), "TMPDIR": str(place)}
-    began = time.monotonic()
-    process = subprocess.Popen(
-        [*words, f"init={init}"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={**own, **more},
-        start_new_session=True,
-    )
-    try:
-        said, first = _listen(process, began + seconds)
-        used = _resident(process.pid)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        assert process.stdout
-        process.stdout.close()
-    if END not in said:
-        last = " ".join(said.split())[-200:]
-        return Measured("vm", missing=f"it did not boot in {seconds:.0f} s: {last}")
-    return Measured.of("vm", said, seconds=first - began, used=used, limit=MEMORY)
-
-
-def _listen(process: subprocess.Popen[bytes], until: float) -> tuple[str, float]:
-    """What its console says up to the end mark, and when its first program spoke."""
-    assert process.stdout
-    said, first = b"", 0.0
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while END.encode() not in said and len(said) < _MOST:
-            if not selector.select(max(0.0, until - time.monotonic())):
-                break
-            piece = os.read(process.stdout.fileno(), 65536)
-            if not piece:
-                break
-            said += piece
-            if not first and BEGIN.encode() in said:
-                first = time.monotonic()
-    return said.decode("utf-8", "replace"), first
-
-
-def _resident(pid: int) -> int:
-    """Bytes of the host's memory that it has touched."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0
-    found = (line.split()[1] for line in lines if line.startswith("Pss:"))
-    return int(next(found, 0)) * 1024

@@ -2,6 +2,7 @@
 
     StackCompare()                       a container of busybox
     StackCompare("debian:stable-slim")   of another image that has a shell
+    StackCompare(machine="tcg")          another virtual machine than the best: see stack.kernels
 
 What was measured stands in the live form; stored is what does not differ from run to run.
 
@@ -13,11 +14,11 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ipycontainers.errors import ContainerError
-from ipycontainers.stack import container, here, machine
-from ipycontainers.stack.probe import Measured
+from ipycontainers.stack import Measured, measure_container, measure_here, measure_machine
 
 from .connection import connection
 from .drawing import Markup, element, size, table
@@ -37,6 +38,7 @@ FIXED = {
 }
 OWN, HOSTS, OTHER = "its own", "the host's", "another machine's"
 FEW = 2  # processes that a container sees of its own: a shell, and an init where there is one
+EMULATED = ", emulated: not what a virtual machine takes"
 
 
 class StackCompare(Widget):
@@ -44,9 +46,9 @@ class StackCompare(Widget):
 
     _css = source("widget.css", "stack.css")
 
-    def __init__(self, image: str = "busybox", *, engine: str = "") -> None:
+    def __init__(self, image: str = "busybox", *, engine: str = "", machine: str = "") -> None:
         super().__init__()
-        self._image, self._engine = image, engine
+        self._image, self._engine, self._machine = image, engine, machine
         self._found: dict[str, Measured] = {}
         self._turn = threading.Lock()
         self._threads = [
@@ -59,11 +61,12 @@ class StackCompare(Widget):
             thread.start()
 
     def _measures(self) -> Mapping[str, Callable[[], Measured]]:
-        return {"host": here.measure, "container": self._container, "vm": machine.measure}
+        vm = partial(measure_machine, self._machine)
+        return {"host": measure_here, "container": self._container, "vm": vm}
 
     def _container(self) -> Measured:
         try:
-            return container.measure(connection(self._engine), self._image)
+            return measure_container(connection(self._engine), self._image)
         except ContainerError as error:
             return Measured("container", missing=error.message)
 
@@ -96,8 +99,9 @@ class StackCompare(Widget):
         return "\n".join(
             f"{name}: not measured: {told[where]['missing']}"
             if told[where]["missing"]
-            else f"{name}: Linux {told[where]['kernel']}, {told[where]['processes']} processes, "
-            f"first program after {duration(told[where]['seconds'])}"
+            else f"{_title(told[where])}: Linux {told[where]['kernel']}, "
+            f"{told[where]['processes']} processes, first program after "
+            f"{duration(told[where]['seconds'])}{EMULATED if told[where]['is_emulated'] else ''}"
             for where, name in WHERE.items()
         )
 
@@ -108,7 +112,7 @@ class StackCompare(Widget):
         form = table(heads, rows, caption="Host, container and virtual machine, as a rule")
         told = (
             "Run this cell to see them measured: kernel, time until the first program, processes, "
-            "memory, root file system."
+            "memory, root file system, isolation."
         )
         return element("div", form, element("p", told, class_="muted"), class_="ipycontainers")
 
@@ -119,13 +123,13 @@ class StackCompare(Widget):
             element("div", *(_stack(where, found) for where in WHERE), class_="stack-towers"),
             self._table(found),
             element("p", "The bars grow by powers of ten, from 1 ms to 100 s.", class_="muted"),
-            *(_why(found[where]) for where in WHERE if where in found and found[where].missing),
+            *(_note(found[where]) for where in WHERE if where in found),
             class_="stack",
         )
 
     def _table(self, found: Mapping[str, Measured]) -> Markup:
         # In a narrow place its rows are no rows to the browser any more, hence the roles.
-        heads = (_head(name, "col", "columnheader") for name in WHERE.values())
+        heads = (_head(_name(where, found), "col", "columnheader") for where in WHERE)
         rows = (
             element(
                 "tr",
@@ -166,7 +170,7 @@ def _stack(where: str, every: Mapping[str, Measured]) -> Markup:
         ),
         element(
             "figcaption",
-            element("strong", WHERE[where]),
+            element("strong", _name(where, every)),
             *([element("span", " not measured", class_="muted")] if is_absent else []),
         ),
         class_="stack-absent" if is_absent else None,
@@ -193,9 +197,23 @@ def _view(found: Measured | None, every: Mapping[str, Measured]) -> str:
     if found is None or found.where == "host":
         return ""
     whose = _whose(found, every)
-    if whose == OWN or 0 < found.processes <= FEW:
+    if found.sees_processes:
+        return HOSTS
+    is_kept_apart = found.sees_processes is False and whose == HOSTS
+    if whose == OWN or is_kept_apart or 0 < found.processes <= FEW:
         return OWN
     return whose
+
+
+def _name(where: str, every: Mapping[str, Measured]) -> str:
+    """With what kind of machine it is."""
+    found = every.get(where)
+    return _title(found.plain) if found else WHERE[where]
+
+
+def _title(told: Mapping[str, Any]) -> str:
+    name = WHERE[told["where"]]
+    return f"{name}: {told['machine']}" if told["machine"] else name
 
 
 def _head(text: str, scope: str, role: str) -> Markup:
@@ -209,8 +227,14 @@ def _cell(found: Measured | None, of: Cell, every: Mapping[str, Measured]) -> Ma
     return element("td", of(found, every), role="cell")
 
 
-def _why(found: Measured) -> Markup:
-    return element("p", f"{WHERE[found.where]}: not measured: {found.missing}", class_="muted")
+def _note(found: Measured) -> Markup:
+    """Why it was not measured, or which did not boot before it; empty where neither is so."""
+    name = WHERE[found.where]
+    if found.missing:
+        return element("p", f"{name}: not measured: {found.missing}", class_="muted")
+    if found.note:
+        return element("p", f"{name}: tried before it: {found.note}", class_="muted")
+    return Markup()
 
 
 def _kernel(found: Measured, every: Mapping[str, Measured]) -> Markup:
@@ -228,15 +252,21 @@ def _first(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: A
         preserveAspectRatio="none",
         aria_hidden="true",
     )
-    return element("span", duration(found.seconds), bar)
+    return element(
+        "span", _with(duration(found.seconds), EMULATED[2:] if found.is_emulated else ""), bar
+    )
 
 
 def _uptime(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: ARG001
     return element("span", duration(found.uptime))
 
 
-def _processes(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: ARG001
-    return _with(f"{found.processes:,}", f"number 1 is {found.first}" if found.first else "")
+def _processes(found: Measured, every: Mapping[str, Measured]) -> Markup:
+    return _with(f"{found.processes:,}", _view(found, every))
+
+
+def _first_process(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: ARG001
+    return element("span", found.first or "not known")
 
 
 def _memory(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: ARG001
@@ -252,14 +282,35 @@ def _root(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: AR
     return _with(found.root, found.system)
 
 
+def _boot(found: Measured, every: Mapping[str, Measured]) -> Markup:
+    """A kernel takes one at random when it starts."""
+    return _with(f"{found.boot[:8]} …", _whose(found, every))
+
+
+def _isolation(found: Measured, every: Mapping[str, Measured]) -> Markup:
+    """Whose kernel, processes and files it has."""
+    if found.where == "host":
+        return element("span", "none: it is the host")
+    sees = {True: HOSTS, False: OWN, None: "not known"}
+    whose = {
+        "kernel": _whose(found, every) or "not known",
+        "processes": _view(found, every) or "not known",
+        "files": sees[found.sees_files],
+    }
+    return element("span", "; ".join(f"{what}: {one}" for what, one in whose.items()))
+
+
 ROWS: tuple[tuple[str, Cell], ...] = (
     ("Kernel", _kernel),
-    ("Until its first program", _first),
+    ("Boot id of the kernel", _boot),
     ("Its kernel has run for", _uptime),
-    ("Processes that it sees", _processes),
+    ("Until its first program", _first),
     ("Memory that it sees", _memory),
     ("Memory that it takes", _used),
+    ("Processes that it sees", _processes),
+    ("Process 1", _first_process),
     ("Root file system", _root),
+    ("Isolation", _isolation),
 )
 
 

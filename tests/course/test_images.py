@@ -17,9 +17,10 @@ import images as recipes_of_tests
 import pytest
 from support import require, wait_for
 
+from ipycontainers import busybox
+from ipycontainers.busybox import Busybox
 from ipycontainers.cli import main
-from ipycontainers.course import busybox, images, recipes
-from ipycontainers.course.busybox import Busybox
+from ipycontainers.course import images, recipes
 from ipycontainers.errors import Conflict, Invalid, NotFound
 
 TOOLBOX, LAYERS, WEB, WRONG = images.NAMES

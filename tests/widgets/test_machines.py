@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -61,10 +62,15 @@ def test_an_engine_that_is_not_there_is_said() -> None:
 
 HOST = Measured("host", kernel="6.1", boot="a", processes=90, memory=1)
 KERNELS = {
-    # A container of its own; one under PRoot; one of an engine elsewhere.
+    # A container of its own; one with many processes; one under PRoot; one of an engine elsewhere.
     "own": (Measured("container", kernel="6.1", boot="a", processes=1), "its own", "the host's"),
+    "many": (
+        Measured("container", kernel="6.1", boot="a", processes=50, sees_processes=False),
+        "its own",
+        "the host's",
+    ),
     "open": (
-        Measured("container", kernel="6.1", boot="a", processes=91),
+        Measured("container", kernel="6.1", boot="a", processes=91, sees_processes=True),
         "the host's",
         "the host's",
     ),
@@ -108,6 +114,29 @@ def test_whose_a_kernel_is_is_measured(kind: str) -> None:
     assert "<b>kernel" not in widget.drawing
     # What came first is not drawn last.
     assert "measuring …" not in widget.drawing
+
+
+def test_which_virtual_machine_it_is_and_what_was_tried_is_told() -> None:
+    vm = Measured("vm", kernel="6.1", boot="c", seconds=7, machine="QEMU, TCG", is_emulated=True)
+    container = Measured("container", kernel="6.1", boot="a", sees_processes=False)
+    widget = Told(container, replace(vm, note="QEMU, KVM: it ended: <b>", sees_files=False))
+    assert len(widget.data) == 3
+    drawing = html.unescape(widget.drawing)
+    assert "Virtual machine: QEMU, TCG" in drawing
+    assert "emulated: not what a virtual machine takes" in drawing
+    assert "tried before it: QEMU, KVM: it ended: <b>" in drawing
+    assert "<b>" not in widget.drawing
+    assert "kernel: its own; processes: its own; files: its own" in drawing
+    assert "kernel: the host's; processes: its own; files: not known" in drawing
+    assert "Virtual machine: QEMU, TCG: Linux 6.1" in widget.summary()
+    assert "emulated" in widget.summary()
+    # What kind of machine there is differs from place to place.
+    assert "QEMU" not in widget.static()
+
+
+def test_a_machine_is_chosen_and_one_that_cannot_be_is_said() -> None:
+    assert "none is asked for" in StackCompare(engine=NOWHERE, machine="none").summary()
+    assert "is no machine" in StackCompare(engine=NOWHERE, machine="xen").summary()
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, found: Reach) -> ReachMap:
