@@ -83,7 +83,8 @@ class Exercise:
     def hint(self, answer: Answer) -> str:
         """What helps now: it looks at the mistake where there is a hint for that."""
         found = self.hints.get(answer.reason) or self.hints.get(answer.state.value)
-        return (found or self.hints.get("", self.task)).format(**answer.values)
+        found = found or self.hints.get("")
+        return found.format(**answer.values) if found else self.task
 
 
 def language() -> str:
