@@ -26,8 +26,6 @@ from typing import TYPE_CHECKING, Any
 from ipycontainers.errors import ContainerError
 
 if TYPE_CHECKING:
-    from ipycontainers.oci import Layout
-
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 INTERPRETER = (
@@ -166,9 +164,10 @@ def _engine_logs(_: argparse.Namespace) -> int:
 def _image_from_host(parsed: argparse.Namespace) -> int:
     import shlex
 
+    from .engine import places
     from .oci import from_host
 
-    layout = _own_layout()
+    layout = places.layout()
     command = shlex.split(parsed.cmd)
     image = from_host.build(layout, parsed.programs, name=parsed.name, cmd=command)
     print(f"{parsed.name}: {image.size / 1e6:.1f} MB, {image.id}")
@@ -177,11 +176,12 @@ def _image_from_host(parsed: argparse.Namespace) -> int:
 
 def _image_stand_in(parsed: argparse.Namespace) -> int:
     from .client import is_own
+    from .engine import places
     from .oci import stand_in
 
     if not is_own():
         return 0  # another engine pulls what it lacks
-    layout = _own_layout()
+    layout = places.layout()
     for name in parsed.names:
         image = stand_in.ensure(layout, name)
         if image:
@@ -190,14 +190,6 @@ def _image_stand_in(parsed: argparse.Namespace) -> int:
                 "it is not the image of Docker Hub"
             )
     return 0
-
-
-def _own_layout() -> Layout:
-    from .engine import places
-    from .oci import Layout
-
-    places.data().mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Layout.open(places.data() / "oci")
 
 
 def _doctor(parsed: argparse.Namespace) -> int:

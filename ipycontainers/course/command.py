@@ -48,22 +48,30 @@ def _add_images(actions: Verbs) -> None:
 
 
 def _images(parsed: argparse.Namespace) -> int:
-    from ipycontainers.client import connect
-
-    from .images import provide
-
-    with connect() as connection:
-        provided = provide(
-            connection,
-            parsed.names,
-            rebuild=parsed.rebuild,
-            pull=parsed.pull,
-            program=parsed.busybox,
-            say=lambda sentence: print(sentence, file=sys.stderr, flush=True),
-        )
-    for image in provided:
+    for image in _provided(parsed):
         print(_line(image))
     return 0
+
+
+def _provided(parsed: argparse.Namespace) -> list[Provided]:
+    """Into the store of our own engine, where that is the one, without starting it: where images
+    are built, as for mybinder.org, nothing that was started may be left."""
+    from ipycontainers import busybox
+    from ipycontainers.client import connect, is_own
+    from ipycontainers.engine import places
+
+    from . import images, stores
+
+    asked = {"names": parsed.names, "rebuild": parsed.rebuild, "program": parsed.busybox}
+    if is_own() and (parsed.busybox or busybox.of_machine(stores.here())):
+        return images.store(places.layout(), **asked)
+    with connect() as connection:
+        return images.provide(
+            connection,
+            **asked,
+            pull=parsed.pull,
+            say=lambda sentence: print(sentence, file=sys.stderr, flush=True),
+        )
 
 
 def _line(image: Provided) -> str:

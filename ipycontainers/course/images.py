@@ -7,29 +7,30 @@ An archive as docker save writes it is made here and loaded into whatever engine
 has the same layers. The program in them is this machine's static busybox, else that of an image
 which the engine has or can pull.
 
-Knows: which images are there, who made them. Does not know: what is in them.
+Knows: which images are to be there, who made them. Does not know: what is in them, engines.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ipycontainers.busybox import Busybox, of_file, of_image, of_machine
 from ipycontainers.errors import Conflict, ContainerError, Invalid, NotFound
 
 from . import recipes
 from .recipes import BUSYBOX_LABEL, NAMES, PORT, RECIPE, RECIPE_LABEL
+from .stores import Answering, Found, Own, Store
 
 if TYPE_CHECKING:
     from ipycontainers.client import Connection
     from ipycontainers.oci import Image, Layout
 
-__all__ = ["NAMES", "PORT", "Provided", "describe", "ensure", "provide"]
+__all__ = ["NAMES", "PORT", "Provided", "describe", "ensure", "provide", "store"]
 
 BUSYBOX = "busybox"  # the image whose program serves where this machine has none
 Say = Callable[[str], object]
@@ -76,26 +77,64 @@ def provide(
     """As ``ensure``, with what was done. ``program`` is the busybox to take; ``rebuild`` makes
     them also where they are there, and replaces somebody else's; without ``pull`` no registry is
     asked. ``say`` takes a sentence before a step that may take long."""
+    store = Answering(connection)
+    own = _own(program, store.architecture)
+
+    def chosen() -> Busybox:
+        return own or _of_engine(connection, store.architecture, pull, say)
+
+    return _provide(store, names, own, chosen, rebuild=rebuild)
+
+
+def store(
+    layout: Layout,
+    names: Sequence[str] = (),
+    *,
+    rebuild: bool = False,
+    program: Path | None = None,
+) -> list[Provided]:
+    """The same in the store of our own engine, which need not run. The busybox is this machine's:
+    NotFound where it has none."""
+    store = Own(layout)
+    own = _own(program, store.architecture)
+
+    def chosen() -> Busybox:
+        if own is None:
+            raise _no_busybox("no engine is asked for one")
+        return own
+
+    return _provide(store, names, own, chosen, rebuild=rebuild)
+
+
+def _own(program: Path | None, architecture: str) -> Busybox | None:
+    return of_file(program, architecture) if program else of_machine(architecture)
+
+
+def _provide(
+    store: Store,
+    names: Sequence[str],
+    own: Busybox | None,
+    chosen: Callable[[], Busybox],
+    *,
+    rebuild: bool,
+) -> list[Provided]:
+    """``own`` is this machine's busybox, ``chosen`` gives the one to make images of."""
     wanted = list(dict.fromkeys(names)) or list(NAMES)
     for name in wanted:
         recipes.check(name)
-    architecture = _architecture(connection)
-    own = of_file(program, architecture) if program else of_machine(architecture)
-    before = {name: _found(connection, name) for name in wanted}
+    before = {name: store.find(name) for name in wanted}
     lacking = [
         name
         for name, found in before.items()
-        if rebuild or not _is_current(found, name, own, architecture)
+        if rebuild or not _is_current(found, name, own, store.architecture)
     ]
-    if lacking and not own:
-        own = _of_engine(connection, architecture, pull, say)
-    if lacking and own:
-        _load(connection, lacking, own, architecture)
-    made = own.origin if own else ""
-    return [
-        _provided(connection, name, before[name], made if name in lacking else "")
-        for name in wanted
-    ]
+    if not lacking:
+        return [_provided(store, name, before[name]) for name in wanted]
+    busybox = chosen()
+    with tempfile.TemporaryDirectory(prefix="ipycontainers-") as folder:
+        store.load(archive(Path(folder), lacking, busybox, store.architecture))
+    made = dict.fromkeys(lacking, busybox.origin)
+    return [_provided(store, name, before[name], made.get(name, "")) for name in wanted]
 
 
 @contextmanager
@@ -109,65 +148,33 @@ def _connected(connection: Connection | None) -> Iterator[Connection]:
         yield opened
 
 
-def _architecture(connection: Connection) -> str:
-    from ipycontainers.oci import Platform
-
-    return str(connection.version().get("Arch") or Platform.here().architecture)
-
-
 # --- what is there --------------------------------------------------------------------------
 
 
-def _found(connection: Connection, name: str) -> Mapping[str, Any] | None:
-    try:
-        return connection.inspect_image(name)
-    except NotFound:
-        return None
-
-
-def _is_current(
-    found: Mapping[str, Any] | None, name: str, own: Busybox | None, architecture: str
-) -> bool:
+def _is_current(found: Found | None, name: str, own: Busybox | None, architecture: str) -> bool:
     """Whether it need not be made. One of another busybox than this machine's will do."""
     if found is None:
         return False
-    labels = _labels(found)
-    if RECIPE_LABEL not in labels:
+    if RECIPE_LABEL not in found.labels:
         raise Conflict(
             f"the engine has an image {name} that is not the course's",
             f"give it another name (docker tag {name} …), then "
             "`ipycontainers course images --rebuild` replaces it",
         )
-    if labels[RECIPE_LABEL] != RECIPE:
+    if found.labels[RECIPE_LABEL] != RECIPE:
         return False
-    if own is None or labels.get(BUSYBOX_LABEL) != own.digest:
+    if own is None or found.labels.get(BUSYBOX_LABEL) != own.digest:
         return True
-    return _layers(found) == recipes.layer_digests(name, own, architecture)
+    return found.layers == recipes.layer_digests(name, own, architecture)
 
 
-def _labels(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    labels = (found.get("Config") or {}).get("Labels")
-    return labels if isinstance(labels, Mapping) else {}
-
-
-def _layers(found: Mapping[str, Any]) -> tuple[str, ...]:
-    layers = (found.get("RootFS") or {}).get("Layers")
-    return tuple(map(str, layers)) if isinstance(layers, list) else ()
-
-
-def _provided(
-    connection: Connection, name: str, before: Mapping[str, Any] | None, made: str
-) -> Provided:
-    found = connection.inspect_image(name) if made or before is None else before
-    foreign = made and before is not None and RECIPE_LABEL not in _labels(before)
-    return Provided(
-        name,
-        str(found.get("Id")),
-        int(found.get("Size") or 0),
-        _layers(found),
-        made,
-        str(before["Id"]) if foreign and before else "",
-    )
+def _provided(store: Store, name: str, before: Found | None, made: str = "") -> Provided:
+    found = before if before and not made else store.find(name)
+    if found is None:
+        raise NotFound(f"the image {name} was made and is gone", "somebody has removed it")
+    is_foreign = made and before and RECIPE_LABEL not in before.labels
+    replaced = before.id if is_foreign and before else ""
+    return Provided(name, found.id, found.size, found.layers, made, replaced)
 
 
 # --- making ---------------------------------------------------------------------------------
@@ -188,7 +195,11 @@ def _of_engine(connection: Connection, architecture: str, pull: bool, say: Say) 
             return of_image(connection, BUSYBOX, architecture)
         except ContainerError as error:
             reason = error.message
-    raise NotFound(
+    raise _no_busybox(reason)
+
+
+def _no_busybox(reason: str) -> NotFound:
+    return NotFound(
         f"the course's images are made of a static busybox; this machine has none, and {reason}",
         "apt-get install busybox-static, or name one: ipycontainers course images --busybox FILE",
     )
@@ -200,17 +211,6 @@ def _of_image(connection: Connection, name: str, architecture: str) -> Busybox |
         return of_image(connection, name, architecture)
     except (NotFound, Invalid) as error:
         return error
-
-
-def _load(
-    connection: Connection, names: Sequence[str], busybox: Busybox, architecture: str
-) -> None:
-    from ipycontainers.commands import reports
-
-    with tempfile.TemporaryDirectory(prefix="ipycontainers-") as folder:
-        body = archive(Path(folder), names, busybox, architecture)
-        with connection.daemon.stream("POST", "images", "load", body=body, quiet="1") as stream:
-            reports.follow(stream.lines(), lambda _: None)
 
 
 def archive(

@@ -16,6 +16,10 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ipycontainers.oci import Layout
 
 DATA = "IPYCONTAINERS_DATA"
 SOCKET = "engine.sock"
@@ -40,6 +44,15 @@ def socket(environ: Mapping[str, str] = os.environ, at: Path | None = None) -> P
 def log(environ: Mapping[str, str] = os.environ, at: Path | None = None) -> Path:
     """What an engine that was started on demand has printed."""
     return (at or data(environ)) / "engine.log"
+
+
+def layout(environ: Mapping[str, str] = os.environ) -> Layout:
+    """The images of this user's engine, which need not run; made where there are none yet."""
+    from ipycontainers.oci import Layout
+
+    at = data(environ)
+    at.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Layout.open(at / "oci")
 
 
 def _short(path: Path) -> Path:

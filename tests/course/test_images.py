@@ -20,8 +20,10 @@ from support import require, wait_for
 from ipycontainers import busybox
 from ipycontainers.busybox import Busybox
 from ipycontainers.cli import main
-from ipycontainers.course import images, recipes
+from ipycontainers.client import Candidate, open_candidate
+from ipycontainers.course import images, recipes, stores
 from ipycontainers.errors import Conflict, Invalid, NotFound
+from ipycontainers.oci import Layout
 
 TOOLBOX, LAYERS, WEB, WRONG = images.NAMES
 # A program of no bytes that matter, for what is only packed.
@@ -276,15 +278,20 @@ def _recipe(engine: Any, name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "found",
+    "inspected",
     [
-        {},
-        {"Config": None, "RootFS": None},
+        {"Id": "sha256:0"},
+        {"Id": "sha256:0", "Config": None, "RootFS": None, "Size": None},
         {"Config": {"Labels": ["ipyc.recipe"]}, "RootFS": {"Layers": "none"}},
         {"Config": {"Labels": {"org.opencontainers.image.title": "ipyc/toolbox"}}},
     ],
 )
-def test_an_image_that_says_nothing_sensible_is_somebody_elses(found: dict[str, Any]) -> None:
+def test_an_image_that_says_nothing_sensible_is_somebody_elses(inspected: dict[str, Any]) -> None:
+    class Engine:
+        def inspect_image(self, _: str) -> dict[str, Any]:
+            return inspected
+
+    found = stores.Answering(Engine()).find(TOOLBOX)  # type: ignore[arg-type]
     with pytest.raises(Conflict):
         images._is_current(found, TOOLBOX, FAKE, "amd64")
 
@@ -292,11 +299,45 @@ def test_an_image_that_says_nothing_sensible_is_somebody_elses(found: dict[str, 
 def test_labels_alone_make_no_image_ours() -> None:
     """One that says it is of this machine's busybox has to have its layers."""
     labels = {recipes.RECIPE_LABEL: recipes.RECIPE, recipes.BUSYBOX_LABEL: FAKE.digest}
-    layers = list(recipes.layer_digests(TOOLBOX, FAKE, "amd64"))
-    found = {"Config": {"Labels": labels}, "RootFS": {"Layers": layers}}
+    layers = recipes.layer_digests(TOOLBOX, FAKE, "amd64")
+    found = stores.Found("sha256:0", 1, labels, layers)
     assert images._is_current(found, TOOLBOX, FAKE, "amd64")
-    found["RootFS"] = {"Layers": [*layers, "sha256:" + "0" * 64]}
-    assert not images._is_current(found, TOOLBOX, FAKE, "amd64")
+    other = stores.Found("sha256:0", 1, labels, (*layers, "sha256:" + "0" * 64))
+    assert not images._is_current(other, TOOLBOX, FAKE, "amd64")
+
+
+def test_the_store_of_our_own_engine_gets_the_same(tmp_path: Path) -> None:
+    own, architecture = here(), recipes_of_tests.architecture()
+    layout = Layout.open(tmp_path)
+    made = images.store(layout)
+    assert [image.layers for image in made] == [
+        recipes.layer_digests(name, own, architecture) for name in images.NAMES
+    ]
+    assert layout.resolve(WEB).config.exposed_ports == (f"{images.PORT}/tcp",)
+    again = images.store(layout, [WEB, LAYERS])
+    assert [image.made for image in again] == ["", ""]
+    assert {image.id for image in again} < {image.id for image in made}
+
+
+def test_a_store_without_a_busybox_says_what_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "of_machine", lambda _: None)
+    with pytest.raises(NotFound, match="no engine is asked for one"):
+        images.store(Layout.open(tmp_path))
+
+
+def test_the_command_starts_no_engine_of_our_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here()
+    monkeypatch.setenv("IPYCONTAINERS_ENGINE", "ipycontainers")
+    monkeypatch.setenv("IPYCONTAINERS_DATA", str(tmp_path / "data"))
+    assert main(["course", "images"]) == 0
+    assert capsys.readouterr().out.count("made of /") == 4
+    assert main(["course", "images"]) == 0
+    assert capsys.readouterr().out.count("  present") == 4
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"oci"}
 
 
 def test_a_name_that_the_course_does_not_have(engine: Any) -> None:
@@ -305,6 +346,22 @@ def test_a_name_that_the_course_does_not_have(engine: Any) -> None:
     with pytest.raises(Invalid):
         images.describe("ipyc/other:1")
     assert all(images.describe(name) for name in images.NAMES)
+
+
+@pytest.mark.podman
+@pytest.mark.parametrize("whose", ["podman", "podman_rootless"])
+def test_podman_gets_the_same_layers(request: pytest.FixtureRequest, whose: str) -> None:
+    own, architecture = here(), recipes_of_tests.architecture()
+    candidate = Candidate("test", request.getfixturevalue(whose), True)
+    with open_candidate(candidate) as podman:
+        made = images.provide(podman)
+        for image in made:
+            assert image.made
+            assert image.layers == recipes.layer_digests(image.name, own, architecture)
+        again = images.provide(podman)
+        assert [(image.id, image.made) for image in again] == [(image.id, "") for image in made]
+        assert len(podman.docker.api.history(LAYERS)) == 9
+        assert run(podman, LAYERS) == ("Hello, World\n", 0)
 
 
 # --- where the program is from --------------------------------------------------------------------
