@@ -7,6 +7,7 @@
     measured("C9", value)                   what was measured, kept in the ledger
     expect("04a-leaks", True)               another value, compared with what this engine gives
     check("04a-door")                       is the exercise done? by the engine's state
+    found("12-port", 49153)                 what the learner has found out, for the check to see
     hint("04a-door")                        what helps now
     quiz("04a")                             recall questions on earlier notebooks
     verdict("C9")                           the learner's, then ours
@@ -29,6 +30,7 @@ __all__ = [
     "colophon",
     "expect",
     "fishbowl",
+    "found",
     "here",
     "hint",
     "ledger",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ipycontainers.errors import Invalid
 from ipycontainers.widgets.drawing import Markup, element, joined, table
 
 from . import catalogue, lesson
@@ -24,6 +25,8 @@ from .questions import Prediction, Quiz, Verdict, is_right, reason, shown
 from .recording import Recording
 
 TUTORIAL = "https://github.com/bitlogic/hello-docker/blob/3a36403/0-orientation/README.md"
+
+LONGEST_ANSWER = 10_000  # characters: a number, a name, a short list
 
 
 def claim(*names: str) -> Card:
@@ -132,6 +135,32 @@ def check(name: str) -> Card:
         label=f"{name}: {state}",
     )
     return Card(f"{name}: {state}. {said}", form, data={"state": answer.state.value})
+
+
+def found(name: str, value: object) -> Card:
+    """Keep a value that the learner has found out, for the check of the exercise ``name`` to look
+    at: a number, a text, or a list of these. Raises Invalid for another kind, or no exercise."""
+    catalogue.exercise(name)
+    Progress.here().keep("answers", name, _plain(value))
+    title = words("answer.title", name=name)
+    form = card(
+        "place",
+        head(title),
+        element("p", str(value)[:LONGEST_ANSWER]),
+        element("p", words("answer.kept", name=name), class_="muted"),
+        label=title,
+    )
+    return Card(words("answer.kept", name=name), form, data={"value": value})
+
+
+def _plain(value: object) -> object:
+    """As JSON holds it. Raises Invalid."""
+    several = list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+    if not all(one is None or isinstance(one, str | int | float) for one in several):
+        raise Invalid("an answer is a number, a text or a list of these", "str(…) makes a text")
+    if len(str(value)) > LONGEST_ANSWER:
+        raise Invalid(f"an answer has at most {LONGEST_ANSWER} characters")
+    return value if isinstance(value, str | int | float) or value is None else several
 
 
 def hint(name: str) -> Card:

@@ -10,7 +10,8 @@ place, under a lock, since two notebooks may be open. One that is no progress of
 under another name, and said.
 
     {"version": 1, "predictions": {id: value}, "quizzes": {…}, "verdicts": {claim: choice},
-     "checks": {exercise: {state, at}}, "measured": {claim: {value, engine, …}}}
+     "checks": {exercise: {state, at}}, "answers": {exercise: value},
+     "measured": {claim: {value, engine, …}}}
 
 Knows: the file. Does not know: what the values mean.
 """
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import Any, Final
 
 NAME: Final = "course-progress.json"
-PARTS: Final = ("predictions", "quizzes", "verdicts", "checks", "measured")
+PARTS: Final = ("predictions", "quizzes", "verdicts", "checks", "answers", "measured")
 # One of a whole course has some 20 kB.
 SIZE_LIMIT: Final = 2_000_000
 
