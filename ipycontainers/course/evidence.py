@@ -1,6 +1,7 @@
 """What a container tells of itself, for checks: the engine's answer to inspect, and its log.
 
     printed(lab, container)          what it printed, the first of it
+    file(lab, container, "/note")    the bytes of a file in it, the first of them
     variables(container)             {"COLOUR": "blue"}
     name(container)                  as the engine calls it
 
@@ -12,11 +13,13 @@ Knows: fields of inspect, the log's frames. Does not know: exercises.
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ipycontainers.errors import ContainerError
+from ipycontainers.errors import ContainerError, Invalid, NotFound
+from ipycontainers.oci.entries import entries
 from ipycontainers.oci.legible import printable
 from ipycontainers.streams import STDOUT, batches
 from ipycontainers.widgets.drawing import shortened
@@ -40,6 +43,18 @@ def printed(lab: Lab, container: Mapping[str, Any]) -> str:
     is_terminal = bool(container["Config"].get("Tty"))
     frames = (frame for batch in batches(log.read, tty=is_terminal) for frame in batch)
     return b"".join(one.data for one in frames if one.stream == STDOUT).decode("utf-8", "replace")
+
+
+def file(lab: Lab, container: Mapping[str, Any], path: str) -> bytes | None:
+    """Of it at most MOST bytes, whether its program runs or not; None where there is no such file,
+    or it is no file."""
+    with (
+        contextlib.suppress(NotFound, Invalid),
+        lab.engine.get_archive(str(container["Id"]), path) as archive,
+    ):
+        for _, content in entries(archive, path):
+            return content.read(MOST) if content else None
+    return None
 
 
 def variables(container: Mapping[str, Any]) -> dict[str, str]:

@@ -39,3 +39,16 @@ def test_variables_code_and_name_are_those_that_it_was_made_with(lab: Lab, attem
     container = lab.engine.inspect(made)
     assert evidence.variables(container)["A"] == "1=2"
     assert (evidence.code(container), evidence.name(container)) == (3, called)
+
+
+def test_a_file_of_a_container_is_read_when_its_program_has_ended(lab: Lab, attempt: Any) -> None:
+    container = {
+        "Id": attempt(
+            "t03", "echo gold > /t; ln -s /t /link; dd if=/dev/zero of=/big bs=1M count=1"
+        )
+    }
+    assert evidence.file(lab, container, "/t") == b"gold\n"
+    assert evidence.file(lab, container, "/no") is None
+    assert evidence.file(lab, container, "/bin") is None
+    assert evidence.file(lab, container, "/link") is None
+    assert evidence.file(lab, container, "/big") == bytes(evidence.MOST)
