@@ -165,7 +165,7 @@ def _package() -> str:
 
 def _places(root: Path) -> list[Path]:
     """Files of kernels: those that are made for virtual machines first, then the newest."""
-    found = {place.resolve() for pattern in _PLACES for place in _matching(root, pattern)}
+    found = [place for pattern in _PLACES for place in _matching(root, pattern)]
     return sorted(found, key=_rank, reverse=True)
 
 
@@ -175,7 +175,7 @@ def _matching(root: Path, pattern: str) -> Iterator[Path]:
 
 
 def _rank(place: Path) -> tuple[bool, list[int], str]:
-    told = str(place)
+    told = place.parent.name if place.name == "vmlinuz" else place.name
     return "cloud" in told, [int(digits) for digits in re.findall(r"\d{1,9}", told)], told
 
 
