@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipycontainers.widgets.cells import is_left_alone
-from ipycontainers.widgets.drawing import Markup, element, to_the_left
+from ipycontainers.widgets.drawing import Markup, element, joined, to_the_left
 
 from .catalogue import words
 
 if TYPE_CHECKING:
     from ipycontainers.widgets.widget import Widget
+
+    from .progress import Progress
 
 FOLDER = Path(__file__).parent
 
@@ -74,3 +76,37 @@ def head(title: str, badge: str = "") -> Markup:
     """The first line: what it is, and on which engine."""
     shown = element("span", badge, class_="badge") if badge else Markup()
     return element("p", element("strong", title), " ", shown, class_="head")
+
+
+def prose(text: str) -> Markup:
+    """A text of the catalogue, where what stands between backticks is code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one has no partner
+        return element("span", text)
+    return joined(element("code", it) if number % 2 else it for number, it in enumerate(parts))
+
+
+def paragraphs(text: str, **attributes: str) -> Markup:
+    """The same, one for each line."""
+    return joined(element("p", prose(line), **attributes) for line in text.splitlines() if line)
+
+
+class Told:
+    """What a learner has to hear of the file of progress: the first card after it says that a
+    damaged one was set aside, each one that what is done cannot be saved."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._aside = ""
+
+    def now(self) -> Markup:
+        """After what was kept or asked for."""
+        progress = self._progress
+        if progress.set_aside:
+            self._aside, progress.set_aside = progress.set_aside.name, None
+        lines = []
+        if self._aside:
+            lines.append(words("progress.set-aside", file=progress.path.name, name=self._aside))
+        if progress.unsaved:
+            lines.append(words("progress.unsaved", file=progress.path.name, why=progress.unsaved))
+        return joined(element("p", line, class_="note", role="status") for line in lines)

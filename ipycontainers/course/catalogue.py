@@ -10,7 +10,11 @@
     exercise("04a-door").words(answer)
 
 A language is chosen by IPYCONTAINERS_COURSE_LANGUAGE, else by LANG; it counts where its folder has
-every file and key that the English one has, so that no page is in two languages.
+every file and text that the English one has, so that no page is in two languages.
+
+A text has its values as ``{name}``; every other brace stands for itself, as in docker's templates.
+Values may come from a container: they are put in as they can be read, of a bounded length, and
+nothing in them is looked at. Words between backticks are shown as code.
 
 Knows: the files. Does not know: engines, what is shown where.
 """
@@ -19,19 +23,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from ipycontainers.errors import Invalid
+from ipycontainers.oci.legible import printable
 
 from .answer import Answer, State
 
 FOLDER: Final = Path(__file__).parent / "catalogue"
 SOURCE: Final = "en"
 VERDICTS: Final = ("holds", "condition", "wrong", "opinion")
+LONGEST: Final = 300  # letters of a value in a text
+# These are no texts, and the same in each language.
+_FIXED: Final = {"about", "claims", "images", "notebook", "sentence", "verdict"}
 
 
 @dataclass(frozen=True)
@@ -76,43 +85,63 @@ class Exercise:
     start: str = ""
 
     def words(self, answer: Answer) -> str:
-        """What is said of it. Raises KeyError where the catalogue lacks the reason."""
-        found = self.reasons.get(answer.reason) or words(f"exercise.{answer.reason}")
-        return found.format(**answer.values)
+        """What is said of it: the exercise's own words, else the package's; a reason for which
+        there are none is shown as it is, since a check stops nobody."""
+        shared = _file(language(), "words").get(f"exercise.{answer.reason}", answer.reason)
+        return filled(self.reasons.get(answer.reason) or str(shared), answer.values)
 
     def hint(self, answer: Answer) -> str:
         """What helps now: it looks at the mistake where there is a hint for that."""
-        found = self.hints.get(answer.reason) or self.hints.get(answer.state.value)
+        shared = _file(language(), "words").get(f"hint.{answer.reason}", "")
+        found = self.hints.get(answer.reason) or shared or self.hints.get(answer.state.value)
         found = found or self.hints.get("")
-        return found.format(**answer.values) if found else self.task
+        return filled(str(found), answer.values) if found else self.task
+
+
+def filled(text: str, values: Mapping[str, Any]) -> str:
+    """The text with its values; a name that has none stays.
+
+    >>> filled("{name} ended: see {{.State}}", {"name": "{text.__class__}"})
+    '{text.__class__} ended: see {{.State}}'
+    """
+    return re.sub(
+        r"\{(\w+)\}", lambda one: legible(values[one[1]]) if one[1] in values else one[0], text
+    )
+
+
+def legible(value: object, longest: int = LONGEST) -> str:
+    """On one line, as it can be read."""
+    # Of a long text no more than is shown is looked at.
+    line = " ".join(str(value)[: 4 * longest].split())
+    shown = printable(line)
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
 def language() -> str:
     """Of the learner, where it is there as a whole; else English."""
     wanted = os.environ.get("IPYCONTAINERS_COURSE_LANGUAGE") or os.environ.get("LANG", "")
     found = wanted[:2].lower()
-    return found if found in languages() else SOURCE
+    return found if found != SOURCE and found in languages() else SOURCE
 
 
 @cache
 def languages() -> tuple[str, ...]:
     """Those that are there as a whole."""
-    all_keys = _keys(SOURCE)
-    return tuple(
-        sorted(one.name for one in FOLDER.iterdir() if one.is_dir() and _keys(one.name) == all_keys)
-    )
+    wanted = _texts(FOLDER / SOURCE)
+    found = (one for one in FOLDER.iterdir() if one.is_dir())
+    return tuple(sorted(one.name for one in found if _texts(one) == wanted))
 
 
 def words(key: str, **values: str | float) -> str:
     """One of the package's own texts. Raises KeyError where there is none."""
-    return str(_file(language(), "words")[key]).format(**values)
+    return filled(str(_file(language(), "words")[key]), values)
 
 
 def claim(name: str) -> Claim:
     """By its number: C9. Raises Invalid where there is none."""
     found = _file(language(), "claims")
     if name not in found:
-        raise Invalid(f"there is no claim {name}", f"they are {', '.join(found)}")
+        raise unknown("claim", name, found)
     return Claim(id=name, **found[name])
 
 
@@ -123,8 +152,8 @@ def claims() -> list[Claim]:
 
 def notebook(name: str) -> Mapping[str, Any]:
     """All of one notebook: title, minutes, question, claims …"""
-    if not (FOLDER / SOURCE / f"{name}.json").is_file():
-        raise Invalid(f"there is no notebook {name}", f"they are {', '.join(notebooks())}")
+    if name not in notebooks():
+        raise unknown("notebook", name, notebooks())
     return _file(language(), name)
 
 
@@ -153,12 +182,17 @@ def state_words(state: State) -> str:
     return words(f"state.{state.value}")
 
 
+def unknown(kind: str, name: object, there: Iterable[str]) -> Invalid:
+    """What is raised where the learner names a ``kind`` of thing that is not there."""
+    listed = ", ".join(there) or words("unknown.none")
+    return Invalid(words(f"unknown.{kind}", name=str(name)), words("unknown.there", names=listed))
+
+
 def _part(name: str, kind: str) -> Mapping[str, Any]:
-    number = name.partition("-")[0]
-    found: Mapping[str, Any] = notebook(number).get(kind, {}) if number in notebooks() else {}
+    number = str(name).partition("-")[0]
+    found: Mapping[str, Any] = notebook(number).get(kind, {})
     if name not in found:
-        close = f"those of {number} are {', '.join(found)}" if found else "see the notebook's cell"
-        raise Invalid(f"there is no {kind.removesuffix('s')} {name}", close)
+        raise unknown(kind, name, found)
     part: Mapping[str, Any] = found[name]
     return part
 
@@ -170,23 +204,27 @@ def _file(language: str, name: str) -> Mapping[str, Any]:
     return found
 
 
-def _keys(language: str) -> frozenset[str]:
-    folder = FOLDER / language
-    return frozenset(
-        f"{file.stem}:{key}" for file in folder.glob("*.json") for key in _paths(_read(file))
-    )
+def _texts(folder: Path) -> frozenset[str]:
+    """Where the texts of a language stand, and all that is no text; empty where a file is none."""
+    try:
+        parts = {file.stem: _read(file) for file in folder.glob("*.json")}
+    except (OSError, ValueError):
+        return frozenset()
+    return frozenset(place for name, part in parts.items() for place in _places(part, name))
 
 
 def _read(file: Path) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def _paths(value: Any, above: str = "") -> list[str]:
-    """Where in it the texts stand; of lists also how long they are."""
-    if isinstance(value, dict):
-        return [path for key, one in value.items() for path in _paths(one, f"{above}/{key}")]
-    if isinstance(value, list):
-        return [
-            path for number, one in enumerate(value) for path in _paths(one, f"{above}/{number}")
-        ]
-    return [above]
+def _places(value: Any, above: str, *, is_fixed: bool = False) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _places(one, f"{above}/{key}", is_fixed=key in _FIXED)
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _places(one, f"{above}/{number}", is_fixed=is_fixed)
+    elif isinstance(value, str) and not is_fixed:
+        yield f"{above}: {'a text' if value.strip() else 'nothing'}"
+    else:
+        yield f"{above}: {value!r}"

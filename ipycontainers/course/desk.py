@@ -9,19 +9,22 @@ Knows: all of the course. Does not know: drawing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from ipycontainers.errors import Invalid
-from ipycontainers.widgets.drawing import Markup, element, joined, table
+from ipycontainers.client.translate import translated
+from ipycontainers.errors import ContainerError, EngineUnavailable, Invalid
+from ipycontainers.widgets.connection import forget
+from ipycontainers.widgets.drawing import Markup, element, table
 
-from . import catalogue, lesson
+from . import catalogue, lesson, measurement
 from .answer import Answer, State, cannot
-from .cards import Card, card, head
-from .catalogue import words
+from .cards import Card, Told, card, head, paragraphs, prose
+from .catalogue import legible, words
 from .lab import NONE, Lab
 from .ledger_widget import Ledger
 from .progress import Progress, now
-from .questions import Prediction, Quiz, Verdict, is_right, reason, shown
+from .questions import Prediction, Quiz, Verdict
 from .recording import Recording
 
 TUTORIAL = "https://github.com/bitlogic/hello-docker/blob/3a36403/0-orientation/README.md"
@@ -36,7 +39,9 @@ def claim(*names: str) -> Card:
         element(
             "p",
             element("strong", one.id),
-            f" {one.text} ",
+            " ",
+            prose(one.text),
+            " ",
             element("a", words("claim.where", sentence=one.sentence), href=TUTORIAL),
         )
         for one in found
@@ -56,98 +61,62 @@ def measured(name: str, value: Any, *, prediction: str = "", show: str = "") -> 
     """What was measured for a claim: kept in the ledger, with engine and time, and compared with
     what this engine gives. ``prediction`` is the question that it answers. ``show`` is the value
     in words where ``str`` does not do. Stored is only whether it was as expected."""
-    lab = Lab.here()
-    expected = lesson.lesson(catalogue.claim(name).notebook).expectation_of.get(name)
-    as_expected = expected is None or expected(lab, value)
-    told = show or str(value)
-    if lab.tier != NONE:
-        Progress.here().keep(
-            "measured",
-            name,
-            {
-                "value": told,
-                "engine": lab.name,
-                "kernel": lab.kernel,
-                "at": now(),
-                "as_expected": as_expected,
-            },
-        )
-    return _compared(f"{name}", told, as_expected, lab, prediction)
+    return measurement.of_claim(name, value, prediction=prediction, show=show, lab=Lab.here())
 
 
 def expect(name: str, value: Any, *, prediction: str = "", show: str = "") -> Card:
     """The same for a value that belongs to no claim; ``name`` is the lesson's."""
-    lab = Lab.here()
-    as_expected = lesson.lesson(name.partition("-")[0]).expectation_of[name](lab, value)
-    return _compared(name, show or str(value), as_expected, lab, prediction)
-
-
-def _compared(name: str, told: str, as_expected: bool, lab: Lab, prediction: str) -> Card:
-    text = words("measured.as-expected", answer=str(as_expected))
-    said = words("measured.yes" if as_expected else "measured.no")
-    form = card(
-        "correct" if as_expected else "working",
-        head(words("measured.title", name=name), lab.badge),
-        element("p", told),
-        element("p", said, class_="muted"),
-        _predicted(prediction, lab),
-        label=words("measured.title", name=name),
-    )
-    return Card(text, form, data={"value": told, "as_expected": as_expected, "engine": lab.name})
-
-
-def _predicted(name: str, lab: Lab) -> Markup:
-    """The learner's prediction beside what was so."""
-    if not name:
-        return Markup()
-    question = catalogue.question(name)
-    asked = Prediction(question, Progress.here())
-    given = asked.given
-    asked.close()
-    answers = lesson.lesson(name.partition("-")[0]).right_of
-    right = answers[name](lab) if name in answers else question.right
-    right = right if isinstance(right, int) or right is None else list(right)
-    if given is None:
-        mine = words("measured.no-prediction")
-    else:
-        mine = words("measured.mine", answer=shown(question, given))
-        mine += " " + words("quiz.right" if is_right(question, given, right) else "quiz.wrong")
-    ours = words("measured.right", answer=shown(question, right))
-    return joined([element("p", mine), element("p", ours, " ", reason(question, right))])
+    return measurement.of_value(name, value, prediction=prediction, show=show, lab=Lab.here())
 
 
 def check(name: str) -> Card:
     """Whether an exercise is done: looks at the engine's state and at what is measured, so any
     way to the goal passes. Raises Invalid where there is no such exercise."""
-    lab = Lab.here()
-    exercise = catalogue.exercise(name)
+    exercise, lab, progress = catalogue.exercise(name), Lab.here(), Progress.here()
     answer = _answer(name, lab)
-    Progress.here().keep("checks", name, {"state": answer.state.value, "at": now()})
+    _keep(progress, name, answer.state)
     state, said = catalogue.state_words(answer.state), exercise.words(answer)
-    kind = "correct" if answer.state is State.CORRECT else "working"
+    title = f"{name}: {state}"
     form = card(
-        kind,
-        head(f"{name}: {state}", lab.badge),
-        element("p", said, role="status"),
-        element("p", words("exercise.hint", name=name), class_="muted")
-        if answer.state in {State.NOT_STARTED, State.KEEP_WORKING, State.ALMOST}
-        else Markup(),
-        label=f"{name}: {state}",
+        "correct" if answer.state is State.CORRECT else "working",
+        head(title, lab.badge),
+        element("div", paragraphs(said), role="status"),
+        Markup() if answer.state is State.CORRECT else _hint(exercise.hint(answer)),
+        Told(progress).now(),
+        label=title,
     )
-    return Card(f"{name}: {state}. {said}", form, data={"state": answer.state.value})
+    return Card(f"{title}. {said}", form, data={"state": answer.state.value})
+
+
+def _hint(text: str) -> Markup:
+    """Opened by a button, without the kernel."""
+    button = element("summary", words("hint.open"))
+    return element("details", button, paragraphs(text), class_="hint")
+
+
+def _keep(progress: Progress, name: str, state: State) -> None:
+    """One that was done stays so in the ledger, though its containers are gone."""
+    before = progress.of("checks").get(name)
+    done = before.get("done") if isinstance(before, Mapping) else None
+    if state is State.CORRECT:
+        done = done or now()
+    more = {"done": done} if done else {}
+    progress.keep("checks", name, {"state": state.value, "at": now(), **more})
 
 
 def found(name: str, value: object) -> Card:
     """Keep a value that the learner has found out, for the check of the exercise ``name`` to look
     at: a number, a text, or a list of these. Raises Invalid for another kind, or no exercise."""
     catalogue.exercise(name)
-    Progress.here().keep("answers", name, _plain(value))
+    progress = Progress.here()
+    progress.keep("answers", name, _plain(value))
     title = words("answer.title", name=name)
     form = card(
         "place",
         head(title),
-        element("p", str(value)[:LONGEST_ANSWER]),
+        element("p", legible(value), class_="value"),
         element("p", words("answer.kept", name=name), class_="muted"),
+        Told(progress).now(),
         label=title,
     )
     return Card(words("answer.kept", name=name), form, data={"value": value})
@@ -157,25 +126,32 @@ def _plain(value: object) -> object:
     """As JSON holds it. Raises Invalid."""
     several = list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
     if not all(one is None or isinstance(one, str | int | float) for one in several):
-        raise Invalid("an answer is a number, a text or a list of these", "str(…) makes a text")
+        raise Invalid(words("found.kind"), words("found.kind.hint"))
     if len(str(value)) > LONGEST_ANSWER:
-        raise Invalid(f"an answer has at most {LONGEST_ANSWER} characters")
+        raise Invalid(words("found.long", count=LONGEST_ANSWER))
     return value if isinstance(value, str | int | float) or value is None else several
 
 
 def hint(name: str) -> Card:
     """What helps with an exercise now: it looks at the mistake."""
-    answer = _answer(name, Lab.here())
-    told = catalogue.exercise(name).hint(answer)
+    exercise = catalogue.exercise(name)
+    told = exercise.hint(_answer(name, Lab.here()))
     title = words("hint.title", name=name)
-    return Card(told, card("hint", head(title), element("p", told), label=title))
+    return Card(told, card("hint", head(title), paragraphs(told), label=title))
 
 
 def _answer(name: str, lab: Lab) -> Answer:
     look = lesson.check_of(name)
     if lab.tier == NONE:
         return cannot("no-engine", why=lab.why)
-    return look(lab)
+    try:
+        with translated(name):  # lessons ask docker-py too
+            return look(lab)
+    except EngineUnavailable as error:
+        forget()
+        return cannot("engine-gone", why=error.in_one_line)
+    except ContainerError as error:
+        return cannot("engine-failed", why=error.in_one_line)
 
 
 def quiz(name: str, *answers: object) -> Any:
@@ -191,31 +167,30 @@ def quiz(name: str, *answers: object) -> Any:
 
 def verdict(name: str, answer: str | None = None) -> Verdict:
     """The learner's verdict on a claim, and then ours: holds, condition, wrong or opinion."""
-
-    def own() -> str:
-        kept = Progress.here().of("measured").get(name)
-        return words("verdict.measured", value=kept["value"]) if isinstance(kept, dict) else ""
-
-    return Verdict(catalogue.claim(name), Progress.here(), own, answer)
+    return Verdict(catalogue.claim(name), Progress.here(), answer)
 
 
 def ledger(notebook: str = "") -> Ledger:
-    """All claims, or those of one notebook: what was measured, and both verdicts."""
+    """All claims, or those of one notebook: what was measured, both verdicts, and which exercises
+    are done. Raises Invalid where there is no such notebook."""
     return Ledger(Progress.here(), notebook)
 
 
 def recorded(name: str) -> Card:
-    """A recording, in a frame of its own. It is no measurement of the learner's."""
+    """A recording, in a frame of its own. It is no measurement of the learner's. Raises Invalid
+    where there is none."""
     found = Recording.load(name)
+    label = words("recorded.label")
     badge = words("badge.recorded", date=found.date, engine=found.engine, kernel=found.kernel)
     form = card(
         "recorded",
-        head(found.what, badge),
+        head(label, badge),
+        element("p", prose(found.what)),
         element("div", table(found.heads, found.rows), class_="wide"),
-        label=badge,
+        label=label,
     )
     lines = [" · ".join(row) for row in found.rows]
-    return Card("\n".join([badge, found.what, *lines]), form, is_still=True)
+    return Card("\n".join([f"{label} · {badge}", found.what, *lines]), form, is_still=True)
 
 
 def here() -> Card:

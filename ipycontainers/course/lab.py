@@ -57,8 +57,8 @@ class Lab:
 
         try:
             found = connection(start=start)
-        except EngineUnavailable as error:
-            return cls(NONE, why=f"{error.message} ({error.hint})" if error.hint else error.message)
+        except ContainerError as error:  # no engine, or no sense in how one is named
+            return cls(NONE, why=error.in_one_line)
         return cls.on(found)
 
     @classmethod
@@ -70,7 +70,9 @@ class Lab:
     def engine(self) -> Connection:
         """Raises EngineUnavailable on the tier "none"."""
         if self.connection is None:
-            raise EngineUnavailable(self.why, "ipycontainers doctor says what mends it")
+            from .catalogue import words
+
+            raise EngineUnavailable(self.why, words("lab.doctor"))
         return self.connection
 
     @cached_property

@@ -1,42 +1,53 @@
-"""The ledger: every claim of the orientation, what the learner measured, and both verdicts.
+"""The ledger: every claim of the orientation, what the learner measured, and both verdicts; and
+which exercises are done.
 
     Ledger(Progress.here())              all 33 claims
     Ledger(Progress.here(), "04a")       those of one notebook
     print(ledger.to_markdown())
 
-Only the learner's own measurements stand in it; a recording never does.
+It is drawn again when something is measured, judged or checked in the same kernel. Only the
+learner's own measurements stand in it; a recording never does.
 
 Knows: the catalogue, the learner's progress. Does not know: how anything was measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import html
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ipycontainers.widgets.drawing import Markup, element, table
 from ipycontainers.widgets.widget import Widget
 
-from .cards import card, head, style_sheet
-from .catalogue import VERDICTS, claims, words
+from . import catalogue
+from .answer import State
+from .cards import Told, card, head, prose, style_sheet
+from .catalogue import VERDICTS, legible, state_words, words
 from .progress import Progress
+
+Row = Mapping[str, Any]
 
 
 class Ledger(Widget):
-    """A table that a learner fills by working."""
+    """A table that a learner fills by working. Raises Invalid where there is no such notebook."""
 
     _css = style_sheet()
 
     def __init__(self, progress: Progress, notebook: str = "") -> None:
         self._progress, self._notebook = progress, notebook
+        self._told = Told(progress)
+        names = [notebook] if notebook else catalogue.notebooks()
+        self._notebooks = {name: catalogue.notebook(name) for name in names}
         super().__init__()
+        progress.call(self.redraw)
         self.redraw()
 
     @property
     def data(self) -> Mapping[str, Any]:
-        return {"claims": list(self.rows())}
+        return {"claims": list(self.rows()), "exercises": list(self.exercises())}
 
-    def rows(self) -> Sequence[Mapping[str, Any]]:
+    def rows(self) -> Sequence[Row]:
         verdicts, measured = self._progress.of("verdicts"), self._progress.of("measured")
         return [
             {
@@ -44,28 +55,61 @@ class Ledger(Widget):
                 "text": one.text,
                 "notebook": one.notebook,
                 "measured": _told(measured.get(one.id)),
-                "mine": verdicts.get(one.id, "") if verdicts.get(one.id) in VERDICTS else "",
-                "course": one.verdict if one.id in verdicts else "",
+                "mine": mine if (mine := verdicts.get(one.id)) in VERDICTS else "",
+                "course": one.verdict if mine in VERDICTS else "",
             }
-            for one in claims()
-            if not self._notebook or one.notebook == self._notebook
+            for one in catalogue.claims()
+            if not self._notebook or self._is_judged_here(one)
         ]
 
+    def _is_judged_here(self, claim: catalogue.Claim) -> bool:
+        named = self._notebooks[self._notebook].get("claims", ())
+        return claim.notebook == self._notebook or claim.id in named
+
+    def exercises(self) -> Iterator[Row]:
+        """One for each: its notebook, how far it is, whether it was done at some time."""
+        checks = self._progress.of("checks")
+        for notebook, told in self._notebooks.items():
+            for name in told.get("exercises", ()):
+                kept = checks.get(name)
+                state, is_done = _state(kept if isinstance(kept, Mapping) else {})
+                yield {"exercise": name, "notebook": notebook, "state": state, "done": is_done}
+
     def summary(self) -> str:
-        rows = self.rows()
-        judged = sum(1 for row in rows if row["mine"])
-        return words("ledger.summary", judged=judged, all=len(rows))
+        rows, exercises = self.rows(), list(self.exercises())
+        return words(
+            "ledger.summary",
+            judged=sum(1 for row in rows if row["mine"]),
+            all=len(rows),
+            done=sum(1 for one in exercises if one["done"]),
+            exercises=len(exercises),
+        )
 
     def subject(self) -> str:
         return repr(self._notebook) if self._notebook else ""
 
     def static(self) -> Markup:
         """Without what one learner has done: the claims, and where each is judged."""
-        rows = [[row["claim"], row["text"], row["notebook"]] for row in self.rows()]
+        rows = [[row["claim"], prose(row["text"]), row["notebook"]] for row in self.rows()]
         return element("div", table(words("ledger.still").split("|"), rows), class_="ipycontainers")
 
     def draw(self) -> Markup:
-        rows = [
+        title, exercises = words("ledger.title"), list(self.exercises())
+        claims = [[name, prose(text), *more] for name, text, *more in self._cells()]
+        heads = words("ledger.exercises" if self._notebook else "ledger.by-notebook").split("|")
+        listed = _each(exercises) if self._notebook else self._by_notebook(exercises)
+        return card(
+            "ledger",
+            head(title),
+            element("p", self.summary(), role="status"),
+            _wide(words("ledger.claims.label"), words("ledger.heads").split("|"), claims),
+            _wide(words("ledger.exercises.label"), heads, listed) if exercises else Markup(),
+            self._told.now(),
+            label=title,
+        )
+
+    def _cells(self) -> list[list[str]]:
+        return [
             [
                 row["claim"],
                 row["text"],
@@ -75,29 +119,61 @@ class Ledger(Widget):
             ]
             for row in self.rows()
         ]
-        shown = table(words("ledger.heads").split("|"), rows, caption=self.summary())
-        wide = element("div", shown, class_="wide", tabindex="0", role="group", aria_label="Table")
-        return card("ledger", head(words("ledger.title")), wide, label=words("ledger.title"))
+
+    def _by_notebook(self, exercises: Sequence[Row]) -> list[list[str]]:
+        rows = []
+        for notebook, told in self._notebooks.items():
+            here = [one for one in exercises if one["notebook"] == notebook]
+            to_do = [str(one["exercise"]) for one in here if not one["done"]]
+            count = words("ledger.done", done=len(here) - len(to_do), all=len(here))
+            if here:
+                rows.append([f"{notebook} {told['title']}", count, ", ".join(to_do)])
+        return rows
 
     def to_markdown(self) -> str:
         """The same, to keep."""
-        lines = [f"| {' | '.join(words('ledger.heads').split('|'))} |", "|---|---|---|---|---|"]
-        for row in self.rows():
-            cells = [row["claim"], row["text"], row["measured"]]
-            cells += [_verdict(row["mine"]), _verdict(row["course"])]
-            lines.append("| " + " | ".join(_escaped(one) for one in cells) + " |")
+        heads = words("ledger.heads").split("|")
+        exercises = _each(self.exercises())
+        lines = [self.summary(), "", *_markdown(heads, self._cells())]
+        if exercises:
+            lines += ["", *_markdown(words("ledger.exercises").split("|"), exercises)]
         return "\n".join(lines) + "\n"
 
 
 def _told(measured: object) -> str:
     if not isinstance(measured, Mapping):
         return ""
-    return f"{measured.get('value', '')} ({measured.get('engine', '')})"
+    return f"{legible(measured.get('value', ''))} ({legible(measured.get('engine', ''))})"
+
+
+def _state(kept: Row) -> tuple[str, bool]:
+    """How far it is, in words, and whether it was done."""
+    if kept.get("done"):
+        return f"✓ {state_words(State.CORRECT)}", True
+    found = next((one for one in State if one.value == kept.get("state")), State.NOT_STARTED)
+    return state_words(found), found is State.CORRECT
+
+
+def _each(exercises: Iterator[Row] | Sequence[Row]) -> list[list[str]]:
+    return [[one["exercise"], one["state"]] for one in exercises]
 
 
 def _verdict(choice: str) -> str:
     return words(f"verdict.{choice}") if choice else ""
 
 
+def _wide(label: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
+    """A table that can be scrolled by the keyboard too."""
+    shown = table(heads, rows)
+    return element("div", shown, class_="wide", tabindex="0", role="group", aria_label=label)
+
+
+def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return [f"| {' | '.join(_escaped(one) for one in line)} |" for line in lines]
+
+
 def _escaped(text: str) -> str:
-    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())
+    """For a cell of a table: nothing in it is markup."""
+    plain = html.escape(" ".join(text.split()), quote=False)
+    return "".join(f"\\{it}" if it in "\\|`*_[" else it for it in plain)

@@ -13,7 +13,7 @@ Each notebook has a module in ``lessons``, n04a for 04a, with one Lesson:
     @lesson.checks("04a-door")
     def door(lab: Lab) -> Answer: …                  looks at the engine, never at a cell's text
 
-Knows: the lessons' functions by their ids. Does not know: engines, words.
+Knows: the lessons' functions by their ids. Does not know: engines, what is said of them.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, TypeAlias
 
-from ipycontainers.errors import Invalid
-
 from .answer import Answer
+from .catalogue import unknown
 from .lab import Lab
 
 Check: TypeAlias = Callable[[Lab], Answer]
@@ -56,9 +55,9 @@ class Lesson:
 
 def lesson(notebook: str) -> Lesson:
     """By the notebook's number; one without functions where it has no module."""
-    if not notebook.isalnum():
-        raise Invalid(f"there is no notebook {notebook!r}")
     name = f"{__package__}.lessons.n{notebook}"
+    if not notebook.isalnum():
+        return Lesson(notebook)
     try:
         found: Lesson = import_module(name).lesson
     except ModuleNotFoundError as error:
@@ -68,12 +67,16 @@ def lesson(notebook: str) -> Lesson:
     return found
 
 
+def of(name: str) -> Lesson:
+    """That of a question or an exercise, whose ids begin with the notebook's number."""
+    return lesson(name.partition("-")[0])
+
+
 def check_of(exercise: str) -> Check:
     """Raises Invalid where there is no such exercise."""
-    found = lesson(exercise.partition("-")[0]).check_of
+    found = of(exercise).check_of
     if exercise not in found:
-        there = ", ".join(found) or "none"
-        raise Invalid(f"there is no exercise {exercise}", f"in this notebook there are: {there}")
+        raise unknown("exercises", exercise, found)
     return found[exercise]
 
 

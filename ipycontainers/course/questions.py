@@ -1,8 +1,8 @@
 """Questions that a learner answers by a button: predictions, recall questions, verdicts.
 
-    Prediction(question("04a-doors"))     keeps the answer, and says nothing of right or wrong
-    Quiz(question("04a-recall-1"))        says at once whether it is right, and why
-    Verdict(claim("C9"))                  asks for the learner's verdict, then shows ours
+    Prediction(question("04a-doors"), progress)     keeps the answer, and does not judge it
+    Quiz(question("04a-recall-1"), progress)        says at once whether it is right, and why
+    Verdict(claim("C9"), progress)                  asks for the learner's verdict, then shows ours
 
 Every one is answered by buttons, so by the keyboard too, or by an argument in the cell. What is
 stored with the notebook is the question and its choices, whatever the learner has answered.
@@ -12,15 +12,16 @@ Knows: the catalogue, the learner's progress. Does not know: engines.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ipycontainers.errors import Invalid
 from ipycontainers.widgets.drawing import Markup, element, joined
 from ipycontainers.widgets.widget import Widget
 
-from .cards import card, head, style_sheet
-from .catalogue import VERDICTS, Claim, Question, words
+from . import choices
+from .cards import Told, card, head, prose, style_sheet
+from .catalogue import VERDICTS, Claim, Question, legible, words
+from .choices import is_whole, judged, reason, shown
 from .progress import Progress
 
 
@@ -33,15 +34,18 @@ class Questioned(Widget):
 
     def __init__(self, question: Question, progress: Progress, answer: object = None) -> None:
         self.question, self.progress = question, progress
+        self._told = Told(progress)
+        given = None if answer is None else choices.parsed(question, answer)
         super().__init__()
-        if answer is not None:
-            self.keep(_checked(question, answer))
+        progress.call(self.redraw)
+        if given is not None:
+            self.keep(given)
         self.redraw()
 
     @property
     def given(self) -> Any:
         """The index of the choice that was made, or of each row; None before."""
-        return _known(self.question, self.progress.of(self.part).get(self.question.id))
+        return choices.known(self.question, self.progress.of(self.part).get(self.question.id))
 
     def keep(self, answer: Any) -> None:
         """Remember it."""
@@ -51,10 +55,10 @@ class Questioned(Widget):
         """``choose:CHOICE`` or ``choose:ROW:CHOICE``."""
         try:
             numbers = [int(one) for one in what.removeprefix("choose:").split(":")]
-            self.keep(_with(self.question, self.given, numbers))
+            answer = choices.pressed(self.question, self.given, numbers)
         except (ValueError, IndexError):
             return
-        self.redraw()
+        self.keep(answer)
 
     # What a widget of ours gives
 
@@ -80,38 +84,79 @@ class Questioned(Widget):
 
     def summary(self) -> str:
         """The question and its choices, whatever was answered: stored and compared."""
-        rows = [f"  {row}: ?" for row in self.question.rows]
-        choices = [f"  {chr(97 + n)}) {one}" for n, one in enumerate(self.question.choices)]
-        return "\n".join([self.question.text, *rows, *choices])
+        question = self.question
+        rows = [f"  {row}: ?" for row in question.rows]
+        listed = [f"  {choices.letter(n)}) {one}" for n, one in enumerate(question.choices)]
+        return "\n".join([question.text, *rows, *listed])
 
     def static(self) -> Markup:
         question = self.question
         rows = element("ul", *(element("li", it) for it in question.rows)) if question.rows else ""
-        choices = element("ul", *(element("li", it) for it in question.choices))
-        form = joined([element("p", element("strong", question.text)), rows, choices])
+        listed = element("ul", *(element("li", it) for it in question.choices))
+        form = joined([element("p", element("strong", question.text)), rows, listed])
         return element("div", form, class_="ipycontainers")
 
     def draw(self) -> Markup:
         question, given = self.question, self.given
-        asked = _grid(question, given) if question.rows else _list(question, given)
+        title = words(f"{self.kind}.title")
+        asked = _grid(question, given) if question.rows else self._list(given)
         return card(
             self.kind,
-            head(words(f"{self.kind}.title")),
-            element("p", question.text),
-            asked,
-            element("p", self.said(given), role="status", class_="muted"),
-            label=f"{words(f'{self.kind}.title')}: {question.text}",
+            head(title),
+            element("fieldset", element("legend", prose(question.text)), asked),
+            element("div", self.said(given), role="status", class_="said"),
+            self._told.now(),
+            label=title,
         )
 
-    def said(self, given: Any) -> Markup | str:
+    def _list(self, given: Any) -> Markup:
+        each = (
+            _button(text, f"choose:{n}", given == n, class_=self.mark(given) if n == given else "")
+            for n, text in enumerate(self.question.choices)
+        )
+        return element("div", *each, class_="choices")
+
+    def mark(self, given: Any) -> str:
+        """The class of the choice that was made, where it is judged."""
+        return "" if given is None else "is-chosen"
+
+    def said(self, given: Any) -> Markup:
         """Below the choices: what follows from the answer."""
-        if not _is_whole(self.question, given):
-            return words(f"{self.kind}.ask")
-        return words(f"{self.kind}.kept")
+        is_asked = not is_whole(self.question, given)
+        return _muted(words(f"{self.kind}.{'ask' if is_asked else 'kept'}"))
 
 
 class Prediction(Questioned):
-    """Kept until the cell that measures says what was so."""
+    """Kept until the cell that measures says what was so. What was chosen before that counts."""
+
+    @property
+    def counted(self) -> Any:
+        """What was chosen before the result was shown."""
+        return super().given
+
+    @property
+    def given(self) -> Any:
+        """What is chosen now."""
+        later = choices.known(self.question, self.progress.of("later").get(self.question.id))
+        return self.counted if later is None else later
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the result has been shown."""
+        return self.question.id in self.progress.of("seen")
+
+    def keep(self, answer: Any) -> None:
+        self.progress.keep("later" if self.is_seen else self.part, self.question.id, answer)
+
+    def said(self, given: Any) -> Markup:
+        if not self.is_seen:
+            return super().said(given)
+        counted = self.counted
+        if counted is None:
+            return _muted(words("prediction.late" if given is None else "prediction.only-later"))
+        if counted == given:
+            return _muted(words("prediction.seen"))
+        return _muted(words("prediction.changed", answer=shown(self.question, counted)))
 
 
 class Quiz(Questioned):
@@ -120,28 +165,25 @@ class Quiz(Questioned):
     part = "quizzes"
     kind = "quiz"
 
-    def said(self, given: Any) -> Markup | str:
+    def mark(self, given: Any) -> str:
+        return "is-right" if judged(self.question, given) else "is-wrong"
+
+    def said(self, given: Any) -> Markup:
         question = self.question
-        if not _is_whole(question, given):
-            return words("quiz.ask")
-        verdict = words("quiz.right" if is_right(question, given) else "quiz.wrong")
-        return f"{verdict} {reason(question, given)}"
+        if not is_whole(question, given):
+            return super().said(given)
+        word = words("quiz.right" if judged(question, given) else "quiz.wrong")
+        return element("p", element("strong", word), " ", prose(reason(question, given)))
 
 
 class Verdict(Questioned):
-    """The learner's, and then the course's with its reason."""
+    """The learner's, and then the course's with its reason, beside what the learner measured."""
 
     part = "verdicts"
     kind = "verdict"
 
-    def __init__(
-        self,
-        claim: Claim,
-        progress: Progress,
-        measured: Callable[[], str],
-        answer: str | None = None,
-    ) -> None:
-        self.claim, self._measured = claim, measured
+    def __init__(self, claim: Claim, progress: Progress, answer: object = None) -> None:
+        self.claim = claim
         question = Question(
             id=claim.id,
             text=f"{claim.id}: {claim.text}",
@@ -158,130 +200,57 @@ class Verdict(Questioned):
         found = self.progress.of(self.part).get(self.claim.id)
         return VERDICTS.index(found) if found in VERDICTS else None
 
-    def said(self, given: Any) -> Markup | str:
+    def said(self, given: Any) -> Markup:
         if given is None:
-            return words("verdict.ask")
+            return super().said(given)
+        is_same = VERDICTS[given] == self.claim.verdict
         ours = words(f"verdict.{self.claim.verdict}")
-        same = VERDICTS[given] == self.claim.verdict
-        start = words("verdict.same") if same else words("verdict.other", verdict=ours)
-        return " ".join(filter(None, [start, self.claim.because, self._measured()]))
-
-
-def is_right(question: Question, given: Any, right: Any = None) -> bool:
-    """``right`` is the lesson's, where the engine decides it."""
-    wanted = question.right if right is None else right
-    return bool(given == (list(wanted) if isinstance(wanted, Sequence) else wanted))
-
-
-def reason(question: Question, given: Any) -> str:
-    """Why the choice is right or wrong."""
-    if isinstance(question.why, str):
-        return question.why
-    return question.why[given] if isinstance(given, int) else " ".join(question.why)
-
-
-def shown(question: Question, given: Any) -> str:
-    """An answer in words."""
-    if isinstance(given, list):
-        return ", ".join(
-            f"{row}: {question.choices[it]}"
-            for row, it in zip(question.rows, given, strict=True)
-            if it is not None
+        start = words("verdict.same") if is_same else words("verdict.other", verdict=ours)
+        return joined(
+            [
+                element("p", element("strong", start), " ", prose(self.claim.because)),
+                _muted(self._measured()),
+            ]
         )
-    return question.choices[given] if isinstance(given, int) else ""
+
+    def _measured(self) -> str:
+        kept = self.progress.of("measured").get(self.claim.id)
+        if not isinstance(kept, Mapping):
+            return words("verdict.not-measured")
+        value, engine = legible(kept.get("value", "")), legible(kept.get("engine", ""))
+        return words("verdict.measured", value=value, engine=engine)
 
 
-def _list(question: Question, given: Any) -> Markup:
-    return element(
-        "ul",
-        *(
-            element("li", _button(text, f"choose:{number}", given == number), data_key=str(number))
-            for number, text in enumerate(question.choices)
-        ),
-        class_="choices",
-    )
+def _muted(text: str) -> Markup:
+    return element("p", prose(text), class_="muted")
 
 
 def _grid(question: Question, given: Any) -> Markup:
     chosen = given or [None] * len(question.rows)
-    rows = [
+    rows = (
         element(
-            "tr",
-            element("th", row, scope="row"),
+            "div",
+            element("span", row, class_="row"),
             *(
-                element(
-                    "td",
-                    _button(text, f"choose:{at}:{number}", chosen[at] == number, f"{row}: {text}"),
-                )
+                _button(text, f"choose:{at}:{number}", chosen[at] == number, f"{row}: {text}")
                 for number, text in enumerate(question.choices)
             ),
+            role="group",
+            aria_label=row,
         )
         for at, row in enumerate(question.rows)
-    ]
-    return element("table", element("tbody", *rows), class_="grid")
+    )
+    return element("div", *rows, class_="grid")
 
 
-def _button(text: str, do: str, is_pressed: bool, label: str = "") -> Markup:
+def _button(text: str, do: str, is_pressed: bool, label: str = "", class_: str = "") -> Markup:
     return element(
         "button",
         text,
         type="button",
+        class_=class_ or None,
         data_do=do,
+        data_key=do,
         aria_pressed="true" if is_pressed else "false",
         aria_label=label or None,
     )
-
-
-def _with(question: Question, given: Any, numbers: Sequence[int]) -> Any:
-    """The answer with one more choice. Raises ValueError, IndexError where there is none."""
-    if not 0 <= numbers[-1] < len(question.choices):
-        raise IndexError(numbers)
-    if not question.rows:
-        (chosen,) = numbers
-        return chosen
-    at, chosen = numbers
-    if not 0 <= at < len(question.rows):
-        raise IndexError(numbers)
-    answer = list(given or [None] * len(question.rows))
-    answer[at] = chosen
-    return answer
-
-
-def _known(question: Question, kept: Any) -> Any:
-    """What is kept, if it is an answer to this question: the file may be from an older course."""
-    options = range(len(question.choices))
-    if not question.rows:
-        return kept if isinstance(kept, int) and kept in options else None
-    if not isinstance(kept, list) or len(kept) != len(question.rows):
-        return None
-    return kept if all(one is None or one in options for one in kept) else None
-
-
-def _is_whole(question: Question, given: Any) -> bool:
-    return given is not None and (not question.rows or None not in given)
-
-
-def _checked(question: Question, answer: object) -> Any:
-    """An answer in the cell: the letter, the number from 0, or the text of a choice; for rows a
-    list of these."""
-    if question.rows:
-        if not isinstance(answer, list | tuple) or len(answer) != len(question.rows):
-            raise Invalid(
-                f"{question.id} asks for {len(question.rows)} answers",
-                "give a list, in their order",
-            )
-        return [_one(question, it) for it in answer]
-    return _one(question, answer)
-
-
-def _one(question: Question, answer: object) -> int:
-    choices = list(question.choices)
-    if isinstance(answer, str):
-        if answer in choices:
-            return choices.index(answer)
-        if len(answer) == 1 and 0 <= ord(answer.lower()) - 97 < len(choices):
-            return ord(answer.lower()) - 97
-    if isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < len(choices):
-        return answer
-    letters = ", ".join(f'"{chr(97 + number)}"' for number in range(len(choices)))
-    raise Invalid(f"{answer!r} is no choice of {question.id}", f"they are {letters}")

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ipycontainers.errors import Invalid
+from .catalogue import unknown
 
 FOLDER = Path(__file__).parent / "recordings"
 
@@ -37,7 +37,5 @@ class Recording:
         """Raises Invalid where there is none."""
         there = sorted(file.stem for file in FOLDER.glob("*.json"))
         if name not in there:
-            raise Invalid(
-                f"there is no recording {name}", f"there are: {', '.join(there) or 'none'}"
-            )
+            raise unknown("recording", name, there)
         return cls(**json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))
