@@ -58,6 +58,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("engine")
 
 
+def pytest_collection_finish() -> None:
+    """What is there by now stays to the end: to search all of it for garbage after every test, as
+    is done below, takes longer than most tests."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     lacking = needs.lacking(pyfuncitem)
@@ -210,7 +217,8 @@ def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
     docker = request.getfixturevalue("engine").docker
     in_process = not {"kernels", "shared_kernel"} & set(request.fixturenames)
     containers = _containers(docker)
-    threads, descriptors = set(threading.enumerate()), _descriptors(docker)
+    threads = set(threading.enumerate())
+    descriptors = _descriptors(docker) if in_process else {}
     yield
     left = _after(lambda: _left_containers(docker, containers))
     assert not left, f"containers left behind: {left}"

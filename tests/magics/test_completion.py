@@ -6,7 +6,7 @@ import socket
 import time
 
 import pytest
-from support import patience
+from support import patience, wait_for
 
 from ipycontainers.magics import session
 from ipycontainers.magics.completion import candidates
@@ -95,11 +95,7 @@ def test_a_kernel_offers_options_images_and_containers(shared_kernel, images):
         "%%container --cap-add", "%%container --cap-drop",
     ]  # fmt: skip
     for code in ("%%container -e A=1 ipycontainers-test/bus", f"%%container {name}:la"):
-        for _ in range(20):
-            found = matches(shared_kernel, code)
-            if found:
-                break
-            time.sleep(0.1)
+        found = wait_for(lambda code=code: matches(shared_kernel, code), every=0.1)
         assert found == [f"{code.rsplit(' ', 1)[0]} {name}:latest"]
 
 
