@@ -9,11 +9,15 @@ import subprocess
 import sys
 import time
 
+from ipycontainers import busybox
+from ipycontainers.oci import Platform
+
 from .probe import Measured, marked
 
 
 def measure() -> Measured:
-    """A shell is started here, as it is in the container and in the virtual machine."""
+    """A shell is started here, as it is in the container and in the virtual machine: that of
+    busybox where there is one, so that programs do not differ, but where they run."""
     if not sys.platform.startswith("linux"):
         return Measured("host", missing=f"this is {sys.platform}, which has no /proc")
     try:
@@ -26,7 +30,7 @@ def measure() -> Measured:
 def _measured(script: str) -> Measured:
     began = time.monotonic()
     with subprocess.Popen(
-        ["sh", "-c", script],
+        [*_shell(), "-c", script],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -38,3 +42,8 @@ def _measured(script: str) -> Measured:
         first = process.stdout.readline()
         took = time.monotonic() - began
         return Measured.of("host", first + process.stdout.read(), seconds=took)
+
+
+def _shell() -> list[str]:
+    found = busybox.of_machine(Platform.here().architecture)
+    return [found.origin, "sh"] if found else ["sh"]

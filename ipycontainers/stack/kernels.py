@@ -104,7 +104,7 @@ def _uml(path: Path | None) -> tuple[Kernel | None, str]:
             return None, f"{place} may not be executed by this user"
     if path:
         return None, f"{path} is no user-mode Linux"
-    return None, "linux.uml is not installed (Debian, Ubuntu: apt install user-mode-linux)"
+    return None, "linux.uml is not installed (Debian: apt install user-mode-linux)"
 
 
 def is_uml(path: Path) -> bool:

@@ -30,8 +30,9 @@ from .guard import Guard, guarded
 from .kernels import KVM, TCG, UML, Kernel
 from .probe import BEGIN, END, Measured, marked
 
-MEMORY = {UML: 64 << 20, KVM: 256 << 20, TCG: 256 << 20}  # bytes
+MEMORY = {UML: 64 << 20, KVM: 192 << 20, TCG: 192 << 20}  # bytes
 SECONDS = {UML: 30.0, KVM: 30.0, TCG: 150.0}
+SIZES = {UML: range(16, 97, 16), KVM: range(64, 257, 64), TCG: range(64, 257, 64)}  # MiB
 _MOST = 1 << 20  # bytes that its console may say
 _WORDS = 200  # letters of them that are shown
 # The last lines are for a machine that nobody ends.
@@ -80,10 +81,15 @@ def boot(kernel: Kernel, program: bytes, *, seconds: float = 0, memory: int = 0)
     return replace(measured, machine=kernel.title, is_emulated=kernel.kind == TCG)
 
 
-def smallest(kernel: Kernel, program: bytes, *, sizes: range) -> int:
-    """The first of ``sizes``, in MiB, with which it boots; 0 where it does with none."""
-    booted = (size for size in sizes if not boot(kernel, program, memory=size << 20).missing)
-    return next(booted, 0)
+def least_memory(asked: str = "", *, program: bytes = b"") -> int:
+    """With how little memory the first of ``kernels.find`` boots, in bytes: the first of SIZES;
+    0 where it boots with none, or there is none. As ``measure`` otherwise."""
+    own = program or _busybox()
+    for kernel in kernels.find(asked).kernels[:1]:
+        for size in SIZES[kernel.kind]:
+            if own and not boot(kernel, own, memory=size << 20).missing:
+                return size << 20
+    return 0
 
 
 def _boot(guard: Guard, kernel: Kernel, disk: Path, seconds: float, memory: int) -> Measured:

@@ -25,6 +25,7 @@ from ipycontainers.oci.legible import printable
 from .tied import tied
 
 BEGIN, END = "ipycontainers-begin", "ipycontainers-end"
+LOOPS = 20_000  # of a shell's arithmetic: about a tenth of a second
 # Without programs but a shell's own: an image may have no more. A shell reads byte by byte, which
 # takes long where system calls do.
 SCRIPT = f"""
@@ -53,6 +54,9 @@ while IFS= read -r line; do
     case $line in PRETTY_NAME=*) echo "system=${{line#PRETTY_NAME=}}";; esac
 done 2>/dev/null </etc/os-release
 read first </proc/1/comm; echo "first=$first"
+count=0; read before rest </proc/uptime
+while [ $count -lt {LOOPS} ]; do count=$((count + 1)); done
+read after rest </proc/uptime; echo "work=$before $after"
 echo {END}
 """
 _MARK = """
@@ -98,11 +102,12 @@ def _name(pid: int) -> str:
 class Measured:
     """Of one machine. ``seconds`` is from asking for it until its first program ran; ``uptime``
     how long its kernel runs, in seconds; ``memory`` what it believes to have, in bytes, ``limit``
-    what it may take, 0 for no limit; ``used`` what it takes of the host's memory with one shell.
-    ``sees_files`` and ``sees_processes`` are whether it sees those of this machine, None where
-    nobody can say. ``machine`` is what kind of virtual machine it is, ``is_emulated`` whether its
-    seconds are an emulation's; ``note`` is which others were tried and did not boot. ``missing``
-    is why nothing was measured."""
+    what it may take, 0 for no limit; ``used`` what it takes of the host's memory with one shell;
+    ``work`` how many seconds a shell takes there to count to LOOPS. ``sees_files`` and
+    ``sees_processes`` are whether it sees those of this machine, None where nobody can say.
+    ``machine`` is what kind of virtual machine it is, ``is_emulated`` whether its seconds are an
+    emulation's; ``note`` is which others were tried and did not boot. ``missing`` is why nothing
+    was measured."""
 
     where: str
     kernel: str = ""
@@ -116,6 +121,7 @@ class Measured:
     root: str = ""
     system: str = ""
     first: str = ""
+    work: float = 0.0
     sees_files: bool | None = None
     sees_processes: bool | None = None
     machine: str = ""
@@ -144,6 +150,7 @@ class Measured:
             root=_text(told.get("root", ""), 40),
             system=_text(told.get("system", "").strip("\"'"), 80),
             first=_text(told.get("first", ""), 40),
+            work=_between(told.get("work", "")),
             sees_files=_claim(told.get("sees_files")),
             sees_processes=_claim(told.get("sees_processes")),
             limit=limit,
@@ -165,6 +172,11 @@ def _number(text: str | None) -> float:
         return max(0.0, float(text or 0))
     except ValueError:
         return 0.0
+
+
+def _between(text: str) -> float:
+    before, _, after = text.partition(" ")
+    return max(0.0, _number(after) - _number(before))
 
 
 def _claim(text: str | None) -> bool | None:

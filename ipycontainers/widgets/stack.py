@@ -19,6 +19,7 @@ from typing import Any
 
 from ipycontainers.errors import ContainerError
 from ipycontainers.stack import Measured, measure_container, measure_here, measure_machine
+from ipycontainers.stack.probe import LOOPS
 
 from .connection import connection
 from .drawing import Markup, element, size, table
@@ -257,6 +258,10 @@ def _first(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: A
     )
 
 
+def _work(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: ARG001
+    return element("span", duration(found.work))
+
+
 def _uptime(found: Measured, every: Mapping[str, Measured]) -> Markup:  # noqa: ARG001
     return element("span", duration(found.uptime))
 
@@ -305,6 +310,7 @@ ROWS: tuple[tuple[str, Cell], ...] = (
     ("Boot id of the kernel", _boot),
     ("Its kernel has run for", _uptime),
     ("Until its first program", _first),
+    (f"Until a shell has counted to {LOOPS:,}", _work),
     ("Memory that it sees", _memory),
     ("Memory that it takes", _used),
     ("Processes that it sees", _processes),

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support import REPOSITORY, patience, wait_for
 
-from ipycontainers.stack import kernels, machine, measure_here, measure_machine
+from ipycontainers.stack import kernels, least_memory, machine, measure_here, measure_machine
 from ipycontainers.stack.kernels import TCG, UML, Kernel
 
 BUSYBOX = Path("/bin/busybox").read_bytes()
@@ -47,6 +47,7 @@ def test_user_mode_linux_is_a_machine_of_its_own(uml: Path) -> None:
     assert (found.root, found.first) == ("rootfs", "init")
     assert 0 < found.memory <= found.limit == machine.MEMORY[UML]
     assert found.uptime < found.seconds + 60
+    assert 0 < found.work < 30
     assert 1 << 20 < found.used < machine.MEMORY[UML] + (64 << 20)
 
 
@@ -62,10 +63,11 @@ def test_qemu_boots_a_kernel_of_debian(vmlinuz: Path) -> None:
 
 
 def test_the_least_memory_is_found(uml: Path) -> None:
+    least = least_memory(UML)
+    assert 16 << 20 < least <= 96 << 20
     kernel = Kernel(UML, uml, str(uml))
-    least = machine.smallest(kernel, BUSYBOX, sizes=range(16, 97, 16))
-    assert 16 < least <= 96
-    assert machine.smallest(kernel, BUSYBOX, sizes=range(8, 16, 4)) == 0
+    assert machine.boot(kernel, BUSYBOX, memory=least - (16 << 20)).missing
+    assert least_memory("none") == 0
 
 
 def test_a_machine_without_any_kernel_says_what_to_install(bare: Path) -> None:

@@ -19,6 +19,8 @@ def test_what_is_no_answer_is_none() -> None:
     found = Measured.of("vm", odd, seconds=1)
     assert (found.kernel, found.uptime, found.processes) == (r"<b>\x1b[31m", 0.0, 0)
     assert (found.root, found.sees_files, found.sees_processes) == ("a=b", None, None)
+    assert Measured.of("vm", "kernel=6\nwork=2.5 x\n", seconds=1).work == 0
+    assert Measured.of("vm", "kernel=6\nwork=2.5 4.0\n", seconds=1).work == 1.5
 
 
 def test_what_a_console_says_outside_the_marks_is_no_answer() -> None:
@@ -35,6 +37,7 @@ def test_the_host_is_as_proc_says() -> None:
     assert found.memory == int(total[1]) * 1024
     assert found.processes > 1
     assert (found.sees_files, found.sees_processes) == (True, True)
+    assert 0 < found.work < 5 * patience()
     assert 0 < found.seconds < 1 * patience()
 
 
