@@ -20,6 +20,9 @@ from typing import Any
 import kernels
 import nbformat
 from support import REPOSITORY
+from turns import turn
+
+from ipycontainers.course import copies
 
 SANITIZE = REPOSITORY / "notebooks" / "nbval.cfg"
 # Of one cell, in seconds.
@@ -55,15 +58,16 @@ def validate(notebook: Path, folder: Path, address: str | None, *, lax: bool = F
     words = ["-m", "pytest", "-c", os.devnull, f"--rootdir={folder}", "-p", "no:cacheprovider"]
     words += ["--nbval-lax" if lax else "--nbval", f"--nbval-cell-timeout={CELL_TIMEOUT}"]
     words += ["--nbval-sanitize-with", str(SANITIZE), f"--junitxml={report}", str(notebook)]
-    done = subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env=kernels.environment(folder, {"DOCKER_HOST": address} if address else {}),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    with turn(copies.number(notebook), address):
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=folder,
+            env=kernels.environment(folder, {"DOCKER_HOST": address} if address else {}),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
     return Verdicts(_passed(notebook, report), done.stdout + done.stderr, done.returncode)
 
 

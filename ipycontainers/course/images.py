@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,13 +49,16 @@ class Provided:
 
 
 def ensure(*names: str, connection: Connection | None = None) -> dict[str, str]:
-    """Makes those of NAMES that the engine lacks, all if none is named; their ids.
+    """Makes those of NAMES that the engine lacks, all if none is named; their ids. The engine is
+    that of this notebook's cells, unless ``connection`` is another's.
 
     Raises Invalid for another name, NotFound where there is no busybox to make them of, Conflict
     where somebody else's image has the name, and EngineUnavailable.
     """
-    with _connected(connection) as engine:
-        return {image.name: image.id for image in provide(engine, names)}
+    from ipycontainers.widgets.connection import connection as of_this_notebook
+
+    engine = connection or of_this_notebook()
+    return {image.name: image.id for image in provide(engine, names)}
 
 
 def describe(name: str) -> str:
@@ -135,17 +137,6 @@ def _provide(
         store.load(archive(Path(folder), lacking, busybox, store.architecture))
     made = dict.fromkeys(lacking, busybox.origin)
     return [_provided(store, name, before[name], made.get(name, "")) for name in wanted]
-
-
-@contextmanager
-def _connected(connection: Connection | None) -> Iterator[Connection]:
-    from ipycontainers.client import connect
-
-    if connection:
-        yield connection
-        return
-    with connect() as opened:
-        yield opened
 
 
 # --- what is there --------------------------------------------------------------------------

@@ -9,11 +9,13 @@ answered    what the exercise's check says of them
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from turns import turn
 
 from ipycontainers.course import catalogue, images, lesson
 from ipycontainers.course.answer import State
@@ -33,6 +35,17 @@ def lab(engine: Any) -> Lab:
 def progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Progress:
     monkeypatch.setenv("IPYCONTAINERS_COURSE_PROGRESS", str(tmp_path / "progress.json"))
     return Progress.here()
+
+
+@pytest.fixture(autouse=True)
+def _turn(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Of tests of a notebook's checks, test_n04a.py: nobody else is at them."""
+    number = re.fullmatch(r"test_n(\d\d[a-z]?)", request.path.stem)
+    if not number or "engine" not in request.fixturenames:
+        yield
+        return
+    with turn(number[1], request.getfixturevalue("engine").candidate.address):
+        yield
 
 
 class Attempts:

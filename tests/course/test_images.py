@@ -472,3 +472,10 @@ def test_the_commands_of_the_course_cost_others_nothing() -> None:
     )
     loaded = {name for name in asked.stdout.split() if name.startswith("ipycontainers.course")}
     assert loaded == {"ipycontainers.course", "ipycontainers.course.command"}
+
+
+def test_in_a_notebook_the_engine_of_its_cells_is_asked(kernel: Any, tmp_path: Path) -> None:
+    kernel.run(f'%config ContainerMagics.engine = "unix://{tmp_path}/nobody.sock"')
+    shown = kernel.run("from ipycontainers.course import images; images.ensure()")
+    assert shown.status == "error"
+    assert "nobody.sock" in str(shown.error)

@@ -16,6 +16,7 @@ import kernels
 import nbformat
 import pytest
 from support import COURSE
+from turns import turn
 from validation import copied
 
 from ipycontainers.course import catalogue, copies
@@ -73,14 +74,15 @@ def test_no_exercise_is_done_in_a_students_copy(
         "DOCKER_HOST": engine.candidate.address,
         "IPYCONTAINERS_COURSE_PROGRESS": str(progress),
     }
-    ran = subprocess.run(
-        [sys.executable, STORE, copied(notebook, tmp_path, of_a_student)],
-        env=kernels.environment(tmp_path, variables),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=250,
-    )
+    with turn(copies.number(notebook), engine.candidate.address):
+        ran = subprocess.run(
+            [sys.executable, STORE, copied(notebook, tmp_path, of_a_student)],
+            env=kernels.environment(tmp_path, variables),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=250,
+        )
     assert ran.returncode == 0, f"Restart & Run All stops: {ran.stderr}"
     states = json.loads(progress.read_text())["checks"] if exercises(notebook) else {}
     assert set(states) == set(exercises(notebook))
