@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from learner import Learner
 
 from ipycontainers.course import catalogue
-from ipycontainers.course.answer import Answer
-from ipycontainers.course.lab import LABEL, Lab
+from ipycontainers.course.answer import Answer, State
+from ipycontainers.course.lab import Lab
 from ipycontainers.course.lesson import check_of, lesson
 from ipycontainers.course.progress import Progress
+from ipycontainers.errors import ContainerError
 
-TOOLBOX = "ipyc/toolbox:1"
 PARTS = {
     "docker": ["Engine", "containerd", "docker-init", "runc"],
     "podman": ["Conmon", "OCI Runtime (crun)", "Podman Engine"],
@@ -25,19 +25,9 @@ ORDER = [1, 4, 2, 3, 0]
 
 
 @pytest.fixture
-def made(lab: Lab) -> Iterator[Callable[..., Any]]:
-    """made(*command) is one more container of the exercise, not started yet."""
-    docker: Any = lab.engine.docker
-    every = []
-
-    def make(*command: str) -> Any:
-        container = docker.containers.create(TOOLBOX, command, labels={LABEL: "10-run"})
-        every.append(container)
-        return container
-
-    yield make
-    for one in every:
-        one.remove(force=True)
+def learner(engine: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Learner]:
+    with Learner(engine, monkeypatch) as made:
+        yield made
 
 
 def look(lab: Lab, exercise: str) -> Answer:
@@ -49,51 +39,51 @@ def look(lab: Lab, exercise: str) -> Answer:
     return answer
 
 
-def ended(container: Any) -> None:
-    container.start()
-    container.wait()
+def ended(lab: Lab, learner: Learner, script: str) -> None:
+    lab.engine.wait(learner.makes("10-run", "sh", "-c", script))
 
 
-def test_a_container_that_is_right_passes_whatever_came_before(lab: Lab, made: Any) -> None:
+def test_a_container_that_is_right_passes_whatever_came_before(lab: Lab, learner: Learner) -> None:
     assert look(lab, "10-run").reason == "not-started"
-    ended(made("sh", "-c", "echo hi; exit 3"))
-    made("sh", "-c", "exit 3")
+    ended(lab, learner, "echo hi; exit 3")
+    learner.makes("10-run", "sh", "-c", "exit 3", start=False)
     answer = look(lab, "10-run")
     assert (answer.reason, answer.values) == ("correct", {"said": "hi"})
 
 
-def test_one_that_was_not_started_is_named(lab: Lab, made: Any) -> None:
-    made("sh", "-c", "echo hi; exit 3")
+def test_one_that_was_not_started_is_named(lab: Lab, learner: Learner) -> None:
+    learner.makes("10-run", "sh", "-c", "echo hi; exit 3", start=False)
     assert look(lab, "10-run").reason == "created"
 
 
-def test_a_command_that_is_one_word_is_named(lab: Lab, made: Any) -> None:
-    with contextlib.suppress(Exception):
-        made("sh -c 'exit 3'").start()
+def test_a_command_that_is_one_word_is_named(lab: Lab, learner: Learner) -> None:
+    made = learner.makes("10-run", Cmd="sh -c 'exit 3'", start=False)
+    with pytest.raises(ContainerError):
+        lab.engine.start(made)
     answer = look(lab, "10-run")
     assert answer.reason == "no-program"
     assert "not found" in str(answer.values["error"])
 
 
-def test_one_that_runs_has_no_exit_code(lab: Lab, made: Any) -> None:
-    made("sleep", "100").start()
+def test_one_that_runs_has_no_exit_code(lab: Lab, learner: Learner) -> None:
+    learner.makes("10-run", "sleep", "100")
     assert look(lab, "10-run").reason == "running"
 
 
-def test_another_exit_code_is_named(lab: Lab, made: Any) -> None:
-    ended(made("sh", "-c", "echo exit 3"))
+def test_another_exit_code_is_named(lab: Lab, learner: Learner) -> None:
+    ended(lab, learner, "echo exit 3")
     answer = look(lab, "10-run")
     assert (answer.reason, answer.values) == ("code", {"code": 0})
 
 
-def test_silence_is_almost_right(lab: Lab, made: Any) -> None:
-    ended(made("sh", "-c", "exit 3"))
+def test_silence_is_almost_right(lab: Lab, learner: Learner) -> None:
+    ended(lab, learner, "exit 3")
     answer = look(lab, "10-run")
-    assert (answer.state.value, answer.reason) == ("almost", "silent")
+    assert (answer.state, answer.reason) == (State.ALMOST, "silent")
 
 
-def test_a_flood_of_words_is_cut(lab: Lab, made: Any) -> None:
-    ended(made("sh", "-c", "echo '<b>{x}</b>'; yes '{0}<script>' | head -c 99999; exit 3"))
+def test_a_flood_of_words_is_cut(lab: Lab, learner: Learner) -> None:
+    ended(lab, learner, "yes '{0}<script>' | head -c 99999; exit 3")
     answer = look(lab, "10-run")
     assert answer.reason == "correct"
     assert len(str(answer.values["said"])) <= 200

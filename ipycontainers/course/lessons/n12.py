@@ -1,0 +1,111 @@
+"""Day-to-day running: lists, logs, exec, published ports, and what prune takes.
+
+Knows: on which addresses each kind of engine publishes. Does not know: words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ipycontainers.course.answer import Answer, almost, correct, keep_working, not_started
+from ipycontainers.course.images import PORT
+from ipycontainers.course.lab import DOCKER, PODMAN, Lab
+from ipycontainers.course.lesson import Lesson
+from ipycontainers.course.progress import Progress
+
+lesson = Lesson("12")
+
+LONGEST = 200  # characters of what an engine or a learner said
+HERE_ONLY, EVERYWHERE = 0, 1  # choices of 12-who
+
+
+@lesson.expects("12-list")
+def listed(lab: Lab, value: Any) -> bool:  # noqa: ARG001  # so on all
+    """Not among those that run, but among all."""
+    return list(value) == [0, 1]
+
+
+@lesson.expects("12-exec")
+def changed(lab: Lab, value: Any) -> bool:  # noqa: ARG001  # so on all
+    """Seen in the same container, and not in a new one."""
+    return list(value) == [True, False]
+
+
+@lesson.answers("12-who")
+def who(lab: Lab) -> int:
+    """Our own engine publishes on 127.0.0.1 unless another address is named."""
+    return EVERYWHERE if lab.tier in {DOCKER, PODMAN} else HERE_ONLY
+
+
+@lesson.expects("12-who")
+def published(lab: Lab, value: Any) -> bool:
+    """``value`` are lines of docker port: ADDRESS:PORT."""
+    addresses = {str(line).rpartition(":")[0] for line in value}
+    if who(lab) == EVERYWHERE:
+        return "0.0.0.0" in addresses  # it is looked for, not bound
+    return addresses == {"127.0.0.1"}
+
+
+@lesson.checks("12-stay")
+def stay(lab: Lab) -> Answer:
+    """One that runs is enough; of others the newest is looked at."""
+    answers = [_stays(one) for one in lab.made_for("12-stay")]
+    done = [one for one in answers if one.reason == "correct"]
+    return (done or answers or [not_started()])[0]
+
+
+def _stays(container: dict[str, Any]) -> Answer:
+    state = container["State"]
+    if state["Status"] == "paused":
+        return almost("paused")
+    if count := int(container.get("RestartCount") or 0):
+        return keep_working("restarts", count=count)
+    if state["Running"]:
+        return correct()
+    if error := str(state.get("Error") or "")[:LONGEST]:
+        return keep_working("no-program", error=error)
+    if state["Status"] == "created":
+        return keep_working("created")
+    return keep_working("ended", code=int(state["ExitCode"]))
+
+
+@lesson.checks("12-port")
+def port(lab: Lab) -> Answer:
+    """The number that was given, beside those that the engine has chosen."""
+    given = Progress.here().of("answers").get("12-port")
+    if given is None:
+        return not_started()
+    ports = {one for container in lab.made_for("12-port") for one in _ports(container)}
+    if not ports:
+        return keep_working("no-server")
+    told = str(given).rpartition(":")[2].removesuffix("/tcp").strip()
+    if not told.isdecimal():
+        return keep_working("no-number", given=str(given)[:LONGEST])
+    if told in ports:
+        return correct()
+    return keep_working("inner" if told == str(PORT) else "other", given=told[:LONGEST])
+
+
+def _ports(container: dict[str, Any]) -> Iterable[str]:
+    """Of the machine, as long as it runs."""
+    if not container["State"]["Running"]:
+        return []
+    found = container["NetworkSettings"].get("Ports") or {}
+    return [str(one["HostPort"]) for ports in found.values() for one in ports or ()]
+
+
+@lesson.checks("12-prune")
+def prune(lab: Lab) -> Answer:
+    """Two that have ended were meant, and there were one more and one that runs."""
+    meant, kept = lab.made_for("12-prune"), lab.made_for("12-keep")
+    ended = [one for one in meant if not one["State"]["Running"]]
+    if not meant and not kept:
+        return not_started()
+    if not kept:
+        return keep_working("too-much")
+    if len(ended) == len(meant):
+        return keep_working("runner")
+    if len(ended) > 1:
+        return not_started("untouched")
+    return almost("left", left=len(ended)) if ended else correct()
