@@ -3,6 +3,7 @@
 lab         the engine under test as a notebook's lab, with the course's images
 progress    an empty file of progress, which is the one that the package's functions use
 attempt     makes containers as a learner would, for an exercise
+attempts_on the same on another engine's lab
 answered    what the exercise's check says of them
 """
 
@@ -77,10 +78,20 @@ class Attempts:
 
 
 @pytest.fixture
-def attempt(lab: Lab) -> Iterator[Attempts]:
-    attempts = Attempts(lab)
-    yield attempts
-    attempts.remove()
+def attempts_on() -> Iterator[Callable[[Lab], Attempts]]:
+    with contextlib.ExitStack() as opened:
+
+        def on(lab: Lab) -> Attempts:
+            attempts = Attempts(lab)
+            opened.callback(attempts.remove)
+            return attempts
+
+        yield on
+
+
+@pytest.fixture
+def attempt(lab: Lab, attempts_on: Callable[[Lab], Attempts]) -> Attempts:
+    return attempts_on(lab)
 
 
 @pytest.fixture

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from learner import TOOLBOX, Learner
 
 from ipycontainers.client import Candidate, open_candidate
 from ipycontainers.course import catalogue, images
@@ -16,14 +15,20 @@ from ipycontainers.course.lessons import n04a
 from ipycontainers.namespaces.kinds import NAMES
 from ipycontainers.widgets.inspection import Inspection
 
-FOREVER = ("sleep", "300")
 Doors = tuple[list[str], list[str]]
 
 
 @pytest.fixture
-def learner(engine: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Learner]:
-    with Learner(engine, monkeypatch) as made:
-        yield made
+def stays(attempt: Any) -> Callable[..., str]:
+    """stays(pid_mode="host") → the id of a container that runs, made for the exercise."""
+    return staying(attempt)
+
+
+def staying(attempt: Any) -> Callable[..., str]:
+    def make(**options: Any) -> str:
+        return str(attempt("04a-door", "sleep 300", wait=False, **options))
+
+    return make
 
 
 def inspected(lab: Lab, container: str) -> Any:
@@ -52,18 +57,16 @@ def checked(lab: Lab) -> Answer:
 # What is expected
 
 
-def test_a_plain_container_has_what_is_expected(lab: Lab, learner: Learner) -> None:
-    found = inspected(lab, learner.makes("04a-other", *FOREVER))
+def test_a_plain_container_has_what_is_expected(lab: Lab, stays: Callable[..., str]) -> None:
+    found = inspected(lab, stays())
     assert n04a.has_the_usual_doors(lab, doors_of(found))
     assert n04a.has_the_usual_rights(lab, found["capabilities"]["effective"])
 
 
-def test_another_one_has_not(lab: Lab, learner: Learner) -> None:
+def test_another_one_has_not(lab: Lab, stays: Callable[..., str]) -> None:
     if lab.tier == PROOT:
         pytest.skip("by PRoot all containers are alike")
-    found = inspected(
-        lab, learner.makes("04a-other", *FOREVER, host={"PidMode": "host", "CapDrop": ["KILL"]})
-    )
+    found = inspected(lab, stays(pid_mode="host", cap_drop=["KILL"]))
     assert not n04a.has_the_usual_doors(lab, doors_of(found))
     assert not n04a.has_the_usual_rights(lab, found["capabilities"]["effective"])
 
@@ -78,8 +81,8 @@ def test_rights_that_cannot_be_are_not_expected(lab: Lab, wrong: Any) -> None:
     assert not n04a.has_the_usual_rights(lab, wrong)
 
 
-def test_the_right_prediction_is_what_is_measured(lab: Lab, learner: Learner) -> None:
-    shut, opened = doors_of(inspected(lab, learner.makes("04a-other", *FOREVER)))
+def test_the_right_prediction_is_what_is_measured(lab: Lab, stays: Callable[..., str]) -> None:
+    shut, opened = doors_of(inspected(lab, stays()))
     right = dict(zip(NAMES, n04a.shut_or_open(lab), strict=True))
     assert [name for name in NAMES if right[name] == 0] == shut
     assert [name for name in NAMES if right[name] == 1] == opened
@@ -90,58 +93,59 @@ def test_the_right_prediction_is_what_is_measured(lab: Lab, learner: Learner) ->
 @pytest.mark.podman
 @pytest.mark.parametrize("service", ["podman", "podman_rootless"])
 def test_podman_gives_what_is_expected_of_it(
-    service: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    service: str, request: pytest.FixtureRequest, attempts_on: Any
 ) -> None:
     address = request.getfixturevalue(service)
     with open_candidate(Candidate("test", address, True)) as connection:
+        images.ensure(connection=connection)
         lab = Lab.on(connection)
-        images.ensure(TOOLBOX, connection=connection)
-        with Learner(connection, monkeypatch) as learner:
-            found = inspected(lab, learner.makes("04a-other", *FOREVER))
-            assert n04a.has_the_usual_doors(lab, doors_of(found))
-            assert n04a.has_the_usual_rights(lab, found["capabilities"]["effective"])
-            assert n04a.door(lab).state is State.NOT_STARTED
-            learner.makes("04a-door", *FOREVER)
-            assert n04a.door(lab).reason == "shut"
-            learner.makes("04a-door", *FOREVER, host={"PidMode": "host"})
-            assert n04a.door(lab).state is State.CORRECT
+        attempt = attempts_on(lab)
+        stays = staying(attempt)
+        assert n04a.door(lab).state is State.NOT_STARTED
+        found = inspected(lab, stays())
+        assert n04a.has_the_usual_doors(lab, doors_of(found))
+        assert n04a.has_the_usual_rights(lab, found["capabilities"]["effective"])
+        assert n04a.door(lab).reason == "shut"
+        stays(pid_mode="host")
+        assert n04a.door(lab).state is State.CORRECT
+        attempt.remove()
 
 
 # The exercise
 
 
-def test_one_door_is_to_be_open(lab: Lab, learner: Learner) -> None:
+def test_one_door_is_to_be_open(lab: Lab, attempt: Any, stays: Callable[..., str]) -> None:
     if lab.tier == PROOT:
         pytest.skip("nothing can be opened: see below")
     assert checked(lab).state is State.NOT_STARTED
-    learner.makes("04a-door", "true", start=False)
+    attempt("04a-door", "true")
     assert checked(lab).reason == "not-running"
-    neighbour = learner.makes("04a-door", *FOREVER)
+    neighbour = stays()
     assert checked(lab).reason == "shut"
     if lab.tier != NAMESPACES:  # which cannot join two containers
-        learner.makes("04a-door", *FOREVER, host={"PidMode": f"container:{neighbour}"})
+        stays(pid_mode=f"container:{neighbour}")
         assert checked(lab).reason == "joined"
-    learner.makes("04a-door", *FOREVER, host={"NetworkMode": "host"})
+    stays(network_mode="host")
     answer = checked(lab)
     assert (answer.state, answer.reason, answer.values["doors"]) == (
         State.KEEP_WORKING,
         "other",
         "net",
     )
-    learner.makes("04a-door", *FOREVER, host={"PidMode": "host", "UTSMode": "host"})
+    stays(pid_mode="host", uts_mode="host")
     answer = checked(lab)
     assert (answer.state, answer.values["doors"]) == (State.ALMOST, "uts")
-    learner.makes("04a-door", *FOREVER, host={"PidMode": "host"})
+    stays(pid_mode="host")
     assert checked(lab).state is State.CORRECT
     # A later mistake does not undo it.
-    learner.makes("04a-door", *FOREVER)
+    stays()
     assert checked(lab).state is State.CORRECT
 
 
-def test_what_nobody_can_tell_is_no_success(lab: Lab, learner: Learner) -> None:
+def test_what_nobody_can_tell_is_no_success(lab: Lab, stays: Callable[..., str]) -> None:
     if lab.tier == PROOT:
         pytest.skip("nothing can be opened: see below")
-    found = inspected(lab, learner.makes("04a-door", *FOREVER, host={"PidMode": "host"}))
+    found = inspected(lab, stays(pid_mode="host"))
     assert n04a._judged(lab, found).state is State.CORRECT
     nobody = {**found["namespaces"]["uts"], "own": None, "shared_with": None}
     unknown = {**found, "namespaces": {**found["namespaces"], "uts": nobody}}
@@ -150,9 +154,9 @@ def test_what_nobody_can_tell_is_no_success(lab: Lab, learner: Learner) -> None:
     assert catalogue.exercise("04a-door").words(answer)
 
 
-def test_where_all_are_open_none_is_opened(lab: Lab, learner: Learner) -> None:
+def test_where_all_are_open_none_is_opened(lab: Lab, stays: Callable[..., str]) -> None:
     if lab.tier != PROOT:
         pytest.skip("this engine shuts doors")
     assert checked(lab).state is State.CANNOT
-    learner.makes("04a-door", *FOREVER, host={"PidMode": "host"})
+    stays(pid_mode="host")
     assert checked(lab).reason == "all-open"
