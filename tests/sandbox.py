@@ -47,7 +47,8 @@ MEMORY = 2 << 30
 USER, HOME, PACKAGES = "jovyan", "/home/jovyan", "/srv/notebook"
 UID = 1000
 CONDA_NAMES = {"docker-py": "docker", "pyyaml": "PyYAML"}
-SYSTEM = ("python3", "python3-venv")  # in place of conda's
+# In place of conda's, and of what the images that repo2docker begins with have of compilers.
+SYSTEM = ("python3", "python3-venv", "gcc", "libc6-dev")
 ENVIRONMENT = {
     "HOME": HOME,
     "LANG": "C.UTF-8",

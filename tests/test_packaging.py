@@ -11,6 +11,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
@@ -59,6 +60,38 @@ def test_environment_yml_is_the_same_set(setup: configparser.ConfigParser) -> No
 
 def test_binder_has_what_a_notebook_needs(setup: configparser.ConfigParser) -> None:
     assert _offered("binder/environment.yml") == _asked(setup, ["lab"])
+
+
+# Of Debian 12, of Ubuntu 22.04 and of 24.04 (main or universe). A name that one of them lacks, as
+# Ubuntu lacks user-mode-linux, ends a build of mybinder.org.
+PACKAGES = {"busybox-static", "debian-archive-keyring", "proot"}
+
+
+def test_binder_asks_for_packages_that_are_everywhere() -> None:
+    asked = (REPOSITORY / "binder/apt.txt").read_text().split()
+    assert asked == sorted(PACKAGES)
+
+
+def test_what_binder_runs_can_be_run() -> None:
+    scripts = [file for file in (REPOSITORY / "binder").iterdir() if not file.suffix]
+    assert {file.name for file in scripts} == {"postBuild", "start", "user-mode-linux"}
+    for file in scripts:
+        assert file.stat().st_mode & 0o111, file
+        checked = subprocess.run(["bash", "-n", file], capture_output=True, check=False)
+        assert checked.returncode == 0, checked.stderr
+
+
+BADGE = r"\[!\[[^\]]+\]\([^)]+\)\]\((https://mybinder\.org/v2/gh/\S+)\)"
+
+
+def test_the_badge_opens_the_first_notebook() -> None:
+    """The branch is none: HEAD is what the repository has for one."""
+    (address,) = re.findall(BADGE, (REPOSITORY / "README.md").read_text(encoding="utf-8"))
+    asked = urlsplit(address)
+    assert asked.path.endswith("/ipycontainers/HEAD")
+    (opened,) = parse_qs(asked.query)["urlpath"]
+    first = min(path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
+    assert opened == f"lab/tree/notebooks/{first}"
 
 
 def test_a_requirement_of_two_extras_is_the_same(setup: configparser.ConfigParser) -> None:

@@ -12,7 +12,9 @@ import nbformat
 import pytest
 import sandbox
 from lab import Notebook, stored
-from support import EXAMPLES, REPOSITORY, wait_for
+from support import EXAMPLES, REPOSITORY, require, wait_for
+
+from ipycontainers.course import images
 
 pytestmark = [pytest.mark.binder, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -37,6 +39,28 @@ def test_the_doctor_names_the_launcher_and_that_there_are_no_namespaces(
     assert rows["launcher"].split() == ["launcher", "ptrace"]
     assert rows["namespaces"].endswith("none: what a container sees is this machine's")
     assert told.endswith("Result: cells can run.\n")
+
+
+def test_the_images_of_the_course_are_in_the_store(box: sandbox.Session) -> None:
+    """Nothing has to be made in a session, nor pulled."""
+    code, told = box.run("ipycontainers", "course", "images")
+    assert code == 0, told
+    lines = told.splitlines()
+    assert [line.split()[0] for line in lines] == list(images.NAMES)
+    assert all(line.endswith("  present") for line in lines), told
+    asked = "from ipycontainers.course import images; print(*sorted(images.ensure().values()))"
+    _, before = box.run("python3", "-c", asked)
+    _, after = box.run("ipycontainers", "course", "images", "--rebuild")
+    assert after.count("made of /") == 4, after
+    assert box.run("python3", "-c", asked) == (0, before)  # the same bytes
+
+
+def test_a_virtual_machine_boots(box: sandbox.Session) -> None:
+    """User-mode Linux, which the image has where Debian's archive was to be reached."""
+    require(box.run("which", "linux.uml")[0] == 0, "uml", "linux.uml was not to be fetched")
+    asked = "from ipycontainers.stack import machine; m = machine.measure('uml')"
+    code, told = box.run("python3", "-c", f"{asked}; print(m.missing or m.machine)")
+    assert (code, told) == (0, "user-mode Linux\n")
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
