@@ -1,6 +1,6 @@
 # Verbs of this repository. Each installs what it needs first, into .venv.
 #
-#   make lab        open the first notebook in JupyterLab     LAB_ARGS=--no-browser
+#   make lab        open the course in JupyterLab, your own copies in learn/    LAB_ARGS=--no-browser
 #   make test       run the tests                             PYTEST_ARGS="-k options -x"
 #   make smoke      cells and notebooks on our own engine, with each launcher; as an
 #                   ordinary user
@@ -40,7 +40,9 @@ endef
 lab: $(VENV)/.lab
 	@$(BIN)/ipycontainers doctor || true
 	@$(BIN)/ipycontainers image stand-in $(IMAGES) || true
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab $(ALLOW_ROOT) $(LAB_ARGS) notebooks/examples/hello.ipynb
+	@$(BIN)/ipycontainers course images || true
+	@$(BIN)/ipycontainers course student learn
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter lab $(ALLOW_ROOT) $(LAB_ARGS) learn/00-check-your-lab.ipynb
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

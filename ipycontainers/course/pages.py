@@ -3,9 +3,9 @@
     stale = navigate(folder)                 write them, and say which files changed
     stale = navigate(folder, check=True)     only say which would
 
-Each notebook ends with a cell NN-nav: the one before, the contents, the next. The index in
-README.md stands between two marks. Titles come from the notebooks, minutes and claims from the
-catalogue.
+Each notebook's last cell of text ends with a line: the one before, the contents, the next. The
+index in README.md stands between two marks. Titles come from the notebooks, minutes and claims from
+the catalogue.
 
 Knows: the notebooks' files. Does not know: what they do.
 """
@@ -15,12 +15,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from . import catalogue, copies
 from .catalogue import words
 
 BEGIN, END = "<!-- index: written by `ipycontainers course nav` -->", "<!-- end of the index -->"
+RULE = "\n\n---\n\n"
 
 
 def navigate(folder: Path, *, check: bool = False) -> list[str]:
@@ -52,20 +52,13 @@ def title(notebook: copies.Notebook) -> str:
 
 def _navigated(path: Path, line: str, *, check: bool) -> bool:
     notebook = copies.load(path)
-    name = f"{copies.number(path)}-nav"
-    cells: list[dict[str, Any]] = notebook["cells"]
-    there = next((cell for cell in cells if cell["id"] == name), None)
-    if there is not None and "".join(there["source"]) == line:
-        return False
-    if there is None:
-        there = {"cell_type": "markdown", "id": name, "metadata": {}}
-        # The colophon is the last.
-        at = len(cells) - 1 if str(cells[-1]["id"]).endswith("-colophon") else len(cells)
-        cells.insert(at, there)
-    there["source"] = line.splitlines(keepends=True)
-    if not check:
+    last = next(one for one in reversed(notebook["cells"]) if one["cell_type"] == "markdown")
+    before = "".join(last["source"])
+    made = f"{before.partition(RULE)[0].rstrip()}{RULE}{line}"
+    last["source"] = made.splitlines(keepends=True)
+    if made != before and not check:
         copies.store(notebook, path)
-    return True
+    return made != before
 
 
 def _line(paths: Sequence[Path], titles: dict[Path, str], at: int) -> str:

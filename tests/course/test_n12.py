@@ -68,7 +68,7 @@ def test_a_program_that_is_not_there_is_named(lab: Lab, learner: Learner) -> Non
 
 def test_one_that_is_started_again_and_again_is_no_solution(lab: Lab, learner: Learner) -> None:
     learner.makes("12-stay", host={"RestartPolicy": {"Name": "always"}})
-    wait_for(lambda: look(lab, "12-stay").reason == "restarts")
+    assert wait_for(lambda: look(lab, "12-stay").reason == "restarts")
     assert look(lab, "12-stay").values["count"]
 
 
