@@ -45,7 +45,7 @@ class Card:
             html = {"text/html": str(to_the_left(self.form))} if self.is_still else {}
             return {"text/plain": self.text, **html}
         style = element("style", Markup(style_sheet()))
-        shown = element("div", style, self.form, class_="ipycontainers course")
+        shown = element("div", style, to_the_left(self.form), class_="ipycontainers course")
         return {"text/plain": self.text, "text/html": str(shown)}
 
 
