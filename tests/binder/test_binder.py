@@ -5,16 +5,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 import sandbox
-from lab import Notebook, stored
-from support import EXAMPLES, REPOSITORY, require, wait_for
+from lab import Cell, Notebook, stored
+from support import COURSE, EXAMPLES, REPOSITORY, require, wait_for
 
 from ipycontainers.course import images
+from ipycontainers.course.catalogue import words
+
+# Notebooks of the course that are run here, and their exercises that PRoot gives nothing to check.
+PLAYED_HERE = {"00", "01", "02", "03", "04a", "04b", "06"}
+NOT_HERE = {"01-name", "04a-door"}
+BADGE = words("badge.proot", engine="").rpartition(": ")[2]
 
 pytestmark = [pytest.mark.binder, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -77,6 +86,72 @@ def test_a_notebook_runs_as_it_is_stored(
     # It is drawn a moment later.
     assert wait_for(lambda: notebook.shown() == expected), notebook.shown()
     assert box.peak() < sandbox.MEMORY
+
+
+# Of the course; those that need an engine that isolates are for other places.
+PLAYED = [file for file in COURSE if file.stem.partition("-")[0] in PLAYED_HERE]
+
+
+@pytest.mark.parametrize("file", PLAYED, ids=lambda file: file.stem)
+def test_a_notebook_of_the_course_answers_for_this_engine(
+    box: sandbox.Session, open_notebook: Callable[[str], Notebook], file: Path
+) -> None:
+    source = nbformat.read(file, as_version=4)
+    notebook = open_notebook(file.relative_to(REPOSITORY).as_posix())
+    notebook.menu("Edit", "Clear Outputs of All Cells")
+    notebook.run_all()
+    notebook.wait_until_idle(600)
+    cells = [cell for cell in source.cells if cell.cell_type == "code"]
+    played = [Played(cell, on_page) for cell, on_page in zip(cells, notebook.cells(), strict=True)]
+    assert wait_for(lambda: not any(complaints(played))), [*complaints(played)]
+    answered = {cell.exercise: cell.state for cell in played if cell.exercise}
+    assert answered == {
+        name: "cannot be checked here" if name in NOT_HERE else "correct" for name in answered
+    }
+    assert any(BADGE in text for cell in played for text in cell.shown)
+    assert box.peak() < sandbox.MEMORY
+
+
+@dataclass(frozen=True)
+class Played:
+    """A cell as it is stored and as it was run."""
+
+    stored: Any
+    page: Cell
+
+    @property
+    def shown(self) -> list[str]:
+        return self.page.shown()
+
+    @property
+    def tags(self) -> list[str]:
+        return list(self.stored.metadata.get("tags", ()))
+
+    @property
+    def exercise(self) -> str:
+        """That which it checks; "" of another cell."""
+        found = re.match(r'check\("([^"]+)"\)', self.stored.source)
+        return found[1] if found else ""
+
+    @property
+    def state(self) -> str:
+        return self.shown[0].splitlines()[0].partition(": ")[2]
+
+    def is_text(self) -> bool:
+        """Compared as it is stored: what programs have printed."""
+        kinds = {output.output_type for output in self.stored.outputs}
+        return "nbval-check-output" in self.tags and kinds == {"stream"}
+
+
+def complaints(played: Sequence[Played]) -> Iterator[str]:
+    for cell in played:
+        failed = cell.page.locator.locator("[data-mime-type$='jupyter.error']").count()
+        if failed and "raises-exception" not in cell.tags:
+            yield f"{cell.stored.id} fails: {cell.shown}"
+        if any(words("measured.no") in text for text in cell.shown):
+            yield f"{cell.stored.id} measures another value: {cell.shown}"
+        if cell.is_text() and cell.shown != stored(cell.stored):
+            yield f"{cell.stored.id} shows {cell.shown}"
 
 
 @pytest.mark.parametrize(
