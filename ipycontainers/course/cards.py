@@ -55,7 +55,7 @@ def live(widget: Widget) -> Widget | Card:
     if not is_left_alone():
         return widget
     widget.close()
-    text = words("live.still", widget=repr(widget))
+    text = words("live.still", widget=type(widget).__name__)
     return Card(text, element("p", text), is_still=True)
 
 

@@ -4,7 +4,7 @@ lab         the engine under test as a notebook's lab, with the course's images
 progress    an empty file of progress, which is the one that the package's functions use
 attempt     makes containers as a learner would, for an exercise
 attempts_on the same on another engine's lab
-answered    what the exercise's check says of them
+look        what the exercise's check answers; answered is the short form
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pytest
 from turns import turn
 
 from ipycontainers.course import catalogue, images, lesson
-from ipycontainers.course.answer import State
+from ipycontainers.course.answer import Answer, State
 from ipycontainers.course.lab import LABEL, Lab
 from ipycontainers.course.progress import Progress
 
@@ -62,14 +62,23 @@ class Attempts:
     def __call__(
         self, exercise: str, script: str, *, wait: bool = True, image: str = TOOLBOX, **options: Any
     ) -> str:
-        container = self._docker.containers.create(
-            image, ["sh", "-c", script], labels={LABEL: exercise}, **options
-        )
-        self._made.append(container)
-        container.start()
+        made = self.start(exercise, "sh", "-c", script, image=image, **options)
         if wait:
-            container.wait()
-        return str(container.id)
+            self._made[-1].wait()
+        return made
+
+    def start(self, exercise: str, *command: str, image: str = TOOLBOX, **options: Any) -> str:
+        """Of any program; without words it is the image's."""
+        made = self.create(exercise, *command, image=image, **options)
+        self._made[-1].start()
+        return made
+
+    def create(self, exercise: str, *command: str, image: str = TOOLBOX, **options: Any) -> str:
+        """Without starting it."""
+        words = list(command) or None
+        labels = {LABEL: exercise}
+        self._made.append(self._docker.containers.create(image, words, labels=labels, **options))
+        return str(self._made[-1].id)
 
     def remove(self) -> None:
         for one in self._made:
@@ -95,14 +104,25 @@ def attempt(lab: Lab, attempts_on: Callable[[Lab], Attempts]) -> Attempts:
 
 
 @pytest.fixture
-def answered(lab: Lab) -> Callable[[str], tuple[str, str]]:
-    """answered("01-name") → (state, reason) of its check; both have words in the catalogue."""
+def look(lab: Lab) -> Callable[[str], Answer]:
+    """look("01-name") is the answer of its check; words and a hint are in the catalogue."""
 
-    def look(exercise: str) -> tuple[str, str]:
+    def found(exercise: str) -> Answer:
         answer = lesson.check_of(exercise)(lab)
         words = catalogue.exercise(exercise)
         assert words.words(answer)
         assert words.hint(answer) or answer.state in {State.CORRECT, State.CANNOT}
+        return answer
+
+    return found
+
+
+@pytest.fixture
+def answered(look: Callable[[str], Answer]) -> Callable[[str], tuple[str, str]]:
+    """answered("01-name") → (state, reason)."""
+
+    def told(exercise: str) -> tuple[str, str]:
+        answer = look(exercise)
         return answer.state.value, answer.reason
 
-    return look
+    return told

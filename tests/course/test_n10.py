@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from learner import Learner
 
 from ipycontainers.course import catalogue
-from ipycontainers.course.answer import Answer, State
+from ipycontainers.course.answer import State
 from ipycontainers.course.lab import Lab
 from ipycontainers.course.lesson import check_of, lesson
 from ipycontainers.course.progress import Progress
@@ -24,67 +22,54 @@ PARTS = {
 ORDER = [1, 4, 2, 3, 0]
 
 
-@pytest.fixture
-def learner(engine: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Learner]:
-    with Learner(engine, monkeypatch) as made:
-        yield made
+def ended(lab: Lab, attempt: Any, script: str) -> None:
+    lab.engine.wait(attempt.start("10-run", "sh", "-c", script))
 
 
-def look(lab: Lab, exercise: str) -> Answer:
-    """The check's answer; its words are there too, and so is a hint."""
-    answer = check_of(exercise)(lab)
-    told = catalogue.exercise(exercise)
-    assert told.words(answer)
-    assert told.hint(answer)
-    return answer
-
-
-def ended(lab: Lab, learner: Learner, script: str) -> None:
-    lab.engine.wait(learner.makes("10-run", "sh", "-c", script))
-
-
-def test_a_container_that_is_right_passes_whatever_came_before(lab: Lab, learner: Learner) -> None:
-    assert look(lab, "10-run").reason == "not-started"
-    ended(lab, learner, "echo hi; exit 3")
-    learner.makes("10-run", "sh", "-c", "exit 3", start=False)
-    answer = look(lab, "10-run")
+def test_a_container_that_is_right_passes_whatever_came_before(
+    lab: Lab, attempt: Any, look: Any
+) -> None:
+    assert look("10-run").reason == "not-started"
+    ended(lab, attempt, "echo hi; exit 3")
+    attempt.create("10-run", "sh", "-c", "exit 3")
+    answer = look("10-run")
     assert (answer.reason, answer.values) == ("correct", {"said": "hi"})
 
 
-def test_one_that_was_not_started_is_named(lab: Lab, learner: Learner) -> None:
-    learner.makes("10-run", "sh", "-c", "echo hi; exit 3", start=False)
-    assert look(lab, "10-run").reason == "created"
+def test_one_that_was_not_started_is_named(lab: Lab, attempt: Any, look: Any) -> None:
+    attempt.create("10-run", "sh", "-c", "echo hi; exit 3")
+    assert look("10-run").reason == "created"
 
 
-def test_a_command_that_is_one_word_is_named(lab: Lab, learner: Learner) -> None:
-    made = learner.makes("10-run", Cmd="sh -c 'exit 3'", start=False)
+def test_a_command_that_is_one_word_is_named(lab: Lab, attempt: Any, look: Any) -> None:
+    made = attempt.create("10-run", "sh -c 'exit 3'")
     with pytest.raises(ContainerError):
         lab.engine.start(made)
-    answer = look(lab, "10-run")
+    answer = look("10-run")
     assert answer.reason == "no-program"
     assert "not found" in str(answer.values["error"])
 
 
-def test_one_that_runs_has_no_exit_code(lab: Lab, learner: Learner) -> None:
-    learner.makes("10-run", "sleep", "100")
-    assert look(lab, "10-run").reason == "running"
+def test_one_that_runs_has_no_exit_code(lab: Lab, attempt: Any, look: Any) -> None:
+    attempt.start("10-run", "sleep", "100")
+    assert look("10-run").reason == "running"
 
 
-def test_another_exit_code_is_named(lab: Lab, learner: Learner) -> None:
-    ended(lab, learner, "echo exit 3")
-    answer = look(lab, "10-run")
+def test_another_exit_code_is_named(lab: Lab, attempt: Any, look: Any) -> None:
+    ended(lab, attempt, "echo exit 3")
+    answer = look("10-run")
     assert (answer.reason, answer.values) == ("code", {"code": 0})
 
 
-def test_silence_is_almost_right(lab: Lab, learner: Learner) -> None:
-    ended(lab, learner, "exit 3")
-    answer = look(lab, "10-run")
+def test_silence_is_almost_right(lab: Lab, attempt: Any, look: Any) -> None:
+    ended(lab, attempt, "exit 3")
+    answer = look("10-run")
     assert (answer.state, answer.reason) == (State.ALMOST, "silent")
 
 
-def test_a_flood_of_words_is_cut(lab: Lab, learner: Learner) -> None:
-    ended(lab, learner, "yes '{0}<script>' | head -c 99999; exit 3")
-    answer = look(lab, "10-run")
+def test_a_flood_of_words_is_cut(lab: Lab, attempt: Any, look: Any) -> None:
+    ended(lab, attempt, "yes '{0}<script>' | head -c 99999; exit 3")
+    answer = look("10-run")
     assert answer.reason == "correct"
     assert len(str(answer.values["said"])) <= 200
 
@@ -108,7 +93,7 @@ def test_a_flood_of_words_is_cut(lab: Lab, learner: Learner) -> None:
 def test_the_order_of_the_parts(progress: Progress, given: object, reason: str) -> None:
     if given is not None:
         progress.keep("predictions", "10-order", given)
-    assert look(Lab("docker"), "10-order").reason == reason
+    assert check_of("10-order")(Lab("docker")).reason == reason
 
 
 def test_the_order_is_the_questions_too() -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from learner import Learner
 from support import wait_for
 
-from ipycontainers.course import catalogue
-from ipycontainers.course.answer import Answer, State
+from ipycontainers.course.answer import State
 from ipycontainers.course.lab import Lab
-from ipycontainers.course.lesson import check_of, lesson
+from ipycontainers.course.lesson import lesson
 from ipycontainers.course.progress import Progress
 from ipycontainers.errors import ContainerError
 
@@ -21,61 +18,48 @@ EVERYWHERE = ["0.0.0.0:49153", ":::49153"]
 HERE = ["127.0.0.1:49153"]
 
 
-@pytest.fixture
-def learner(engine: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Learner]:
-    with Learner(engine, monkeypatch) as made:
-        yield made
-
-
-def look(lab: Lab, exercise: str) -> Answer:
-    """The check's answer; its words are there too, and so is a hint."""
-    answer = check_of(exercise)(lab)
-    told = catalogue.exercise(exercise)
-    assert told.words(answer)
-    assert told.hint(answer)
-    return answer
-
-
 # --- 12-stay -------------------------------------------------------------------------------------
 
 
-def test_one_that_runs_stays_whatever_came_before(lab: Lab, learner: Learner) -> None:
-    assert look(lab, "12-stay").reason == "not-started"
-    learner.makes("12-stay", *FOREVER)
-    learner.makes("12-stay", "true", start=False)
-    assert look(lab, "12-stay").state is State.CORRECT
+def test_one_that_runs_stays_whatever_came_before(lab: Lab, attempt: Any, look: Any) -> None:
+    assert look("12-stay").reason == "not-started"
+    attempt.start("12-stay", *FOREVER)
+    attempt.create("12-stay", "true")
+    assert look("12-stay").state is State.CORRECT
 
 
-def test_a_shell_that_has_nothing_to_read_has_ended(lab: Lab, learner: Learner) -> None:
-    lab.engine.wait(learner.makes("12-stay"))
-    answer = look(lab, "12-stay")
+def test_a_shell_that_has_nothing_to_read_has_ended(lab: Lab, attempt: Any, look: Any) -> None:
+    lab.engine.wait(attempt.start("12-stay"))
+    answer = look("12-stay")
     assert (answer.reason, answer.values) == ("ended", {"code": 0})
 
 
-def test_one_that_was_only_created_does_not_run(lab: Lab, learner: Learner) -> None:
-    learner.makes("12-stay", *FOREVER, start=False)
-    assert look(lab, "12-stay").reason == "created"
+def test_one_that_was_only_created_does_not_run(lab: Lab, attempt: Any, look: Any) -> None:
+    attempt.create("12-stay", *FOREVER)
+    assert look("12-stay").reason == "created"
 
 
-def test_a_program_that_is_not_there_is_named(lab: Lab, learner: Learner) -> None:
-    made = learner.makes("12-stay", "tail-forever", start=False)
+def test_a_program_that_is_not_there_is_named(lab: Lab, attempt: Any, look: Any) -> None:
+    made = attempt.create("12-stay", "tail-forever")
     with pytest.raises(ContainerError):
         lab.engine.start(made)
-    answer = look(lab, "12-stay")
+    answer = look("12-stay")
     assert answer.reason == "no-program"
     assert "tail-forever" in str(answer.values["error"])
 
 
-def test_one_that_is_started_again_and_again_is_no_solution(lab: Lab, learner: Learner) -> None:
-    learner.makes("12-stay", host={"RestartPolicy": {"Name": "always"}})
-    assert wait_for(lambda: look(lab, "12-stay").reason == "restarts")
-    assert look(lab, "12-stay").values["count"]
+def test_one_that_is_started_again_and_again_is_no_solution(
+    lab: Lab, attempt: Any, look: Any
+) -> None:
+    attempt.start("12-stay", restart_policy={"Name": "always"})
+    assert wait_for(lambda: look("12-stay").reason == "restarts")
+    assert look("12-stay").values["count"]
 
 
-def test_a_pause_is_almost_right(lab: Lab, learner: Learner) -> None:
-    made = learner.makes("12-stay", *FOREVER)
+def test_a_pause_is_almost_right(lab: Lab, attempt: Any, look: Any) -> None:
+    made = attempt.start("12-stay", *FOREVER)
     lab.engine.docker.api.pause(made)
-    answer = look(lab, "12-stay")
+    answer = look("12-stay")
     assert (answer.state, answer.reason) == (State.ALMOST, "paused")
     lab.engine.docker.api.unpause(made)
 
@@ -84,18 +68,20 @@ def test_a_pause_is_almost_right(lab: Lab, learner: Learner) -> None:
 
 
 @pytest.fixture
-def server(lab: Lab, learner: Learner) -> str:
+def server(lab: Lab, attempt: Any) -> str:
     """The port of the machine that leads to it. It listens on none that others could want."""
-    made = learner.makes("12-port", *FOREVER, image="ipyc/web:1", host={"PublishAllPorts": True})
+    made = attempt.start("12-port", *FOREVER, image="ipyc/web:1", publish_all_ports=True)
     ports = lab.engine.inspect(made)["NetworkSettings"]["Ports"]
     return str(ports["8088/tcp"][0]["HostPort"])
 
 
-def test_the_port_of_the_machine_is_right(lab: Lab, progress: Progress, server: str) -> None:
-    assert look(lab, "12-port").reason == "not-started"
+def test_the_port_of_the_machine_is_right(
+    lab: Lab, progress: Progress, server: str, look: Any
+) -> None:
+    assert look("12-port").reason == "not-started"
     for given in (int(server), server, f"127.0.0.1:{server}", f"0.0.0.0:{server} "):
         progress.keep("answers", "12-port", given)
-        assert look(lab, "12-port").state is State.CORRECT, given
+        assert look("12-port").state is State.CORRECT, given
 
 
 @pytest.mark.parametrize(
@@ -112,31 +98,31 @@ def test_the_port_of_the_machine_is_right(lab: Lab, progress: Progress, server: 
     ],
 )
 def test_another_answer_is_told_from_it(
-    lab: Lab, progress: Progress, server: str, given: object, reason: str
+    lab: Lab, progress: Progress, server: str, given: object, reason: str, look: Any
 ) -> None:
     progress.keep("answers", "12-port", given)
-    assert look(lab, "12-port").reason == reason, server
+    assert look("12-port").reason == reason, server
 
 
 def test_without_a_server_no_number_is_right(
-    lab: Lab, progress: Progress, learner: Learner
+    lab: Lab, progress: Progress, attempt: Any, look: Any
 ) -> None:
     progress.keep("answers", "12-port", 8088)
-    assert look(lab, "12-port").reason == "no-server"
-    learner.makes("12-port", *FOREVER, start=False)
-    assert look(lab, "12-port").reason == "no-server"
+    assert look("12-port").reason == "no-server"
+    attempt.create("12-port", *FOREVER)
+    assert look("12-port").reason == "no-server"
 
 
 # --- 12-prune ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def given(lab: Lab, learner: Learner) -> dict[str, list[str]]:
+def given(lab: Lab, attempt: Any) -> dict[str, list[str]]:
     """What the notebook starts: ids by what they are."""
-    ended = [learner.makes(label, "true") for label in ("12-prune", "12-prune", "12-keep")]
+    ended = [attempt.start(label, "true") for label in ("12-prune", "12-prune", "12-keep")]
     for one in ended:
         lab.engine.wait(one)
-    runs = learner.makes("12-prune", *FOREVER)
+    runs = attempt.start("12-prune", *FOREVER)
     return {"meant": ended[:2], "kept": ended[2:], "runs": [runs]}
 
 
@@ -151,17 +137,22 @@ def given(lab: Lab, learner: Learner) -> dict[str, list[str]]:
     ],
 )
 def test_what_was_removed(
-    lab: Lab, given: dict[str, list[str]], gone: tuple[str, ...], state: State, reason: str
+    lab: Lab,
+    given: dict[str, list[str]],
+    gone: tuple[str, ...],
+    state: State,
+    reason: str,
+    look: Any,
 ) -> None:
     for one in [one for kind in gone for one in given[kind]]:
         lab.engine.remove(one)
-    answer = look(lab, "12-prune")
+    answer = look("12-prune")
     assert (answer.state, answer.reason) == (state, reason)
 
 
-def test_one_that_is_left_is_almost_right(lab: Lab, given: dict[str, list[str]]) -> None:
+def test_one_that_is_left_is_almost_right(lab: Lab, given: dict[str, list[str]], look: Any) -> None:
     lab.engine.remove(given["meant"][0])
-    answer = look(lab, "12-prune")
+    answer = look("12-prune")
     assert (answer.state, answer.values) == (State.ALMOST, {"left": 1})
 
 
@@ -198,8 +189,8 @@ def test_who_may_come_in_is_the_engines(tier: str, lines: list[str], choice: int
     assert lesson("12").right_of["12-who"](Lab(tier)) == choice
 
 
-def test_this_engine_publishes_as_is_expected(lab: Lab, learner: Learner) -> None:
-    made = learner.makes("12-who", *FOREVER, image="ipyc/web:1", host={"PublishAllPorts": True})
+def test_this_engine_publishes_as_is_expected(lab: Lab, attempt: Any) -> None:
+    made = attempt.start("12-who", *FOREVER, image="ipyc/web:1", publish_all_ports=True)
     found = lab.engine.inspect(made)["NetworkSettings"]["Ports"]["8088/tcp"]
     lines = [f"{one['HostIp']}:{one['HostPort']}" for one in found]
     assert lesson("12").expectation_of["12-who"](lab, lines)

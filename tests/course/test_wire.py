@@ -37,8 +37,7 @@ def test_what_each_engine_draws_in_its_own_way_is_not_stored(kernel: Any) -> Non
     kernel.run(cell)
     stored = kernel.run("live(Platform())").data
     assert (
-        stored["text/plain"]
-        == "Platform(): run this cell to see it drawn, as it is on your engine."
+        stored["text/plain"] == "Platform: run this cell to see it drawn, as it is on your engine."
     )
     assert "API" not in stored["text/html"]
     watched = kernel.run("live(Platform())", watched=True).data
