@@ -17,8 +17,7 @@ each = pytest.mark.parametrize("notebook", COURSE, ids=lambda notebook: notebook
 
 
 @each
-@pytest.mark.parametrize("time", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3))])
-def test_nbval_finds_what_is_stored(engine: Any, tmp_path: Path, notebook: Path, time: int) -> None:
+def test_nbval_finds_what_is_stored(engine: Any, tmp_path: Path, notebook: Path) -> None:
     lax = engine.launcher == "ptrace"
     done = validate(copied(notebook, tmp_path), tmp_path, engine.candidate.address, lax=lax)
     assert done.passed, done.text
