@@ -14,12 +14,15 @@ Knows: the engine's answers. Does not know: claims, exercises, how anything is s
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from ipycontainers.errors import ContainerError, EngineUnavailable, NotFound
+
+from .recipes import RECIPE_LABEL
 
 if TYPE_CHECKING:
     from ipycontainers.client import Connection
@@ -34,6 +37,8 @@ TIERS: Final = (DOCKER, PODMAN, NAMESPACES, PROOT, NONE)
 LABEL: Final = "course"
 # Of the names of the course's images.
 OURS: Final = "ipyc/"
+# Of an image that a learner builds for an exercise: ipyc/02-small. Podman says where it is.
+IMAGE: Final = r"(?:localhost/)?ipyc/(\d\d[a-z]?-[\w.-]+)"
 # In which a container is apart from the host unless it is told otherwise, as /proc/PID/ns has it.
 USUAL: Final = frozenset({"pid", "mnt", "net", "ipc", "uts"})
 # Where our own engine's words for what it isolates differ: "net" is also said where only
@@ -141,19 +146,27 @@ class Lab:
 
 
 def remove(exercise: str = "") -> int:
-    """Remove the containers that were made for ``exercise``, for all of a notebook ("03") or of
-    the course: those with the label ``course`` whose image is one of the course's. How many
-    went."""
+    """Remove what was made for ``exercise``, for all of a notebook ("03") or of the course: the
+    containers with the label ``course`` whose image is one of the course's or made of one, and the
+    images that are called so, ipyc/02-small. How many went."""
     lab = Lab.here(start=False)
     if lab.connection is None:
         return 0
     gone = 0
     for one in lab.connection.list_containers():
-        labelled = (one.get("Labels") or {}).get(LABEL)
-        is_ours = str(one.get("Image") or "").startswith(OURS)
-        if is_ours and labelled is not None and _is_of(str(labelled), exercise):
+        labels = one.get("Labels") or {}
+        if LABEL in labels and _is_ours(one) and _is_of(str(labels[LABEL]), exercise):
             gone += _removed(lab.connection, str(one["Id"]))
+    for name in lab.connection.list_images():
+        made_for = re.match(IMAGE, name)
+        if made_for and _is_of(made_for[1], exercise):
+            gone += _without(lab.connection, name)
     return gone
+
+
+def _is_ours(listed: Mapping[str, Any]) -> bool:
+    """An image that is built anew loses its name, and a container has its image's labels."""
+    return str(listed.get("Image") or "").startswith(OURS) or RECIPE_LABEL in listed["Labels"]
 
 
 def _is_of(label: str, exercise: str) -> bool:
@@ -164,6 +177,14 @@ def _removed(connection: Connection, container: str) -> bool:
     try:
         connection.remove(container)
     except ContainerError:  # somebody else did
+        return False
+    return True
+
+
+def _without(connection: Connection, image: str) -> bool:
+    try:
+        connection.daemon.delete("images", image, force="1")
+    except ContainerError:  # somebody else did, or a container has it
         return False
     return True
 
