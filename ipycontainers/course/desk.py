@@ -106,7 +106,8 @@ def _keep(progress: Progress, name: str, state: State) -> None:
 
 def found(name: str, value: object) -> Card:
     """Keep a value that the learner has found out, for the check of the exercise ``name`` to look
-    at: a number, a text, or a list of these. Raises Invalid for another kind, or no exercise."""
+    at: a number, a text, a list of these, or a dict with such values. Raises Invalid for another
+    kind, or no exercise."""
     catalogue.exercise(name)
     progress = Progress.here()
     progress.keep("answers", name, _plain(value))
@@ -124,11 +125,19 @@ def found(name: str, value: object) -> Card:
 
 def _plain(value: object) -> object:
     """As JSON holds it. Raises Invalid."""
+    if isinstance(value, Mapping):
+        plain: object = {str(key): _flat(one) for key, one in value.items()}
+    else:
+        plain = _flat(value)
+    if len(str(plain)) > LONGEST_ANSWER:
+        raise Invalid(words("found.long", count=LONGEST_ANSWER))
+    return plain
+
+
+def _flat(value: object) -> object:
     several = list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
     if not all(one is None or isinstance(one, str | int | float) for one in several):
         raise Invalid(words("found.kind"), words("found.kind.hint"))
-    if len(str(value)) > LONGEST_ANSWER:
-        raise Invalid(words("found.long", count=LONGEST_ANSWER))
     return value if isinstance(value, str | int | float) or value is None else several
 
 

@@ -9,14 +9,26 @@ from ipycontainers.course.progress import Progress
 from ipycontainers.errors import Invalid
 
 
-@pytest.mark.parametrize("value", [49153, "web", 2.5, ["a", "b"], None])
+@pytest.mark.parametrize("value", [49153, "web", 2.5, ["a", "b"], None, {"a": ["b", 2], "c": "d"}])
 def test_it_is_kept(progress: Progress, value: object) -> None:
     card = found("10-run", value)
     assert progress.of("answers") == {"10-run": value}
     assert repr(card) == 'Kept for check("10-run").'
 
 
-@pytest.mark.parametrize("value", [object(), {"a": 1}, [["a"]], "x" * 10_001, ["x"] * 9_999])
+@pytest.mark.parametrize(
+    "value",
+    [
+        object(),
+        {"a": {"b": 1}},
+        {"a": [["b"]]},
+        {"a": object()},
+        [["a"]],
+        "x" * 10_001,
+        ["x"] * 9_999,
+        {"x" * 10_001: 1},
+    ],
+)
 def test_what_the_file_should_not_hold_is_refused(progress: Progress, value: object) -> None:
     with pytest.raises(Invalid):
         found("10-run", value)
