@@ -32,7 +32,7 @@ def of_claim(name: str, value: Any, *, prediction: str, show: str, lab: Lab) -> 
     told = legible(show or value)
     if lab.tier == NONE:
         return _without_engine(name, lab)
-    is_expected = None if expects is None else bool(expects(lab, value))
+    is_expected = None if expects is None else _is_expected(expects, lab, value)
     found = {
         "value": told,
         "engine": lab.name,
@@ -51,7 +51,16 @@ def of_value(name: str, value: Any, *, prediction: str, show: str, lab: Lab) -> 
         raise catalogue.unknown("expectations", name, there)
     if lab.tier == NONE:
         return _without_engine(name, lab)
-    return _compared(name, legible(show or value), bool(there[name](lab, value)), lab, prediction)
+    is_expected = _is_expected(there[name], lab, value)
+    return _compared(name, legible(show or value), is_expected, lab, prediction)
+
+
+def _is_expected(expects: lesson.Expectation, lab: Lab, value: Any) -> bool:
+    """A value of another kind, as of a cell that was changed, is not what was expected."""
+    try:
+        return bool(expects(lab, value))
+    except (TypeError, ValueError, LookupError, AttributeError):
+        return False
 
 
 def _kernel(lab: Lab) -> str:
@@ -112,16 +121,16 @@ def _in_a_line(question: Question, given: Any, right: Any) -> Markup:
         mine = words("measured.mine", answer=choices.shown(question, given))
         mine += f" {words('quiz.right' if is_right else 'quiz.wrong')}"
     ours = words("measured.right", answer=choices.shown(question, right))
-    return joined([element("p", mine), element("p", ours)])
+    return joined([element("p", prose(mine)), element("p", prose(ours))])
 
 
 def _row_by_row(question: Question, given: Any, right: Sequence[int]) -> Markup:
     mine = given or [None] * len(question.rows)
     rows = [
         [
-            row,
-            "–" if own is None else question.choices[own],
-            question.choices[so],
+            prose(row),
+            "–" if own is None else prose(question.choices[own]),
+            prose(question.choices[so]),
             "" if own is None else words("quiz.right" if own == so else "quiz.wrong"),
         ]
         for row, own, so in zip(question.rows, mine, right, strict=True)

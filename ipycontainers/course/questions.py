@@ -230,27 +230,31 @@ def _grid(question: Question, given: Any) -> Markup:
     rows = (
         element(
             "div",
-            element("span", row, class_="row"),
+            element("span", prose(row), class_="row"),
             *(
                 _button(text, f"choose:{at}:{number}", chosen[at] == number, f"{row}: {text}")
                 for number, text in enumerate(question.choices)
             ),
             role="group",
-            aria_label=row,
+            aria_label=_heard(row),
         )
         for at, row in enumerate(question.rows)
     )
     return element("div", *rows, class_="grid")
 
 
+def _heard(text: str) -> str:
+    return text.replace("`", "")
+
+
 def _button(text: str, do: str, is_pressed: bool, label: str = "", class_: str = "") -> Markup:
     return element(
         "button",
-        text,
+        prose(text),
         type="button",
         class_=class_ or None,
         data_do=do,
         data_key=do,
         aria_pressed="true" if is_pressed else "false",
-        aria_label=label or None,
+        aria_label=_heard(label) or None,
     )

@@ -5,14 +5,19 @@ progress    an empty file of progress, which is the one that the package's funct
 attempt     makes containers as a learner would, for an exercise
 attempts_on the same on another engine's lab
 look        what the exercise's check answers; answered is the short form
+made_up     a notebook 98 that the course has not, with a lesson of its own
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import re
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -126,3 +131,58 @@ def answered(look: Callable[[str], Answer]) -> Callable[[str], tuple[str, str]]:
         return answer.state.value, answer.reason
 
     return told
+
+
+MADE_UP = {
+    "title": "Made up",
+    "question": "Is it?",
+    "minutes": 1,
+    "claims": ["C9"],
+    "images": [],
+    "predictions": {
+        "98-one": {
+            "text": "Which?",
+            "choices": ["`this`", "that"],
+            "right": 1,
+            "why": ["No.", "Yes."],
+        },
+        "98-rows": {
+            "text": "Which are shared?",
+            "choices": ["shared", "own"],
+            "rows": ["files", "kernel"],
+            "why": "Files are its own.",
+        },
+    },
+    "quizzes": {
+        "98-recall": {
+            "text": "Which was it?",
+            "choices": ["<b>red</b>", "blue"],
+            "right": 0,
+            "why": ["It was.", "Blue was another."],
+            "about": "01",
+        }
+    },
+    "exercises": {
+        "98-door": {
+            "task": "Make a container.",
+            "reasons": {"runs": "{name} still runs."},
+            "hints": {"runs": "Stop {name}:\n`docker stop {name}`", "": "Begin."},
+        },
+        "98-window": {"task": "Make another."},
+    },
+}
+
+
+@pytest.fixture
+def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[lesson.Lesson]:
+    """Its lesson, to which a test adds what it needs."""
+    folder = tmp_path / "catalogue"
+    shutil.copytree(catalogue.FOLDER, folder)
+    (folder / "en" / "98.json").write_text(json.dumps(MADE_UP))
+    module = ModuleType("ipycontainers.course.lessons.n98")
+    module.lesson = made = lesson.Lesson("98")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(catalogue, "FOLDER", folder)
+    catalogue._file.cache_clear()
+    yield made
+    catalogue._file.cache_clear()
