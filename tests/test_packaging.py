@@ -85,13 +85,14 @@ BADGE = r"\[!\[[^\]]+\]\([^)]+\)\]\((https://mybinder\.org/v2/gh/\S+)\)"
 
 
 def test_the_badge_opens_the_first_notebook() -> None:
-    """The branch is none: HEAD is what the repository has for one."""
+    """A learner's copy, which postBuild makes. HEAD is the branch that is shown first."""
     (address,) = re.findall(BADGE, (REPOSITORY / "README.md").read_text(encoding="utf-8"))
     asked = urlsplit(address)
     assert asked.path.endswith("/ipycontainers/HEAD")
     (opened,) = parse_qs(asked.query)["urlpath"]
     first = min(path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
-    assert opened == f"lab/tree/notebooks/{first}"
+    assert opened == f"lab/tree/learn/{first}"
+    assert "\nipycontainers course student learn\n" in (REPOSITORY / "binder/postBuild").read_text()
 
 
 def test_a_requirement_of_two_extras_is_the_same(setup: configparser.ConfigParser) -> None:

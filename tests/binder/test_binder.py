@@ -112,6 +112,24 @@ def test_a_notebook_of_the_course_answers_for_this_engine(
     assert box.peak() < sandbox.MEMORY
 
 
+def test_a_learner_does_the_first_exercise(
+    open_notebook: Callable[[str], Notebook],
+) -> None:
+    """In the copy that the badge opens: it is not done by running everything."""
+    notebook = open_notebook("learn/00-check-your-lab.ipynb")
+    notebook.run_all()
+    notebook.wait_until_idle(400)
+    cells = notebook.cells()
+    texts = [cell.locator.locator(".cm-content").inner_text() for cell in cells]
+    at = texts.index('check("00-ready")')
+    cells[at].wait_for("00-ready: keep working")
+    cells[at - 1].type(texts[at - 1].replace("not yet", "ready"))
+    cells[at - 1].run()
+    cells[at - 1].wait_for("ready")
+    cells[at].run()
+    cells[at].wait_for("00-ready: correct")
+
+
 @dataclass(frozen=True)
 class Played:
     """A cell as it is stored and as it was run."""
