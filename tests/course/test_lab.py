@@ -43,6 +43,15 @@ def test_those_of_a_notebook_are_removed_and_no_others(lab: Lab, made: dict[str,
     assert left(lab, made) == ["t99-one", ""]
 
 
+def test_one_that_was_called_by_its_digest_is_removed_too(lab: Lab, made: dict[str, str]) -> None:
+    digest = str(lab.engine.inspect_image(TOOLBOX)["Id"])
+    docker: Any = lab.engine.docker
+    pinned = docker.containers.create(digest, "true", labels={LABEL: "t9-two"})
+    assert remove("t9-two") == 1
+    assert pinned.id not in {one["Id"] for one in lab.engine.list_containers()}
+    assert "t9-one" in left(lab, made)
+
+
 def test_those_made_for_an_exercise_come_newest_first(lab: Lab, made: dict[str, str]) -> None:
     docker: Any = lab.engine.docker
     newer = docker.containers.create(TOOLBOX, "true", labels={LABEL: "t9-one"})
