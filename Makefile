@@ -2,8 +2,8 @@
 #
 #   make lab        open the course in JupyterLab, your own copies in learn/    LAB_ARGS=--no-browser
 #   make test       run the tests                             PYTEST_ARGS="-k options -x"
-#   make smoke      cells and notebooks on our own engine, with each launcher; as an
-#                   ordinary user
+#   make smoke      cells and notebooks on our own engine, with each launcher, or with one:
+#                   LAUNCHERS=ptrace; as an ordinary user
 #   make test-all   the tests, binder-check, all tests that need an engine on our own with each
 #                   launcher, and on each of ENGINES="unix://… tcp://…"; as an ordinary user
 #   make conformance    docker-py's own tests on dockerd and on our engine; as root
@@ -21,6 +21,7 @@ LAB_ARGS ?=
 PYTEST_ARGS ?=
 CONFORMANCE_ARGS ?=
 ENGINES ?=
+LAUNCHERS ?= bubblewrap ptrace
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # Those of the notebooks.
 IMAGES := busybox python:3-slim
@@ -31,7 +32,7 @@ NBVAL ?= --nbval
 
 # $(1): pytest's -m, $(2): where
 define on_each_launcher
-set -e; for launcher in bubblewrap ptrace; do \
+set -e; for launcher in $(LAUNCHERS); do \
 	    echo "--- on our own engine, launcher $$launcher"; \
 	    IPYCONTAINERS_TEST_LAUNCHER=$$launcher $(BIN)/python -m pytest \
 	        -m "$(1)" $(PYTEST_ARGS) $(2); done

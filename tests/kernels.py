@@ -33,6 +33,9 @@ from jupyter_client.manager import KernelManager
 LOAD = "%load_ext ipycontainers"
 
 
+QUICK = Path(__file__).with_name("quick")
+
+
 def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
     """The kernel's environment: no CI marks, no IPython profile of the developer's."""
     kept = {key: value for key, value in os.environ.items() if not _is_left_out(key)}
@@ -41,6 +44,7 @@ def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTER_PREFER_ENV_PATH": "1",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "PYTHONPATH": str(QUICK),
         **extra,
     }
 

@@ -27,6 +27,8 @@ from ipycontainers.course import copies
 SANITIZE = REPOSITORY / "notebooks" / "nbval.cfg"
 # Of one cell, in seconds.
 CELL_TIMEOUT = 120
+# Other plugins than nbval take as long to be imported as a kernel takes to start.
+ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,15 @@ def validate(notebook: Path, folder: Path, address: str | None, *, lax: bool = F
     """Run nbval in ``folder`` on one notebook, its kernel with the engine at ``address``."""
     report = folder / "report.xml"
     words = ["-m", "pytest", "-c", os.devnull, f"--rootdir={folder}", "-p", "no:cacheprovider"]
+    words += ["-p", "nbval.plugin"]
     words += ["--nbval-lax" if lax else "--nbval", f"--nbval-cell-timeout={CELL_TIMEOUT}"]
     words += ["--nbval-sanitize-with", str(SANITIZE), f"--junitxml={report}", str(notebook)]
+    chosen = {"DOCKER_HOST": address} if address else {}
     with turn(copies.number(notebook), address):
         done = subprocess.run(
             [sys.executable, *words],
             cwd=folder,
-            env=kernels.environment(folder, {"DOCKER_HOST": address} if address else {}),
+            env=kernels.environment(folder, chosen | ALONE),
             capture_output=True,
             text=True,
             check=False,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import threading
 import time
@@ -208,10 +209,11 @@ def test_an_image_that_is_here_for_another_platform_is_told(
 
 
 def test_a_name_that_is_taken_is_a_conflict(engine: Connection, images: Any) -> None:
-    created = engine.create({"Image": images.busybox}, name="ipycontainers-test-taken")
+    name = f"ipycontainers-test-taken-{os.getpid()}"
+    created = engine.create({"Image": images.busybox}, name=name)
     try:
         with pytest.raises(errors.Conflict):
-            engine.create({"Image": images.busybox}, name="ipycontainers-test-taken")
+            engine.create({"Image": images.busybox}, name=name)
     finally:
         engine.remove(created.id)
 
