@@ -16,7 +16,8 @@ from ipycontainers import options
 from ipycontainers.magics import session
 
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")]
-HOME = re.compile(r"(/home/|/Users/|/root/|[A-Z]:\\+Users\\+)[\w.-]*")
+# /proc/1/root is no home.
+HOME = re.compile(r"((?<![\w}])/(?:home|Users|root)/|[A-Z]:\\+Users\\+)[\w.-]*")
 
 
 def _targets() -> set[str]:
