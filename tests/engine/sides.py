@@ -9,6 +9,8 @@ import json
 import re
 from typing import Any
 
+from support import wait_for
+
 BUSYBOX = "ipycontainers-test/busybox"
 # Of a launcher that has no networks. dockerd has no such one, and bubblewrap may not say it.
 HAS_NONE = "the launcher ptrace has no networks, so it has the host's network,"
@@ -30,7 +32,18 @@ class Side:
         self._masks[value.removeprefix("sha256:")[:12]] = f"{name}12"
 
     def ask(self, method: str, path: str, body: Any = None, **query: Any) -> tuple[int, Any]:
-        """Status and JSON, with ids by the names that they were given."""
+        """Status and JSON, with ids by the names that they were given. dockerd prunes for one at a
+        time: it is asked until nobody else has it prune."""
+        said: list[tuple[int, Any]] = []
+
+        def is_told() -> bool:
+            said.append(self._ask(method, path, body, query))
+            return "a prune operation is already running" not in str(said[-1])
+
+        assert wait_for(is_told), said[-1]
+        return said[-1]
+
+    def _ask(self, method: str, path: str, body: Any, query: dict[str, Any]) -> tuple[int, Any]:
         url = self.api._url(path)
         more = {"json": body} if body is not None else {}
         answer = self.api.request(method, url, params=query, timeout=30, **more)
