@@ -91,6 +91,11 @@ def paragraphs(text: str, **attributes: str) -> Markup:
     return joined(element("p", prose(line), **attributes) for line in text.splitlines() if line)
 
 
+def wide(label: str, shown: Markup) -> Markup:
+    """A table that may be wider than the page: it can be scrolled by the keyboard too."""
+    return element("div", shown, class_="wide", tabindex="0", role="group", aria_label=label)
+
+
 class Told:
     """What a learner has to hear of the file of progress: the first card after it says that a
     damaged one was set aside, each one that what is done cannot be saved."""

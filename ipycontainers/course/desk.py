@@ -15,11 +15,11 @@ from typing import Any
 from ipycontainers.client.translate import translated
 from ipycontainers.errors import ContainerError, EngineUnavailable, Invalid
 from ipycontainers.widgets.connection import forget
-from ipycontainers.widgets.drawing import Markup, element, table
+from ipycontainers.widgets.drawing import Markup, element, joined, table
 
 from . import catalogue, lesson, measurement
 from .answer import Answer, State, cannot
-from .cards import Card, Told, card, head, paragraphs, prose
+from .cards import Card, Told, card, head, paragraphs, prose, wide
 from .catalogue import legible, words
 from .lab import NONE, Lab
 from .ledger_widget import Ledger
@@ -195,7 +195,7 @@ def recorded(name: str) -> Card:
         "recorded",
         head(label, badge),
         element("p", prose(found.what)),
-        element("div", table(found.heads, found.rows), class_="wide"),
+        wide(found.what, table(found.heads, found.rows)),
         label=label,
     )
     lines = [" · ".join(row) for row in found.rows]
@@ -216,13 +216,18 @@ def fishbowl() -> Card:
 
     rows = look()
     title = words("fishbowl.title")
+    shown = [[what, _with_note(here, tells)] for what, here, tells in rows]
     form = card(
         "place",
         head(title),
-        element("div", table(words("fishbowl.heads").split("|"), rows), class_="wide"),
+        wide(title, table(words("fishbowl.heads").split("|"), shown)),
         label=title,
     )
     return Card("\n".join(" · ".join(row) for row in rows), form)
+
+
+def _with_note(value: str, note: str) -> Markup:
+    return joined([value, element("div", note, class_="muted")])
 
 
 def colophon() -> Card:
@@ -234,7 +239,7 @@ def colophon() -> Card:
     form = card(
         "place",
         head(title),
-        element("div", table(["", ""], rows), class_="wide"),
+        wide(title, table(words("colophon.heads").split("|"), rows)),
         element("p", words("colophon.licence"), class_="muted"),
         label=title,
     )

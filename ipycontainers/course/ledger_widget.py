@@ -17,12 +17,12 @@ import html
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ipycontainers.widgets.drawing import Markup, element, table
+from ipycontainers.widgets.drawing import Markup, element, joined, table
 from ipycontainers.widgets.widget import Widget
 
 from . import catalogue
 from .answer import State
-from .cards import Told, card, head, prose, style_sheet
+from .cards import Told, card, head, prose, style_sheet, wide
 from .catalogue import VERDICTS, legible, state_words, words
 from .progress import Progress
 
@@ -95,15 +95,15 @@ class Ledger(Widget):
 
     def draw(self) -> Markup:
         title, exercises = words("ledger.title"), list(self.exercises())
-        claims = [[name, prose(text), *more] for name, text, *more in self._cells()]
+        claims = [[_called(name, text), *more] for name, text, *more in self._cells()]
         heads = words("ledger.exercises" if self._notebook else "ledger.by-notebook").split("|")
         listed = _each(exercises) if self._notebook else self._by_notebook(exercises)
         return card(
             "ledger",
             head(title),
             element("p", self.summary(), role="status"),
-            _wide(words("ledger.claims.label"), words("ledger.heads").split("|"), claims),
-            _wide(words("ledger.exercises.label"), heads, listed) if exercises else Markup(),
+            wide(words("ledger.claims.label"), table(words("ledger.heads").split("|"), claims)),
+            wide(words("ledger.exercises.label"), table(heads, listed)) if exercises else Markup(),
             self._told.now(),
             label=title,
         )
@@ -133,11 +133,16 @@ class Ledger(Widget):
     def to_markdown(self) -> str:
         """The same, to keep."""
         heads = words("ledger.heads").split("|")
+        claims = [[f"{name}: {text}", *more] for name, text, *more in self._cells()]
         exercises = _each(self.exercises())
-        lines = [self.summary(), "", *_markdown(heads, self._cells())]
+        lines = [self.summary(), "", *_markdown(heads, claims)]
         if exercises:
             lines += ["", *_markdown(words("ledger.exercises").split("|"), exercises)]
         return "\n".join(lines) + "\n"
+
+
+def _called(name: str, text: str) -> Markup:
+    return joined([element("strong", name), " ", element("span", prose(text), class_="says")])
 
 
 def _told(measured: object) -> str:
@@ -160,12 +165,6 @@ def _each(exercises: Iterator[Row] | Sequence[Row]) -> list[list[str]]:
 
 def _verdict(choice: str) -> str:
     return words(f"verdict.{choice}") if choice else ""
-
-
-def _wide(label: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
-    """A table that can be scrolled by the keyboard too."""
-    shown = table(heads, rows)
-    return element("div", shown, class_="wide", tabindex="0", role="group", aria_label=label)
 
 
 def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -19,7 +19,7 @@ from ipycontainers.widgets.cells import is_left_alone
 from ipycontainers.widgets.drawing import Markup, element, joined, table
 
 from . import catalogue, choices, lesson
-from .cards import Card, Told, card, head, prose
+from .cards import Card, Told, card, head, prose, wide
 from .catalogue import Question, legible, words
 from .lab import NONE, Lab
 from .progress import Progress, now
@@ -137,4 +137,4 @@ def _row_by_row(question: Question, given: Any, right: Sequence[int]) -> Markup:
     ]
     told = Markup() if given else element("p", words("measured.no-prediction"))
     shown = table(words("measured.heads").split("|"), rows)
-    return joined([told, element("div", shown, class_="wide")])
+    return joined([told, wide(words("measured.table"), shown)])

@@ -87,7 +87,7 @@ def test_what_a_container_said_is_text(progress: Progress) -> None:
     markdown = ledger.to_markdown()
     assert "<img" not in markdown
     (line,) = [line for line in markdown.splitlines() if "onerror" in line]
-    assert len(re.findall(r"(?<!\\)\|", line)) == 6
+    assert len(re.findall(r"(?<!\\)\|", line)) == 5
     assert "\\`{0.\\_\\_class\\_\\_}\\`" in line
 
 
