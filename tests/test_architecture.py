@@ -170,3 +170,19 @@ def test_loading_the_extension_imports_nothing_slow(tmp_path: Path) -> None:
     assert {name.partition(".")[0] for name in loaded} & FOREIGN == set()
     ours = {name.split(".")[1] for name in loaded if name.startswith("ipycontainers.")}
     assert ours <= {"client", "errors", "magics", "watchdog"}, ours
+
+
+def test_importing_from_the_course_takes_no_time_beyond_the_package() -> None:
+    """What a name of the course stands for is imported when it is first called."""
+    script = (
+        "import sys, time, ipycontainers\n"
+        "before, began = set(sys.modules), time.process_time()\n"
+        "from ipycontainers.course import check, ledger, predict\n"
+        "print(time.process_time() - began, *sorted(set(sys.modules) - before))"
+    )
+    asked = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    seconds, *loaded = asked.stdout.split()
+    assert loaded == ["ipycontainers.course"]
+    assert float(seconds) < 0.03

@@ -46,12 +46,37 @@ __all__ = [
 _IN = {"live": "cards", "remove": "lab"}
 
 
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
+# A function that is imported when it is first called or asked about; its text is the function's.
+class _Door:
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
 
+    def _function(self) -> Any:
+        from importlib import import_module
+
+        module = import_module(f".{_IN.get(self.__name__, 'desk')}", __name__)
+        return getattr(module, self.__name__)
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        return str(self._function().__doc__)
+
+    def __call__(self, *values: Any, **named: Any) -> Any:
+        return self._function()(*values, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        # What help and Tab ask for; no other name of Python's own needs the function.
+        if name != "__signature__":
+            raise AttributeError(name)
+        from inspect import signature
+
+        return signature(self._function())
+
+
+def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_IN.get(name, 'desk')}", __name__), name)
+    return _Door(name)
 
 
 def __dir__() -> list[str]:

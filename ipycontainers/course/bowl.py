@@ -13,32 +13,54 @@ import os
 import platform
 from pathlib import Path
 
+from ipycontainers.errors import ContainerError
+from ipycontainers.namespaces import proc
+from ipycontainers.namespaces.snapshot import Limit, fields
 from ipycontainers.oci.sizes import size
 
-from .catalogue import words
+from .catalogue import legible, words
 from .lab import OURS, Lab
 
-LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-UNLIMITED = 1 << 60  # cgroup v1 says so by a number near 2^63
+PROC = Path("/proc")
 
 
-def look() -> list[list[str]]:
-    """Rows of: what, its value here, what it tells."""
-    status = _status()
-    limit, memory = _limit(), _memory()
+def look(at: Path = PROC, groups: Path = proc.GROUPS) -> list[list[str]]:
+    """Rows of: what, its value here, what it tells. What this system does not show is said so."""
+    status = fields(proc.read(at / "self" / "status") or "")
+    limits = {one.name: one for one in proc.own_limits(at, groups)}
+    unseen = words("bowl.unseen")
+    first = proc.read(at / "1" / "comm")
     return [
-        [words("bowl.pid"), str(os.getpid()), words("bowl.pid.tells")],
-        [words("bowl.first"), _first(), words("bowl.first.tells")],
-        [words("bowl.host"), platform.node(), words("bowl.host.tells")],
-        [
-            words("bowl.memory"),
-            f"{size(limit) if limit else words('bowl.none')} / {size(memory)}",
-            words("bowl.memory.tells"),
-        ],
-        [words("bowl.privileges"), status.get("NoNewPrivs", "?"), words("bowl.privileges.tells")],
-        [words("bowl.seccomp"), status.get("Seccomp", "?"), words("bowl.seccomp.tells")],
-        [words("bowl.capabilities"), status.get("CapEff", "?"), words("bowl.capabilities.tells")],
+        _row("pid", str(os.getpid())),
+        _row("first", legible(first) if first else unseen),
+        _row("host", legible(platform.node())),
+        _row("memory", f"{_memory(limits.get('memory'))} / {_of_machine(at)}"),
+        _row("processors", f"{_processors(limits.get('processor'))} / {os.cpu_count() or unseen}"),
+        _row("privileges", status.get("NoNewPrivs", unseen)),
+        _row("seccomp", status.get("Seccomp", unseen)),
+        _row("capabilities", status.get("CapEff", unseen)),
     ]
+
+
+def _row(name: str, value: str) -> list[str]:
+    return [words(f"bowl.{name}"), value, words(f"bowl.{name}.tells")]
+
+
+def _memory(limit: Limit | None) -> str:
+    if limit is None:
+        return words("bowl.unseen")
+    return size(int(limit.limit)) if limit.limit else words("bowl.none")
+
+
+def _processors(limit: Limit | None) -> str:
+    if limit is None:
+        return words("bowl.unseen")
+    return f"{limit.limit:g}" if limit.limit else words("bowl.none")
+
+
+def _of_machine(at: Path) -> str:
+    memory = proc.machine(at).memory
+    return size(memory) if memory else words("bowl.unseen")
 
 
 def versions(lab: Lab) -> list[list[str]]:
@@ -57,42 +79,11 @@ def versions(lab: Lab) -> list[list[str]]:
 def _images(lab: Lab) -> list[tuple[str, str]]:
     if lab.connection is None:
         return []
-    return [
-        (name, str(lab.connection.inspect_image(name)["Id"])[:19])
-        for name in lab.connection.list_images()
-        if name.startswith(OURS)
-    ]
-
-
-def _status() -> dict[str, str]:
     try:
-        text = Path("/proc/self/status").read_text(encoding="utf-8")
-    except OSError:
-        return {}
-    pairs = (line.partition(":") for line in text.splitlines())
-    return {name: value.strip() for name, _, value in pairs}
-
-
-def _first() -> str:
-    try:
-        return Path("/proc/1/comm").read_text(encoding="utf-8").strip()
-    except OSError:
-        return words("bowl.unseen")
-
-
-def _limit() -> int:
-    """In bytes; 0 where there is none, or none can be read."""
-    for file in LIMITS:
-        try:
-            text = file.read_text(encoding="ascii").strip()
-        except OSError:
-            continue
-        return int(text) if text.isdigit() and int(text) < UNLIMITED else 0
-    return 0
-
-
-def _memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return 0
+        return [
+            (name, str(lab.connection.inspect_image(name)["Id"])[:19])
+            for name in lab.connection.list_images()
+            if name.startswith(OURS)
+        ]
+    except ContainerError:  # the engine went, or an image did
+        return []

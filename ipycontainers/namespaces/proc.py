@@ -99,6 +99,47 @@ def limits(cgroup: str, container: str, at: Path = GROUPS) -> tuple[Limit, ...] 
     return tuple(found) or None
 
 
+def own_limits(proc: Path = PROC, at: Path = GROUPS) -> tuple[Limit, ...]:
+    """Of this program: the lowest of its groups and of those around them that are seen from here.
+    What no group that is seen here counts is left out."""
+    mounted = _mounted(read(proc / "self" / "mountinfo") or "")
+    theirs = {
+        name: _below(path, mounted.get(name, "/"))
+        for name, path in groups(read(proc / "self" / "cgroup") or "").items()
+    }
+    found = []
+    for name, controller, read_one in (
+        ("memory", "memory", _memory),
+        ("processor", "cpu", _processor),
+        ("processes", "pids", _processes),
+    ):
+        kind = controller if controller in theirs else ""
+        folder = _folder(at, kind, theirs) if kind in theirs else None
+        if folder and (folder / "cgroup.procs").exists():
+            found.append(read_one(name, folder, theirs, at))
+    return tuple(found)
+
+
+def _mounted(mountinfo: str) -> dict[str, str]:
+    """By controller the group that is the root of what is mounted, "" is cgroup v2's."""
+    roots = {}
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        words, kind = before.split(), after.split()
+        if len(words) > 4 and len(kind) > 2 and kind[0] in {"cgroup", "cgroup2"}:
+            for name in kind[2].split(",") if kind[0] == "cgroup" else ("",):
+                roots[name] = words[3]
+    return roots
+
+
+def _below(path: str, root: str) -> str:
+    """In a container without a namespace of control groups the path is the host's, and what is
+    mounted is the container's own group."""
+    if root == "/" or not f"{path}/".startswith(f"{root}/"):
+        return path
+    return path[len(root) :] or "/"
+
+
 def _cut(path: str, container: str) -> str:
     """Up to the part that has the id; "" where none has."""
     before, found, after = path.partition(container)
