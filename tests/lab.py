@@ -182,10 +182,20 @@ class Notebook:
         idle = self.page.locator("#jp-bottom-panel", has_text="| Idle")
         for _ in range(3):
             lost.clear()
-            self.page.goto(address)
+            self._go(address, lost)
             assert wait_for(lambda: idle.is_visible() or CHANGED in lost)
             if CHANGED not in lost:
                 return
+
+    def _go(self, address: str, lost: list[str]) -> None:
+        from playwright.sync_api import Error
+
+        try:
+            self.page.goto(address)
+        except Error as error:  # of the page itself, which is the first that it loads
+            if CHANGED not in error.message:
+                raise
+            lost.append(CHANGED)
 
     def wait_until_idle(self, seconds: float = 60) -> None:
         """Until the kernel is idle and no cell waits for its turn."""
