@@ -1,0 +1,211 @@
+"""One kernel, ordinary processes: two numbers of one process, what it costs, how it ends.
+
+Knows: what the kernel tells of processes, the engine's events. Does not know: words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from ipycontainers import answers
+from ipycontainers.course.answer import (
+    Answer,
+    State,
+    almost,
+    cannot,
+    correct,
+    keep_working,
+    not_started,
+)
+from ipycontainers.course.lab import DOCKER, PODMAN, PROOT, Lab
+from ipycontainers.course.lesson import Lesson
+from ipycontainers.course.progress import Progress
+from ipycontainers.engine.wire import seconds_of
+from ipycontainers.namespaces import proc
+from ipycontainers.namespaces.snapshot import fields
+
+lesson = Lesson("05")
+KILL: Final = "05-kill"
+PRICE: Final = "05-price"
+KILLED: Final = 137  # 128 and the number of SIGKILL
+LESS, SAME, MORE = 0, 1, 2
+# What stacks layers in such a way that containers of one image read the same file.
+STACKING: Final = frozenset({"overlay", "overlay2", "overlayfs"})
+# Names of programs, as the kernel shortens them; those of our engine are told by their command.
+PROGRAMS: Final = {
+    DOCKER: ("dockerd", "containerd", "containerd-shim", "docker-proxy"),
+    PODMAN: ("podman", "conmon"),
+}
+OURS: Final = ("bwrap", "proot")
+# How far a number that a learner writes down may be from the measured one.
+NEAR: Final = 0.2
+RIGHT: Final = "b"  # of the reasons that the exercise offers
+
+
+# What is expected
+
+
+@lesson.expects("C12")
+def is_the_same_kernel(lab: Lab, value: bool) -> bool:
+    """Where the engine is not this machine's, its kernel is another one."""
+    return value == lab.is_here
+
+
+@lesson.expects("C21")
+def is_one_kernel(_: Lab, boots: int) -> bool:
+    """How many boot ids several containers told."""
+    return boots == 1
+
+
+@lesson.expects("C24")
+def has_two_numbers(lab: Lab, numbers: tuple[int | None, int | None]) -> bool:
+    """Inside and outside, of a container's first process."""
+    inside, outside = numbers
+    if inside is None or outside is None:
+        return False
+    if lab.tier == PROOT:
+        return inside == outside != 1
+    return inside == 1 != outside
+
+
+@lesson.answers("05-numbers")
+def which_number(lab: Lab) -> int:
+    """The last choice: it has one number, and that is not 1."""
+    return 3 if lab.tier == PROOT else 1
+
+
+@lesson.expects("C16")
+def has_processes_while_it_runs(_: Lab, counts: Sequence[int]) -> bool:
+    """Of one whose program starts two more: before its start, as it runs, and after its end."""
+    return list(counts) == [0, 3, 0]
+
+
+def shares_files(lab: Lab) -> bool:
+    """Whether containers of one image have its files in memory once."""
+    return lab.tier != PROOT and lab.info.get("Driver") in STACKING
+
+
+@lesson.expects("C17")
+def costs_what_a_process_costs(lab: Lab, prices: tuple[int, int, int]) -> bool:
+    """In kB: a program on this machine, with a file of its own in a container, and as the fifth
+    in a row of containers that have one file. How much of a file is mapped differs a little between
+    file systems."""
+    here, alone, fifth = prices
+    if min(prices) <= 0 or not 0.5 < alone / here < 2:
+        return False
+    return fifth < alone / 2 if shares_files(lab) else 0.7 < fifth / alone < 1.4
+
+
+@lesson.answers("05-memory")
+def what_costs_more(lab: Lab) -> list[int]:
+    """In the order of the question's rows."""
+    return [SAME, LESS if shares_files(lab) else SAME, MORE]
+
+
+def engine_memory(lab: Lab) -> dict[str, int]:
+    """By program, the kB that those of the engine have in memory on this machine. What several of
+    them share is counted for each."""
+    found: dict[str, int] = {}
+    for folder in proc.PROC.glob("[0-9]*"):
+        told = fields(proc.read(folder / "status") or "")
+        name = _program(lab, told.get("Name", ""), folder)
+        if name and (size := told.get("VmRSS", "").removesuffix(" kB")).isdecimal():
+            found[name] = found.get(name, 0) + int(size)
+    return dict(sorted(found.items()))
+
+
+def _program(lab: Lab, name: str, folder: Path) -> str:
+    """Its name, if it is one of the engine's; else ""."""
+    if lab.tier in PROGRAMS:
+        return name if name in PROGRAMS[lab.tier] else ""
+    is_ours = "ipycontainers.engine" in (proc.read(folder / "cmdline") or "")
+    return name if name in OURS else "ipycontainers.engine" if is_ours else ""
+
+
+# A container ends
+
+
+@lesson.checks(KILL)
+def killed(lab: Lab) -> Answer:
+    """One container is enough; the newest is spoken of where none is right."""
+    every = [_ended(lab, one) for one in lab.made_for(KILL)]
+    right = (one for one in every if one.state is State.CORRECT)
+    return next(right, every[0] if every else not_started())
+
+
+def _ended(lab: Lab, container: Mapping[str, Any]) -> Answer:
+    state = container["State"]
+    status = str(state.get("Status") or "?")
+    if state.get("Running"):
+        return keep_working("running")
+    if status != "exited":
+        return keep_working("never-ran", status=status)
+    code = int(state.get("ExitCode") or 0)
+    if state.get("OOMKilled"):
+        return almost("out-of-memory")
+    if code != KILLED:
+        return keep_working("other-code", code=code)
+    told = _events(lab, container)
+    if {"kill", "stop"} & told:
+        return almost("by-engine")
+    # An engine that has forgotten the end may have forgotten more.
+    return correct() if "die" in told or "died" in told else cannot("forgotten")
+
+
+def _events(lab: Lab, container: Mapping[str, Any]) -> set[str]:
+    """What happened to it since its last start, by the engine's clock."""
+    began, ended = (seconds_of(container["State"][key]) for key in ("StartedAt", "FinishedAt"))
+    told: list[Any] = []
+    with suppress(Exception):  # docker-py's own, requests', and what an engine says
+        told = list(
+            lab.engine.docker.api.events(
+                since=began, until=ended + 1, filters={"container": container["Id"]}, decode=True
+            )
+        )
+    return {str(one.get("Action") or one.get("status")) for one in told}
+
+
+# What it costs
+
+
+@lesson.checks(PRICE)
+def explained(lab: Lab) -> Answer:
+    """A reason and a number, beside what the newest container has told of itself."""
+    if not shares_files(lab):
+        return cannot("copies")
+    given = Progress.here().of("answers").get(PRICE)
+    if given is None:
+        return not_started()
+    why, size = _given(given)
+    if not size:
+        return keep_working("form")
+    measured = _told(lab)
+    if not measured:
+        return keep_working("not-measured")
+    is_near = abs(size - measured) <= NEAR * measured
+    if why != RIGHT:
+        return almost("other-reason", why=why or "?") if is_near else keep_working("neither")
+    return correct() if is_near else almost("other-number", given=f"{size:g}", measured=measured)
+
+
+def _given(value: Any) -> tuple[str, float]:
+    """The letter and the number; "" and 0 where it is none."""
+    if not isinstance(value, Mapping):
+        return "", 0
+    why, size = value.get("why"), value.get("kB")
+    letter = why.strip().lower() if isinstance(why, str) and len(why) < 10 else ""
+    if not isinstance(size, int | float) or isinstance(size, bool) or size <= 0:
+        return letter, 0
+    return letter, float(size)
+
+
+def _told(lab: Lab) -> int:
+    """By the fifth container of the notebook; 0 where it does not run."""
+    running = [one for one in lab.made_for(PRICE) if one["State"].get("Running")]
+    if not running:
+        return 0
+    said = answers.output(lab.engine, str(running[0]["Id"]), "cat /told").strip()
+    return int(said) if said.isdigit() and len(said) < 10 else 0
