@@ -1,6 +1,6 @@
 """What a machine says on its console, and what it takes of the host's memory.
 
-    said = listen(process, until=time.monotonic() + 30, most=1 << 20, begin="…", end="…")
+    said = listen(process, until=time.monotonic() + 30, most=1 << 20, marks=(…, …), stop=stop)
     said.text, said.first, said.is_whole, said.why
 
 Knows: pipes, /proc of the host. Does not know: what is said.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import selectors
 import subprocess
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Said:
-    """``first`` is when ``begin`` came, by the monotonic clock. If it is not whole, the end mark
+    """``first`` is when the first mark came, by the monotonic clock. If it is not whole, the second
     did not come: ``why`` says so, "" where the time was over."""
 
     text: str
@@ -28,29 +29,44 @@ class Said:
     why: str = ""
 
 
+_GLANCE = 0.2  # seconds between looks whether to stop
+
+
 def listen(
-    process: subprocess.Popen[bytes], *, until: float, most: int, begin: str, end: str
+    process: subprocess.Popen[bytes],
+    *,
+    until: float,
+    most: int,
+    marks: tuple[str, str],
+    stop: threading.Event,
 ) -> Said:
-    """Reads up to the end mark, and at most so many bytes."""
+    """Reads from the first of ``marks`` up to the second, and at most so many bytes, until it is
+    told to stop."""
     assert process.stdout
     said, first, why = bytearray(), 0.0, ""
-    marks = begin.encode(), end.encode()
+    begin, end = (mark.encode() for mark in marks)
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
-        while marks[1] not in said:
+        while end not in said:
             if len(said) >= most:
                 why = f"said more than {most >> 20} MiB before it was ready"
                 break
-            if not selector.select(max(0.0, until - time.monotonic())):
+            if stop.is_set():
+                why = "was stopped"
                 break
+            left = until - time.monotonic()
+            if not selector.select(max(0.0, min(left, _GLANCE))):
+                if left < _GLANCE:
+                    break
+                continue
             piece = os.read(process.stdout.fileno(), 65536)
             if not piece:
                 why = "ended"
                 break
             said += piece
-            if not first and marks[0] in said:
+            if not first and begin in said:
                 first = time.monotonic()
-    return Said(said.decode("utf-8", "replace"), first, marks[1] in said and first > 0, why)
+    return Said(said.decode("utf-8", "replace"), first, end in said and first > 0, why)
 
 
 def resident(pid: int) -> int:

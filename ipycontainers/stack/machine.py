@@ -13,9 +13,11 @@ Knows: the options of user-mode Linux and of QEMU. Does not know: containers.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -44,11 +46,17 @@ _INIT = """#!/bin/busybox sh
 """
 
 
-def measure(asked: str = "", *, program: bytes = b"", seconds: float = 0) -> Measured:
+def measure(
+    asked: str = "",
+    *,
+    program: bytes = b"",
+    seconds: float = 0,
+    stop: threading.Event | None = None,
+) -> Measured:
     """The first kernel that boots, of those that ``kernels.find`` gives; ``note`` says which did
     not. ``program`` is a static busybox, this machine's if none is given; ``seconds`` is for each
-    kernel. What is not installed, or does not boot, is said in ``missing``. Raises Invalid for what
-    cannot be asked for."""
+    kernel; ``stop`` ends it. What is not installed, or does not boot, is said in ``missing``.
+    Raises Invalid for what cannot be asked for."""
     found = kernels.find(asked)
     tried: list[str] = []
     own = program or (_busybox() if found.kernels else b"")
@@ -56,10 +64,12 @@ def measure(asked: str = "", *, program: bytes = b"", seconds: float = 0) -> Mea
         why = "no static busybox is installed (Debian, Ubuntu: apt install busybox-static)"
         return Measured("vm", missing=why)
     for kernel in found.kernels:
-        measured = boot(kernel, own, seconds=seconds)
+        measured = boot(kernel, own, seconds=seconds, stop=stop)
         if not measured.missing:
             return replace(measured, note="; ".join(tried))
         tried.append(f"{kernel.title}: {measured.missing}")
+        if stop and stop.is_set():
+            break
     return Measured("vm", missing="; ".join([*tried, *found.lacking]))
 
 
@@ -68,22 +78,32 @@ def _busybox() -> bytes:
     return found.program if found else b""
 
 
-def boot(kernel: Kernel, program: bytes, *, seconds: float = 0, memory: int = 0) -> Measured:
+def boot(
+    kernel: Kernel,
+    program: bytes,
+    *,
+    seconds: float = 0,
+    memory: int = 0,
+    stop: threading.Event | None = None,
+) -> Measured:
     """``memory`` is what it gets, in bytes. Why it did not boot is said in ``missing``."""
+    given = memory or MEMORY[kernel.kind]
+    limit = seconds or SECONDS[kernel.kind]
     try:
-        with marked() as mark, guarded(_place(memory or MEMORY[kernel.kind])) as guard:
+        with marked() as mark, guarded(_place(given)) as guard:
             init = _INIT.format(script=mark.script).encode()
             disk = guard.folder / "ramdisk"
             disk.write_bytes(ramdisk.pack(program, init))
-            measured = _boot(guard, kernel, disk, seconds or SECONDS[kernel.kind], memory)
+            measured = _boot(guard, kernel, disk, limit, given, stop or threading.Event())
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         return Measured("vm", missing=f"it does not boot: {printable(str(error))}")
     return replace(measured, machine=kernel.title, is_emulated=kernel.kind == TCG)
 
 
 def least_memory(asked: str = "", *, program: bytes = b"") -> int:
-    """With how little memory the first of ``kernels.find`` boots, in bytes: the first of SIZES;
-    0 where it boots with none, or there is none. As ``measure`` otherwise."""
+    """With how little memory the first of ``kernels.find`` boots, in bytes: the first of SIZES,
+    where luck plays a part; 0 where it boots with none, or there is none. As ``measure``
+    otherwise."""
     own = program or _busybox()
     for kernel in kernels.find(asked).kernels[:1]:
         for size in SIZES[kernel.kind]:
@@ -92,21 +112,28 @@ def least_memory(asked: str = "", *, program: bytes = b"") -> int:
     return 0
 
 
-def _boot(guard: Guard, kernel: Kernel, disk: Path, seconds: float, memory: int) -> Measured:
-    given = memory or MEMORY[kernel.kind]
-    words = _uml(kernel, disk, given) if kernel.kind == UML else _qemu(kernel, disk, given)
+def _boot(
+    guard: Guard, kernel: Kernel, disk: Path, seconds: float, memory: int, stop: threading.Event
+) -> Measured:
+    words = _uml(kernel, disk, memory) if kernel.kind == UML else _qemu(kernel, disk, memory)
     place = str(guard.folder)
     own = {"PATH": os.environ.get("PATH", os.defpath), "HOME": place, "TMPDIR": place}
     if kernel.kind == UML:
         own |= whole_registers(guard.folder)
     began = time.monotonic()
     process = guard.start(words, own)
-    said = console.listen(process, until=began + seconds, most=_MOST, begin=BEGIN, end=END)
+    said = console.listen(process, until=began + seconds, most=_MOST, marks=(BEGIN, END), stop=stop)
     used = console.resident(process.pid)
     if said.is_whole:
-        return Measured.of("vm", said.text, seconds=said.first - began, used=used, limit=given)
-    last = printable(" ".join(said.text.split())[-_WORDS:])
-    return Measured("vm", missing=f"it {said.why or f'did not boot in {seconds:.0f} s'}: {last}")
+        return Measured.of("vm", said.text, seconds=said.first - began, used=used, limit=memory)
+    why = said.why or f"did not boot in {seconds:.0f} s"
+    return Measured("vm", missing=f"it {why}: {_last_words(said.text)}")
+
+
+def _last_words(text: str) -> str:
+    """Of a kernel that panics the reason, which stands before a long trace."""
+    panic = re.search(r"Kernel panic[^\r\n]*", text)
+    return printable(panic[0][:_WORDS] if panic else " ".join(text.split())[-_WORDS:])
 
 
 def _uml(kernel: Kernel, disk: Path, memory: int) -> list[str]:

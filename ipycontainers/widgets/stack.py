@@ -51,7 +51,7 @@ class StackCompare(Widget):
         super().__init__()
         self._image, self._engine, self._machine = image, engine, machine
         self._found: dict[str, Measured] = {}
-        self._turn = threading.Lock()
+        self._turn, self._stop = threading.Lock(), threading.Event()
         self._threads = [
             threading.Thread(target=self._measure, args=pair, name=f"ipycontainers {pair[0]}")
             for pair in self._measures().items()
@@ -62,7 +62,7 @@ class StackCompare(Widget):
             thread.start()
 
     def _measures(self) -> Mapping[str, Callable[[], Measured]]:
-        vm = partial(measure_machine, self._machine)
+        vm = partial(measure_machine, self._machine, stop=self._stop)
         return {"host": measure_here, "container": self._container, "vm": vm}
 
     def _container(self) -> Measured:
@@ -82,9 +82,14 @@ class StackCompare(Widget):
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """``{"host": {"kernel", "seconds", …}, "container": …, "vm": …}``, in seconds and bytes."""
-        for thread in self._threads:
-            thread.join()
+        """``{"host": {"kernel", "seconds", …}, "container": …, "vm": …}``, in seconds and bytes.
+        ■ ends what is waited for."""
+        try:
+            for thread in self._threads:
+                thread.join()
+        except KeyboardInterrupt:
+            self._stop.set()
+            raise
         return {where: self._found[where].plain for where in WHERE}
 
     def rows(self) -> Sequence[Mapping[str, Any]]:
@@ -302,7 +307,8 @@ def _isolation(found: Measured, every: Mapping[str, Measured]) -> Markup:
         "processes": _view(found, every) or "not known",
         "files": sees[found.sees_files],
     }
-    return element("span", "; ".join(f"{what}: {one}" for what, one in whose.items()))
+    lines = (element("span", f"{what}: {one}", class_="stack-line") for what, one in whose.items())
+    return element("span", *lines)
 
 
 ROWS: tuple[tuple[str, Cell], ...] = (

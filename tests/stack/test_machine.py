@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -66,7 +67,7 @@ def test_the_least_memory_is_found(uml: Path) -> None:
     least = least_memory(UML)
     assert 16 << 20 < least <= 96 << 20
     kernel = Kernel(UML, uml, str(uml))
-    assert machine.boot(kernel, BUSYBOX, memory=least - (16 << 20)).missing
+    assert "physical memory" in machine.boot(kernel, BUSYBOX, memory=16 << 20).missing
     assert least_memory("none") == 0
 
 
@@ -102,9 +103,24 @@ def test_one_that_hangs_is_given_up(pretended: Kernel) -> None:
     assert said == "it did not boot in 1 s: Booting"
 
 
+def test_one_that_is_stopped_ends_at_once(pretended: Kernel) -> None:
+    pretended.path.write_text("#!/bin/sh\necho Booting\nsleep 1000\n")
+    stop = threading.Event()
+    threading.Timer(1, stop.set).start()
+    began = time.monotonic()
+    found = machine.boot(pretended, BUSYBOX, seconds=600, stop=stop)
+    assert found.missing == "it was stopped: Booting"
+    assert time.monotonic() - began < 3 * patience()
+
+
 def test_one_that_panics_is_told_by_its_last_words(pretended: Kernel) -> None:
-    said = _boot(pretended, "echo Kernel panic: no init found")
-    assert said == "it ended: Kernel panic: no init found"
+    said = _boot(pretended, "echo no init found; echo good bye")
+    assert said == "it ended: no init found good bye"
+    said = _boot(pretended, "echo Kernel panic - no init found; seq 10000")
+    assert said == "it ended: Kernel panic - no init found"
+    said = _boot(pretended, "printf 'Kernel panic\\033[31m'; head -c 9000 /dev/zero")
+    assert said.startswith(r"it ended: Kernel panic\x1b[31m\x00")
+    assert len(said) < 1000
 
 
 def test_a_line_without_end_is_not_kept(pretended: Kernel) -> None:

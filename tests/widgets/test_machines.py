@@ -126,12 +126,26 @@ def test_which_virtual_machine_it_is_and_what_was_tried_is_told() -> None:
     assert "emulated: not what a virtual machine takes" in drawing
     assert "tried before it: QEMU, KVM: it ended: <b>" in drawing
     assert "<b>" not in widget.drawing
-    assert "kernel: its own; processes: its own; files: its own" in drawing
-    assert "kernel: the host's; processes: its own; files: not known" in drawing
+    told = re.findall(r'class="stack-line">([^<]*)<', drawing)
+    assert told[:3] == ["kernel: the host's", "processes: its own", "files: not known"]
+    assert told[3:] == ["kernel: its own", "processes: its own", "files: its own"]
     assert "Virtual machine: QEMU, TCG: Linux 6.1" in widget.summary()
     assert "emulated" in widget.summary()
     # What kind of machine there is differs from place to place.
     assert "QEMU" not in widget.static()
+
+
+def test_an_interrupt_ends_what_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    widget = StackCompare(engine=NOWHERE, machine="none")
+    assert len(widget.data) == 3
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(widget._threads[-1], "join", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        _ = widget.data
+    assert widget._stop.is_set()
 
 
 def test_a_machine_is_chosen_and_one_that_cannot_be_is_said() -> None:
