@@ -162,6 +162,8 @@ def test_the_busy_one_is_to_be_paused_and_no_other(
     lab.engine.kill(trio[0])
     lab.engine.wait(trio[0])
     assert answered(BUSY) == ("keep working", "missing")
+    lab.engine.remove(trio[0])
+    assert answered(BUSY) == ("keep working", "gone")
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ ALLOWED: Final = 1.0  # seconds that a stop may take
 PATIENCE: Final = 3  # seconds that the check gives before it kills
 SETTLED: Final = 0.7  # seconds after its start in which a program makes ready for signals
 TRIES: Final = 3  # of a stop that ends well but late: the machine may be busy
+THREE: Final = 3  # containers of which one computes
 CLEAR: Final = 2.0  # how many times as much the busy one has computed, at least
 
 
@@ -129,6 +130,8 @@ def paused_the_busy_one(lab: Lab) -> Answer:
     made = {evidence.name(one): one for one in lab.made_for(BUSY)}
     if not made:
         return not_started()
+    if len(made) < THREE:
+        return keep_working("gone", names=", ".join(sorted(made)))
     ended = [name for name, one in made.items() if not one["State"].get("Running")]
     if ended:
         return keep_working("missing", name=ended[0])
