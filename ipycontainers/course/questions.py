@@ -231,9 +231,13 @@ def _grid(question: Question, given: Any) -> Markup:
         element(
             "div",
             element("span", prose(row), class_="row"),
-            *(
-                _button(text, f"choose:{at}:{number}", chosen[at] == number, f"{row}: {text}")
-                for number, text in enumerate(question.choices)
+            element(
+                "span",
+                *(
+                    _button(text, f"choose:{at}:{number}", chosen[at] == number, f"{row}: {text}")
+                    for number, text in enumerate(question.choices)
+                ),
+                class_="answers",
             ),
             role="group",
             aria_label=_heard(row),
