@@ -209,12 +209,12 @@ class Kernel:
             self._client.session.msg = send
         return cell
 
-    def complete(self, code: str, timeout: float = 10) -> dict[str, Any]:
+    def complete(self, code: str, timeout: float = 30) -> dict[str, Any]:
         """What Tab at the end of the code offers: the content of complete_reply."""
         reply = self._client.complete(code, reply=True, timeout=timeout)
         return dict(reply["content"])
 
-    def inspect(self, code: str, timeout: float = 10) -> str:
+    def inspect(self, code: str, timeout: float = 30) -> str:
         """What Shift-Tab at the end of the code shows, as plain text."""
         reply = self._client.inspect(code, reply=True, timeout=timeout)
         return str(reply["content"]["data"].get("text/plain", ""))

@@ -59,7 +59,7 @@ def terminal(
     """docker on that engine; what is built is gone at the end. logout writes settings, so that it
     has a folder for them."""
     docker = connection.docker
-    before = {image.id for image in docker.images.list(all=True)}
+    before = {one["Id"] for one in docker.api.images(all=True)}
     made = Configured(address, config=str(tmp_path_factory.mktemp("docker")))
     yield made
     for container in made.ran:

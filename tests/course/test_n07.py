@@ -38,9 +38,9 @@ def build(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Build]:
 
     yield make
     module.remove("07")
-    for one in docker.images.list(filters={"dangling": True}):
-        if one.id in made:  # it lost its name to the next attempt
-            docker.images.remove(one.id, force=True)
+    for one in docker.api.images(filters={"dangling": True}):
+        if one["Id"] in made:  # it lost its name to the next attempt
+            docker.images.remove(one["Id"], force=True)
 
 
 # --- what is measured -------------------------------------------------------------------------

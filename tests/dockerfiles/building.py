@@ -35,7 +35,7 @@ class Workbench:
     def __init__(self, docker: Any, address: str) -> None:
         self._docker, self._address = docker, address
         self._bases = Bases()
-        self._before = {image.id for image in docker.images.list(all=True)}
+        self._before = {one["Id"] for one in docker.api.images(all=True)}
         self._told: list[str] = []
         for name in NEEDED:
             self._ensure(name)

@@ -111,7 +111,7 @@ def dockerd() -> Iterator[Terminal]:
         except DockerException as error:
             require(False, "docker", str(error))
         recipes.ensure(client, "busybox")
-        before = {image.id for image in client.images.list(all=True)}
+        before = {one["Id"] for one in client.api.images(all=True)}
         terminal = Terminal(DOCKERD)
         yield terminal
         for container in terminal.ran:
@@ -128,7 +128,7 @@ def _no_image_left(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     client = request.getfixturevalue("engine").docker
     recipes.ensure(client, "busybox")
-    before = {image.id for image in client.images.list(all=True)}
+    before = {one["Id"] for one in client.api.images(all=True)}
     building.MADE.clear()
     yield
     remove(client, (told for it in building.MADE if it.docker is client for told in it.ids), before)
@@ -161,7 +161,7 @@ def _shared(folder: str, launcher: str) -> Containers:
 @pytest.fixture
 def clean(docker: Any) -> Iterator[Any]:
     """docker-py; images that the test made are gone after it."""
-    before = {image.id for image in docker.images.list(all=True)}
+    before = {one["Id"] for one in docker.api.images(all=True)}
     yield docker
     for container in docker.containers.list(all=True, ignore_removed=True):
         container.remove(force=True)

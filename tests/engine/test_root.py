@@ -225,7 +225,7 @@ def sources(shared: Path) -> list[Entry]:
 def expected(engine: Any, sources: list[Entry]) -> Iterator[tuple[Build, dict[str, Any]]]:
     """dockerd's build, and its files without whose they are."""
     recipes.ensure(engine.docker, "python")
-    before = {image.id for image in engine.docker.images.list(all=True)}
+    before = {one["Id"] for one in engine.docker.api.images(all=True)}
     made = build(engine.docker, DOCKERFILE, *sources)
     try:
         yield made, _unowned(made)

@@ -129,7 +129,7 @@ def remove(docker: Any, ids: Iterable[str], before: Collection[str]) -> None:
     if not ids:
         return
     kept = {_short(one) for one in before}
-    kept |= {_short(image.id) for image in docker.images.list("ipycontainers-test/*")}
+    kept |= {_short(one["Id"]) for one in docker.api.images("ipycontainers-test/*")}
     for one in reversed(dict.fromkeys(_short(one) for one in ids)):
         if one not in kept:
             with contextlib.suppress(APIError):  # gone with another one, or somebody's by now

@@ -46,7 +46,7 @@ class Judge:
     def __init__(self, docker: Any) -> None:
         self._docker = docker
         self._made: list[str] = []
-        self._before = {image.id for image in docker.images.list(all=True)}
+        self._before = {one["Id"] for one in docker.api.images(all=True)}
 
     def of_each(self, texts: list[str], queries: list[Query] | None = None) -> list[Outcome]:
         """The same of many, several at a time."""
