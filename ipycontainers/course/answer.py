@@ -10,7 +10,7 @@ Knows: the states. Does not know: words, engines.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -53,6 +53,13 @@ def almost(reason: str, **values: str | float) -> Answer:
 def correct(reason: str = "correct", **values: str | float) -> Answer:
     """All that was asked for is so, and was measured."""
     return Answer(State.CORRECT, reason, values)
+
+
+def best(answers: Sequence[Answer]) -> Answer:
+    """Of what is said of each container of an exercise, the newest first: one that is right is
+    enough, and of wrong ones the newest is spoken of."""
+    right = (one for one in answers if one.state is State.CORRECT)
+    return next(right, answers[0] if answers else not_started())
 
 
 def cannot(reason: str, **values: str | float) -> Answer:

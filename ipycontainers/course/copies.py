@@ -76,13 +76,6 @@ def student(notebook: Notebook) -> Notebook:
     return made
 
 
-def solved(notebook: Notebook) -> Notebook:
-    """The same cells with the solutions in them, and no outputs: to prove that they are right."""
-    made = copy.deepcopy(notebook)
-    made["cells"] = [_without_outputs(cell) for cell in made["cells"]]
-    return made
-
-
 def instructor(notebook: Notebook, notes: str = "") -> Notebook:
     """With outputs, solutions, ``notes`` below the title, and the answers at its end."""
     made = copy.deepcopy(notebook)
@@ -111,15 +104,24 @@ def write(source: Path, target: Path, *, kind: str, force: bool = False) -> Iter
     notes = notes_of(_text(source / "INSTRUCTOR.md")) if kind == INSTRUCTOR else {}
     for path in notebooks:
         made = load(path)
-        made = (
-            instructor(made, notes.get(number(path), ""))
-            if notes or kind == INSTRUCTOR
-            else (student(made))
-        )
+        is_for_students = kind != INSTRUCTOR
+        made = student(made) if is_for_students else instructor(made, notes.get(number(path), ""))
         yield f"{path.name}: {_put(made, target / path.name, force=force)}"
     for name in BESIDE:
         if (source / name).is_file() and not (target / name).exists():
-            (target / name).write_bytes((source / name).read_bytes())
+            text = _linked((source / name).read_text(encoding="utf-8"), target)
+            (target / name).write_text(text, encoding="utf-8")
+
+
+def _linked(text: str, folder: Path) -> str:
+    """A page, whose links are words where they would lead to nothing in ``folder``."""
+
+    def kept(link: re.Match[str]) -> str:
+        shown, path = link.groups()
+        is_there = "://" in path or path in BESIDE or (folder / path).exists()
+        return link[0] if is_there else shown
+
+    return re.sub(r"\[([^\]\n]+)\]\(([^)\s#]+)\)", kept, text)
 
 
 def _put(notebook: Notebook, path: Path, *, force: bool) -> str:

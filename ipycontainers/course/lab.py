@@ -32,7 +32,6 @@ PODMAN: Final = "podman"
 NAMESPACES: Final = "namespaces"
 PROOT: Final = "proot"
 NONE: Final = "none"
-TIERS: Final = (DOCKER, PODMAN, NAMESPACES, PROOT, NONE)
 # Of every container that a learner makes for an exercise: its value is the exercise's id.
 LABEL: Final = "course"
 # Of the names of the course's images.

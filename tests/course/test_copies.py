@@ -95,3 +95,13 @@ def test_the_copies_do_not_replace_their_source(source: Path) -> None:
         list(copies.write(source, source, kind="student"))
     with pytest.raises(Invalid, match="no notebooks of the course"):
         list(copies.write(source.parent, source, kind="student"))
+
+
+def test_a_copied_page_leads_nowhere_in_vain(source: Path, tmp_path: Path) -> None:
+    pages = f"[One]({NUMBER}-one.ipynb), [ours](examples/x.ipynb), [all](LICENSE-CONTENT), "
+    pages += "[far](https://example.org/a)"
+    (source / "README.md").write_text(pages)
+    (source / "LICENSE-CONTENT").write_text("BY-SA")
+    main(["course", "student", str(tmp_path / "out"), "--source", str(source)])
+    told = (tmp_path / "out" / "README.md").read_text()
+    assert told == pages.replace("[ours](examples/x.ipynb)", "ours")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from support import require
 
 from ipycontainers.course import catalogue
 from ipycontainers.course.lab import Lab
@@ -52,8 +53,8 @@ def test_three_as_they_are_measured_are_expected(lab: Lab) -> None:
     ],
 )
 def test_others_are_not(lab: Lab, where: str, wrong: dict[str, Any]) -> None:
-    if "missing" in wrong and where == "vm" and not n06._best():
-        pytest.skip("nothing can be booted here")
+    if "missing" in wrong and where == "vm":
+        require(n06._best(), "uml", "nothing can be booted here")
     found = three(lab)
     found[where].update(wrong)
     assert not n06.starts_sooner_and_takes_less(lab, found)
@@ -78,8 +79,7 @@ def test_where_nothing_can_be_booted_nothing_is_expected(lab: Lab) -> None:
 
 
 def test_so_little_memory_is_expected(lab: Lab) -> None:
-    if not n06._best():
-        pytest.skip("nothing can be booted here")
+    require(n06._best(), "uml", "nothing can be booted here")
     assert n06.boots_with_little(lab, 32 << 20)
     assert not n06.boots_with_little(lab, 0)
     assert not n06.boots_with_little(lab, 8 << 20)

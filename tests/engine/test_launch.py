@@ -259,6 +259,7 @@ def test_what_a_tracer_traces_is_kept_within_its_files(tmp_path: Path) -> None:
 def test_proot_may_reach_the_container_and_its_mounts(tmp_path: Path) -> None:
     mounts = (Mount("bind", "/data", "/srv/mine"), Mount("tmpfs", "/t"))
     bundle = Bundle("id", tmp_path / "c", Spec(("sh",), mounts=mounts), root=tmp_path / "c/root")
+    (tmp_path / "c/root").mkdir(parents=True)
     command = Ptrace("/usr/bin/proot").argv(bundle)
     assert {"/srv/mine", f"{tmp_path}/c/root"} < set(command.writable)
     assert str(tmp_path / "c") not in command.writable

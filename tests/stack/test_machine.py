@@ -67,7 +67,7 @@ def test_the_least_memory_is_found(uml: Path) -> None:
     least = least_memory(UML)
     assert 16 << 20 < least <= 96 << 20
     kernel = Kernel(UML, uml, str(uml))
-    assert "physical memory" in machine.boot(kernel, BUSYBOX, memory=16 << 20).missing
+    assert "physical memory" in machine.boot(kernel, BUSYBOX, memory=8 << 20).missing
     assert least_memory("none") == 0
 
 

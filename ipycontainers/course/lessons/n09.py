@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ipycontainers.course import evidence
-from ipycontainers.course.answer import Answer, almost, correct, keep_working, not_started
+from ipycontainers.course.answer import Answer, almost, best, correct, keep_working, not_started
 from ipycontainers.course.evidence import quoted
 from ipycontainers.course.lab import Lab
 from ipycontainers.course.lesson import Lesson
@@ -94,10 +94,7 @@ def where(lab: Lab) -> Answer:  # noqa: ARG001  # no engine can be looked at for
 
 @lesson.checks("09-pin")
 def pin(lab: Lab) -> Answer:
-    """One of the containers is enough; of wrong ones the newest is looked at."""
-    answers = [_pinned(lab, one) for one in lab.made_for("09-pin")]
-    done = [one for one in answers if one.reason == "correct"]
-    return (done or answers or [not_started()])[0]
+    return best([_pinned(lab, one) for one in lab.made_for("09-pin")])
 
 
 def _pinned(lab: Lab, container: Mapping[str, Any]) -> Answer:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ipycontainers.course.answer import Answer, almost, correct, keep_working, not_started
+from ipycontainers.course.answer import Answer, almost, best, correct, keep_working, not_started
 from ipycontainers.course.lab import PROOT, Lab
 from ipycontainers.course.lesson import Lesson
 
@@ -90,8 +90,7 @@ def volume(lab: Lab) -> Answer:
     if not running:
         code = int(every[0]["State"]["ExitCode"]) if every else 0
         return keep_working("stopped", code=code) if every else not_started()
-    answers = [_serves(lab, one) for one in running]
-    return next((one for one in answers if one.reason == "correct"), answers[0])
+    return best([_serves(lab, one) for one in running])
 
 
 def _serves(lab: Lab, server: dict[str, Any]) -> Answer:
