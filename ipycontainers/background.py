@@ -9,14 +9,14 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
-from .cell import CellResult, Plan, Run
+from .cell import CellResult, Run
 from .errors import CellTimedOut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .cell import Pulling
     from .client import Connection
+    from .creation import Plan, Pulling
     from .streams import Output
 
 

@@ -17,31 +17,25 @@ import queue
 import signal
 import threading
 import time
-import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import removal, streams
+from .creation import Creation
 from .difference import changes, mount_targets
-from .errors import CellFailed, CellTimedOut, ContainerError, EngineError, NotFound, Unsupported
+from .errors import CellFailed, CellTimedOut, ContainerError, EngineError
 from .inbox import Inbox
-from .interpreter import FILE_FOLDER, file_archive
+from .interpreter import FILE_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from contextlib import AbstractContextManager
     from types import TracebackType
 
     from typing_extensions import Self
 
     from .client import Attachment, Connection, ExitWatch
-    from .exchange import Archive, Collected
+    from .creation import Plan, Pulling
+    from .exchange import Collected
     from .streams import Frame, Output
-
-    # Called when a pull begins: a block whose value takes the pull's reports, or None.
-    Pulling = Callable[[], AbstractContextManager[Callable[[Any], None] | None]]
-
-CELL_LABEL = "org.ipycontainers.cell"
 
 # An interrupted program has this long to tidy up before it is killed; with the
 # kill and the engine's answer the whole stays below 3 seconds.
@@ -50,40 +44,6 @@ KILL_PATIENCE = 1.5
 
 # The streams' end and the program's are some milliseconds apart, 0.24 s on Podman.
 CUT_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is to run: ``config`` is the body of ``POST /containers/create``.
-
-    ``stdin`` feeds the program's standard input, ``file`` lies at
-    ``interpreter.FILE`` before it starts. ``unenforced``: it runs also where the engine
-    cannot give a protection that ``config`` asks for; else that is an Unsupported.
-    ``archive`` is unpacked in ``interpreter.FILE_FOLDER`` before the start; ``wanted`` are the
-    variables whose values are fetched after the end, as ``exchange`` has it, and which have at
-    most ``limit`` bytes together, or its own limit.
-    ``lasting``: somebody else reads and writes the ``attachment``, cell after cell.
-    """
-
-    config: Mapping[str, Any]
-    name: str | None = None
-    platform: str | None = None
-    pull: str = "missing"
-    stdin: bytes | None = None
-    file: bytes | None = None
-    tty: bool = False
-    keep: bool = False
-    detach: bool = False
-    diff: bool = False
-    unenforced: bool = False
-    lasting: bool = False
-    archive: Archive | None = None
-    wanted: tuple[str, ...] = ()
-    limit: int | None = None
-
-    @property
-    def image(self) -> str:
-        return str(self.config["Image"])
 
 
 @dataclass(frozen=True)
@@ -109,18 +69,23 @@ class Run:
     def __init__(self, connection: Connection, plan: Plan) -> None:
         self._connection = connection
         self._plan = plan
-        self._mark = uuid.uuid4().hex
+        self._creation = Creation(connection, plan)
         self._attachment: Attachment | None = None
         self._watch: ExitWatch | None = None
         self._frames: Inbox[list[Frame] | None] = Inbox(8)
         self._reader: threading.Thread | None = None
         self._started = 0.0
         self._over = threading.Event()
-        self._creating = False
         self._reached_end = 0.0
         self._broke = False
-        self.container_id = ""
-        self.warnings: tuple[str, ...] = ()
+
+    @property
+    def container_id(self) -> str:
+        return self._creation.container_id
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self._creation.warnings
 
     def __enter__(self) -> Self:
         return self
@@ -133,8 +98,8 @@ class Run:
     ) -> None:
         # First of all, since a second interrupt may come at any moment.
         lives_on = (self._plan.keep or self._plan.detach) and self._started
-        if (self.container_id or self._creating) and not lives_on:
-            removal.begin(self._connection, self.container_id, {CELL_LABEL: self._mark})
+        if (self.container_id or self._creation.is_unanswered) and not lives_on:
+            removal.begin(self._connection, self.container_id, self._creation.label)
         self._close_streams()
 
     def start(self, pulling: Pulling = contextlib.nullcontext) -> None:
@@ -155,13 +120,7 @@ class Run:
         if plan.name or plan.config.get("HostConfig", {}).get("PortBindings"):
             # The cell before may have had the same name or port, and be on its way out.
             removal.finish()
-        if plan.pull == "always":
-            _pull(self._connection, plan.image, plan.platform, pulling)
-        self._create(pulling)
-        if plan.archive is not None:
-            self._put_archive(plan.archive)
-        if plan.file is not None:
-            self._put_file(plan.file)
+        self._creation.make(pulling)
         if not plan.detach:
             self._attachment = self._connection.attach(
                 self.container_id, stdin=plan.stdin is not None or plan.lasting, tty=plan.tty
@@ -179,63 +138,6 @@ class Run:
     @property
     def watch(self) -> ExitWatch | None:
         return self._watch
-
-    def _create(self, pulling: Pulling) -> None:
-        plan = self._plan
-        config = dict(plan.config)
-        config["Labels"] = {**config.get("Labels", {}), CELL_LABEL: self._mark}
-        if self._needs_folder and self._read_only:
-            # An engine refuses to put a file into a read-only root, but not into
-            # a volume; an anonymous one goes with the container.
-            config["Volumes"] = {**config.get("Volumes", {}), FILE_FOLDER: {}}
-        try:
-            self._create_of(config)
-        except NotFound:
-            if plan.pull != "missing" or self._has_image():
-                raise
-            _pull(self._connection, plan.image, plan.platform, pulling)
-            self._create_of(config)
-
-    def _create_of(self, config: dict[str, Any]) -> None:
-        plan, self._creating = self._plan, True
-        try:
-            created = self._connection.create(config, name=plan.name, platform=plan.platform)
-        except ContainerError:
-            self._creating = False  # the engine has answered: there is nothing to look for
-            raise
-        self.container_id, self.warnings = created.id, tuple(created.warnings)
-        if created.unenforced and not plan.unenforced:
-            raise Unsupported(
-                f"not enforced here: {', '.join(created.unenforced)}",
-                "--unenforced runs the cell without this protection",
-            )
-
-    def _has_image(self) -> bool:
-        """Whether it is something else that an engine does not find, a network perhaps."""
-        try:
-            self._connection.inspect_image(self._plan.image)
-        except NotFound:
-            return False
-        return True
-
-    @property
-    def _needs_folder(self) -> bool:
-        plan = self._plan
-        return plan.file is not None or plan.archive is not None or plan.lasting
-
-    def _put_archive(self, archive: Archive) -> None:
-        if self._read_only:
-            self._connection.put_archive(self.container_id, FILE_FOLDER, archive)
-        else:
-            self._connection.put_archive(self.container_id, "/", archive.below(FILE_FOLDER))
-
-    @property
-    def _read_only(self) -> bool:
-        return bool(self._plan.config.get("HostConfig", {}).get("ReadonlyRootfs"))
-
-    def _put_file(self, text: bytes) -> None:
-        at = FILE_FOLDER if self._read_only else "/"
-        self._connection.put_archive(self.container_id, at, file_archive(text, at))
 
     def _start_threads(self, attachment: Attachment) -> None:
         self._reader = threading.Thread(
@@ -383,32 +285,6 @@ def _feed(attachment: Attachment, data: bytes) -> None:
     with contextlib.suppress(OSError, ValueError, ContainerError):
         attachment.write(data)
         attachment.close_write()
-
-
-def _pull(connection: Connection, image: str, platform: str | None, pulling: Pulling) -> None:
-    with pulling() as progress:
-        connection.pull(image, platform, progress)
-
-
-def image_config(
-    connection: Connection,
-    image: str,
-    *,
-    platform: str | None = None,
-    pull: str = "missing",
-    pulling: Pulling = contextlib.nullcontext,
-) -> dict[str, Any]:
-    """The Config of an image, which is pulled as ``pull`` says; raises NotFound."""
-    if pull == "always":
-        _pull(connection, image, platform, pulling)
-    try:
-        inspected = connection.inspect_image(image)
-    except NotFound:
-        if pull != "missing":
-            raise
-        _pull(connection, image, platform, pulling)
-        inspected = connection.inspect_image(image)
-    return dict(inspected.get("Config") or {})
 
 
 def run(

@@ -32,6 +32,8 @@ Knows: messages and hints. Does not know: who raises, HTTP, IPython (which finds
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 
 class ContainerError(Exception):
     """The root: ``message`` is one line, ``hint`` is one line or empty.
@@ -171,3 +173,12 @@ class CommandFailed(CellFailed):
     def _render_traceback_(self) -> list[str]:
         shown = self.message.rstrip("\n").split("\n")
         return [*shown, f"  hint: {self.hint}"] if self.hint else shown
+
+
+E = TypeVar("E", bound=BaseException)
+
+
+def shown_as(error: E, *lines: str) -> E:
+    """The same error, which IPython shows by these lines, without the way it took."""
+    error._render_traceback_ = lambda: list(lines)  # type: ignore[attr-defined]
+    return error

@@ -26,6 +26,7 @@ ROWS = [
         "cell",
         "commands",
         "containers",
+        "creation",
         "difference",
         "display",
         "exchange",

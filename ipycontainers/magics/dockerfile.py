@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, cell_magic, magics_class, needs_local_scope, no_var_expand
 
-from ipycontainers.errors import ContainerError, EngineUnavailable, Invalid
+from ipycontainers.errors import ContainerError, EngineUnavailable, Invalid, shown_as
 
 from .container import INTERRUPTED, REFUSED
 
@@ -98,7 +98,6 @@ class DockerfileMagics(Magics):
         from ipycontainers.building.progress import Progress
 
         from .build_progress import build_progress
-        from .run import shown_as
 
         options, progress = order.options, Progress(order.plan)
         title = f"Building {options.tags[0]}" if options.tags else "Building an image"

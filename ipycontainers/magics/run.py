@@ -7,7 +7,6 @@ docker-py, HTTP, how a magic is registered.
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from ipycontainers import (
     streams,
     watchdog,
 )
+from ipycontainers.creation import Plan, image_config
 from ipycontainers.errors import (
     CellFailed,
     CellTimedOut,
@@ -29,25 +29,25 @@ from ipycontainers.errors import (
     EngineError,
     EngineUnavailable,
     Invalid,
+    shown_as,
 )
 
+from . import values
+from .docker_command import docker_command
 from .progress import pull_progress
+from .values import Values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    from ipycontainers import exchange
     from ipycontainers.client import Connection, PullProgress
     from ipycontainers.interpreter import Invocation
     from ipycontainers.options import RunOptions
 
     from .container import ContainerMagics
 
-# A failed cell shows its docker command; a text up to this many characters stands in it.
-SHOWN_TEXT = 400
 SHOWN_CHANGES = 1000
-IN_CELL_TXT = "  # the cell's text being in cell.txt"
 
 
 def parse(line: str, variables: dict[str, Any]) -> RunOptions:
@@ -79,8 +79,7 @@ class CellRun:
         self._body = body
         self._interpreter: interpreter.Interpreter | None = None
         self._invoked: Invocation | None = None
-        self._wrapped: exchange.Wrapped | None = None
-        self._values: Mapping[str, exchange.Packed] = {}
+        self._values = Values(given, self._variables)
         self._captured: dict[str, streams.Capture] = {}
         self._traits = options.EngineTraits()
         self.value: object = None
@@ -92,7 +91,7 @@ class CellRun:
         """
         given = self._given
         try:
-            self._values = self._packed()
+            self._values.pack()
             self._connection = self._magics.connect()
             self._traits = self._engine_traits()
             plan = self._plan()
@@ -111,7 +110,7 @@ class CellRun:
         meets_files = given.here or given.texts("volume") or given.texts("mount")
         return engine_traits(self._connection, meets_files=bool(meets_files))
 
-    def _run_in_foreground(self, plan: cell.Plan) -> int:
+    def _run_in_foreground(self, plan: Plan) -> int:
         output = self._output()
         try:
             result = cell.run(
@@ -122,7 +121,7 @@ class CellRun:
             self._warn(*self._given.warnings(self._magics.folder))
         return self._report(plan, result, output)
 
-    def _plan(self) -> cell.Plan:
+    def _plan(self) -> Plan:
         given = self._given
         stdin = self._stdin()
         entrypoint, command, file = None, given.command, None
@@ -142,7 +141,7 @@ class CellRun:
             stdin=stdin is not None,
             defaults=_defaults(entrypoint, command),
         )
-        return cell.Plan(
+        return Plan(
             config,
             name=given.name,
             platform=given.platform,
@@ -154,69 +153,10 @@ class CellRun:
             detach=given.detach,
             diff=given.diff,
             unenforced=given.flag("unenforced"),
-            archive=self._wrapped.archive if self._wrapped else None,
-            wanted=self._wanted,
+            archive=self._values.archive,
+            wanted=self._values.wanted,
             limit=given.output_limit,
         )
-
-    @property
-    def _wanted(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(self._given.outputs.values()))
-
-    @property
-    def _limit(self) -> int:
-        """Bytes of all values that come out."""
-        from ipycontainers import exchange
-
-        limit = self._given.output_limit
-        return exchange.LIMIT if limit is None else limit
-
-    def _packed(self) -> Mapping[str, exchange.Packed]:
-        """The values of -i, before an image is pulled for a name that there is not."""
-        if not self._given.inputs:
-            return {}
-        from ipycontainers import exchange
-
-        return {
-            name: exchange.pack(self._evaluated(expression), name)
-            for name, expression in self._given.inputs.items()
-        }
-
-    def _evaluated(self, expression: str) -> object:
-        try:
-            return eval(expression, self._variables)  # the user's own, in the kernel
-        except NameError as error:
-            # The line's words lose their quotes, as in a shell.
-            quoted = expression not in self._given.inputs
-            hint = """if a text is meant, quote twice: -i "NAME='text'" """.strip()
-            lines = [f"NameError: {error}", *([f"  hint: {hint}"] if quoted else ())]
-            raise shown_as(NameError(str(error)), *lines) from None
-        except Exception as error:
-            raise Invalid(f"-i {expression}: {type(error).__name__}: {error}") from error
-
-    def _with_values(self, body: str) -> str:
-        """The cell's text, as a program that has the values of -i and keeps those of -o."""
-        from ipycontainers import exchange
-
-        assert self._interpreter
-        wrap = {"sh": exchange.wrap_shell, "python": exchange.wrap_python}.get(
-            self._interpreter.language
-        )
-        if wrap is None:
-            raise Invalid(
-                f"{self._interpreter.words[0]} takes no values: shells and Python do",
-                "pass text with -e NAME={name}, or a variable's content with --stdin NAME",
-            )
-        self._wrapped = wrap(body, self._values, self._wanted)
-        return self._wrapped.code
-
-    def _take(self, values: Mapping[str, exchange.Packed]) -> None:
-        """Into the variables that -o names."""
-        from ipycontainers import exchange
-
-        for name, theirs in self._given.outputs.items():
-            if theirs in values:
-                self._variables[name] = exchange.unpack(values[theirs], theirs, limit=self._limit)
 
     def _invocation(self, body: str, *, stdin_taken: bool) -> Invocation:
         words = [
@@ -225,7 +165,7 @@ class CellRun:
         ]
         image: dict[str, Any] = {}
         if not words and not interpreter.of_shebang(body):
-            image = cell.image_config(
+            image = image_config(
                 self._connection,
                 self._given.image,
                 platform=self._given.platform,
@@ -234,7 +174,7 @@ class CellRun:
             )
         self._interpreter = interpreter.choose(words, body, image)
         if (self._given.inputs or self._given.outputs) and not self._given.session:
-            body = self._with_values(body)
+            body = self._values.wrap(body, self._interpreter)
         return self._interpreter.invocation(body, stdin_taken=stdin_taken)
 
     def _pulling(self) -> AbstractContextManager[Callable[[PullProgress], None] | None]:
@@ -273,7 +213,7 @@ class CellRun:
                 self._magics.told.add(sentence)
             print(f"warning: {sentence}", file=sys.stderr)
 
-    def _run_in_background(self, plan: cell.Plan) -> int:
+    def _run_in_background(self, plan: Plan) -> int:
         given = self._given
         names = (given.out, given.err)
         pipes = {name: streams.Pipe() for name in names if name}
@@ -295,7 +235,7 @@ class CellRun:
         if job.returncode and not self._given.proc:
             print(f"{job!r}", file=sys.stderr)
 
-    def _report(self, plan: cell.Plan, result: cell.CellResult, output: streams.Output) -> int:
+    def _report(self, plan: Plan, result: cell.CellResult, output: streams.Output) -> int:
         self._warn(*result.warnings)
         if plan.detach:
             print(result.container_id)
@@ -310,11 +250,11 @@ class CellRun:
                 "run the cell again; --keep keeps a container and its logs",
             )
         if collected := result.collected:
-            self._take(collected.values)
+            self._values.take(collected.values)
         if result.exit_code and self._given.raise_error:
             raise self._failure(result, output)
         if collected:
-            check_values(collected.unset, collected.refused, collected.advice)
+            values.check(collected.unset, collected.refused, collected.advice)
         return result.exit_code
 
     def _failure(self, result: cell.CellResult, output: streams.Output) -> CellFailed:
@@ -344,8 +284,10 @@ class CellRun:
             error = self._without_program(error)
         elif isinstance(error, CellFailed) and error.__cause__:
             error.message = f"exit code {code} in {given.image}: {error.message}"
-        if not isinstance(error, Invalid) and not self._wrapped:
-            error.command = self._docker_command()
+        if not isinstance(error, Invalid) and self._values.archive is None:
+            error.command = docker_command(
+                given, self._invoked, self._body, self._variables, self._magics.folder, self._traits
+            )
         return error
 
     def _without_program(self, error: CellFailed) -> CellFailed:
@@ -360,39 +302,6 @@ class CellRun:
             hint = f"name {other}: %%container {self._given.image} {word}"
         message = f"exit code 127: {self._given.image} has no program {words[0]!r}"
         return CellFailed(message, hint, exit_code=127)
-
-    def _docker_command(self) -> str:
-        """The same as a command for a shell; a long text stands in it as a file's name."""
-        given, invocation = self._given, self._invoked
-        text = (self._body or "").rstrip("\n")
-        short = len(text) <= SHOWN_TEXT and "\0" not in text
-        command = list(given.command)
-        after = ""
-        if invocation:
-            command = [text if word == self._body else word for word in invocation.command]
-            if invocation.stdin is not None:
-                mark = _unused_mark(text)
-                after = f" <<'{mark}'\n{text}\n{mark}" if short else " < cell.txt"
-        if given.stdin is not None:
-            after = self._shown_stdin(given.stdin)
-        shown = given.docker_command(
-            entrypoint=invocation.entrypoint if invocation else None,
-            command=command,
-            folder=self._magics.folder,
-            traits=self._traits,
-            stdin=bool(after),
-        )
-        if invocation and invocation.file is not None:
-            mount = f'docker run -v "$PWD/cell.txt:{interpreter.FILE}:ro" '
-            return shown.replace("docker run ", mount, 1) + after + IN_CELL_TXT
-        if invocation and not short:
-            return shown.replace(shlex.quote(text), '"$(cat cell.txt)"') + after + IN_CELL_TXT
-        return shown + after
-
-    def _shown_stdin(self, name: str) -> str:
-        if name in self._variables:
-            return f" < {name}.txt  # the variable {name} being in {name}.txt"
-        return f" < {shlex.quote(str(self._magics.folder / Path(name).expanduser()))}"
 
 
 def standard_input(name: str, variables: Mapping[str, Any], folder: Path) -> bytes:
@@ -412,22 +321,6 @@ def standard_input(name: str, variables: Mapping[str, Any], folder: Path) -> byt
             f"--stdin {name}: no such variable, and {path}: {error.strerror}",
             "name a variable of str or bytes, or a file",
         ) from error
-
-
-def check_values(unset: Sequence[str], refused: Mapping[str, str], advice: str = "") -> None:
-    """Raises CellFailed for values that -o asked for and that did not come."""
-    if refused:
-        raise CellFailed(
-            "; ".join(refused.values()),
-            advice or "leave it out of -o, or turn it into a value that can travel",
-            exit_code=1,
-        )
-    if unset:
-        raise CellFailed(
-            f"-o {', '.join(unset)}: the cell did not set {'it' if len(unset) == 1 else 'them'}",
-            "set it in the cell, or leave it out of -o",
-            exit_code=1,
-        )
 
 
 def _defaults(entrypoint: tuple[str, ...] | None, command: tuple[str, ...]) -> dict[str, str]:
@@ -455,22 +348,8 @@ def notebook_file(stream: str) -> IO[str]:
     return sys.stdout if stream == streams.STDOUT else sys.stderr
 
 
-def shown_as(error: BaseException, *lines: str) -> BaseException:
-    """The same error, shown without the way it took."""
-    error._render_traceback_ = lambda: list(lines)  # type: ignore[attr-defined]
-    return error
-
-
 def interrupted(error: KeyboardInterrupt) -> BaseException:
     return shown_as(error, "KeyboardInterrupt: the cell was interrupted, and nothing of it runs on")
-
-
-def _unused_mark(text: str) -> str:
-    """A here-document's end mark that is no line of the text."""
-    lines = set(text.split("\n"))
-    return next(
-        mark for mark in ("EOF", *(f"EOF{n}" for n in range(len(lines)))) if mark not in lines
-    )
 
 
 def _on_one_line(path: str) -> str:

@@ -14,19 +14,22 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ipycontainers import cell, streams, watchdog
+from ipycontainers import streams, watchdog
+from ipycontainers.creation import Plan
 from ipycontainers.errors import (
     CellFailed,
     CellTimedOut,
     ContainerError,
     EngineUnavailable,
     Invalid,
+    shown_as,
 )
 from ipycontainers.sessions.kinds import Kind, of_words
 from ipycontainers.sessions.session import Opening
 
+from . import values
 from .notebook import Notebook
-from .run import CellRun, check_values, interrupted
+from .run import CellRun, interrupted
 
 if TYPE_CHECKING:
     from ipycontainers.sessions import Ended
@@ -57,7 +60,7 @@ class SessionRun(CellRun):
     def run(self) -> int:
         """As ``CellRun.run``; ``value`` is then what the cell's last expression showed."""
         try:
-            self._values = self._packed()
+            self._values.pack()
             self._connection = self._magics.connect()
             session = self._session()
             if self._body is None:
@@ -134,7 +137,7 @@ class SessionRun(CellRun):
         assert self._interpreter
         return self._interpreter.words
 
-    def _lasting_plan(self, kind: Kind) -> cell.Plan:
+    def _lasting_plan(self, kind: Kind) -> Plan:
         given = self._given
         config = given.create_config(
             entrypoint=kind.command[:1],
@@ -149,7 +152,7 @@ class SessionRun(CellRun):
             stdin=True,
             defaults=dict(kind.environment),
         )
-        return cell.Plan(
+        return Plan(
             config | {"StdinOnce": False},
             name=given.name,
             platform=given.platform,
@@ -170,9 +173,9 @@ class SessionRun(CellRun):
                 self._body or "",
                 output,
                 notebook,
-                values=self._values,
-                wanted=self._wanted,
-                limit=self._limit,
+                values=self._values.packed,
+                wanted=self._values.wanted,
+                limit=self._values.limit,
                 deadline=deadline,
             )
             if ended.traceback and not given.raise_error:  # nobody else shows it then
@@ -193,18 +196,18 @@ class SessionRun(CellRun):
 
     def _finished(self, session: Session, ended: Ended) -> int:
         self._tell_lost(session)
-        self._take(ended.values)
+        self._values.take(ended.values)
         if ended.exit_code and self._given.raise_error:
             raise _failure(session, ended, self._body or "")
         if not ended.exit_code:
             if session.lost:
                 self._check_lost(ended)
-            check_values(ended.unset, ended.refused, ended.advice)
+            values.check(ended.unset, ended.refused, ended.advice)
         return ended.exit_code
 
     def _check_lost(self, ended: Ended) -> None:
         """Raises CellFailed for values that went with the interpreter that the cell ended."""
-        lost = [name for name in self._wanted if name not in {*ended.values, *ended.refused}]
+        lost = [name for name in self._values.wanted if name not in {*ended.values, *ended.refused}]
         if lost:
             raise CellFailed(
                 f"-o {', '.join(lost)}: lost, since the cell has ended its own interpreter",
@@ -218,8 +221,7 @@ def _failure(session: Session, ended: Ended, body: str) -> CellFailed:
         hint = _of_ipython(body) if ended.name == "SyntaxError" else ""
         error = CellFailed(f"{ended.name}: {ended.message}", hint, exit_code=ended.exit_code)
         lines = [*ended.traceback, *([f"  hint: {hint}"] if hint else [])]
-        error._render_traceback_ = lambda: lines  # type: ignore[method-assign]
-        return error
+        return shown_as(error, *lines)
     from ipycontainers import outcome
 
     memory = session.opening.asked.get("--memory", "")

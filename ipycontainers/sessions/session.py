@@ -28,6 +28,7 @@ from ipycontainers.errors import (
 
 if TYPE_CHECKING:
     from ipycontainers.client import Connection, PullProgress
+    from ipycontainers.creation import Plan
     from ipycontainers.exchange import Packed
     from ipycontainers.streams import Output
 
@@ -49,7 +50,7 @@ class Opening:
     """
 
     name: str
-    plan: cell.Plan
+    plan: Plan
     words: tuple[str, ...]
     asked: Mapping[str, str]
     make: Make

@@ -109,6 +109,15 @@ def test_a_stop_is_a_request_too(lab: Lab, answered: Answered, attempt: Any) -> 
     assert answered("05-kill") == ("almost", "by-engine")
 
 
+def test_an_engine_may_tell_of_an_end_late(lab: Lab, attempt: Any) -> None:
+    made = attempt("05-kill", SLEEP, wait=False)
+    time.sleep(2.5)
+    killed_by_hand(lab, made, attempt)
+    found = lab.engine.inspect(made)
+    state = {**found["State"], "FinishedAt": found["State"]["StartedAt"]}
+    assert n05._ended(lab, {**found, "State": state}).state is State.CORRECT
+
+
 def test_one_that_never_ran_has_not_ended(lab: Lab, answered: Answered, attempt: Any) -> None:
     made = attempt("05-kill", "true")
     found = lab.engine.inspect(made)
