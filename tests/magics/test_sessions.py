@@ -104,10 +104,15 @@ def test_a_program_that_there_is_not_is_named(session, engine, images, name):  #
 
 def test_a_cell_may_be_silent_for_longer_than_an_engine(kernels, images, engine, name):  # R10
     kernel = kernels(env={"DOCKER_HOST": engine.candidate.address})
-    kernel.run("%config ContainerMagics.timeout = 4.0")
-    for image, body in (("busybox", "sleep 6; echo done"),
-                        ("python", "import time; time.sleep(6); print('done')")):  # fmt: skip
-        result = kernel.run(f"%%container -s {name}{image} {getattr(images, image)}\n{body}")
+    silent = {
+        images.busybox: "sleep 11; echo done",
+        images.python: "import time; time.sleep(11); print('done')",
+    }
+    for image in silent:  # a first container may wait for the image to be unpacked
+        kernel.run(f"%container {image} true", 120)
+    kernel.run("%config ContainerMagics.timeout = 10.0")
+    for number, (image, body) in enumerate(silent.items()):
+        result = kernel.run(f"%%container -s {name}{number} {image}\n{body}")
         assert (result.error, result.stdout) == (None, "done\n")
 
 

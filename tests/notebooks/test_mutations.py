@@ -13,7 +13,7 @@ import pytest
 from support import COURSE
 from validation import copied, validate
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.usefixtures("course_images")]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.usefixtures("course_images")]
 each = pytest.mark.parametrize("notebook", COURSE, ids=lambda notebook: notebook.stem)
 # nbval compares these of an output; a view of a widget it leaves out.
 COMPARED = ("text/plain", "text/html")

@@ -61,7 +61,6 @@ def test_the_solution_is_stored_as_correct(notebook: Path) -> None:
 
 
 @each
-@pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("course_images")
 def test_no_exercise_is_done_in_a_students_copy(
