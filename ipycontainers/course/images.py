@@ -2,6 +2,7 @@
 
     ids = ensure("ipyc/toolbox:1")          what is missing is made; name → id
     for image in provide(connection): …     the same for all of them, with what was done
+    port()                                  at which a server in a container can listen
 
 An archive as docker save writes it is made here and loaded into whatever engine there is, so each
 has the same layers. The program in them is this machine's static busybox, else that of an image
@@ -12,6 +13,8 @@ Knows: which images are to be there, who made them. Does not know: what is in th
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,8 +32,9 @@ if TYPE_CHECKING:
     from ipycontainers.client import Connection
     from ipycontainers.oci import Image, Layout
 
-__all__ = ["NAMES", "PORT", "Provided", "describe", "ensure", "provide", "store"]
+__all__ = ["NAMES", "PORT", "Provided", "describe", "ensure", "port", "provide", "store"]
 
+PORTS = range(PORT, PORT + 100)  # at which a server of a container may listen
 BUSYBOX = "busybox"  # the image whose program serves where this machine has none
 Say = Callable[[str], object]
 
@@ -65,6 +69,18 @@ def describe(name: str) -> str:
     """What the image is for, in one line. Raises Invalid for what is none of NAMES."""
     recipes.check(name)
     return recipes.DESCRIPTIONS[name]
+
+
+def port() -> int:
+    """At which a server in a container can listen: PORT, or the next that nobody listens at on this
+    machine, whose network a container may have. PORT too where all are taken."""
+    return next(filter(_is_free, PORTS), PORT)
+
+
+def _is_free(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_server(("", port)):
+        return True
+    return False
 
 
 def provide(

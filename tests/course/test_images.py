@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 
 import images as recipes_of_tests
 import pytest
-from support import require, wait_for
+from support import free_port, require, wait_for
 
 from ipycontainers import busybox
 from ipycontainers.busybox import Busybox
@@ -431,6 +432,19 @@ def test_a_pull_is_told_before_it_begins(
     assert said == [
         "no static busybox on this machine: the engine pulls the image 127.0.0.1:1/nobody/listens:1"
     ]
+
+
+# --- at which port they listen --------------------------------------------------------------------
+
+
+def test_a_server_gets_a_port_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = free_port(count=2)
+    monkeypatch.setattr(images, "PORTS", range(first, first + 2))
+    assert images.port() == first
+    with socket.create_server(("", first)):
+        assert images.port() == first + 1
+        with socket.create_server(("127.0.0.1", first + 1)):
+            assert images.port() == images.PORT
 
 
 # --- the command ----------------------------------------------------------------------------

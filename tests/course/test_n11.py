@@ -143,9 +143,13 @@ def test_what_is_no_pair_of_sentences_is_said_so(handed: Handed, given: object) 
         ({"C9": f"It is completely isolated. {C9}"}, ("keep working", "false")),
         ({"C9": "It depends."}, ("keep working", "fact")),
         ({"C9": "It shares the kernel with its host."}, ("almost", "fact")),
-        ({"C9": "It has processes, files and a kernel of its own."}, ("almost", "fact")),
+        ({"C9": "It has processes, files and a kernel of its own."}, ("keep working", "false")),
+        ({"C9": f"{C9} It does not share the kernel."}, ("keep working", "false")),
+        ({"C9": "Files and processes are isolated, and so is the kernel."}, ("almost", "fact")),
         ({"C17": "Its process needs some memory."}, ("keep working", "fact")),
         ({"C17": "Its process needs as much as any, and the engine."}, ("almost", "fact")),
+        ({"C17": "The engine takes no more memory than its process."}, ("almost", "fact")),
+        ({"C17": "Besides the process, the engine needs none."}, ("keep working", "false")),
         ({"C17": C17 + " And so on." * 30}, ("almost", "long")),
     ],
 )
@@ -166,6 +170,62 @@ def test_a_sentence_without_the_facts_is_none(
 )
 def test_sentences_with_all_facts_are_right(handed: Handed, given: Mapping[str, str]) -> None:
     assert handed(REWRITE, given) == ("correct", "correct")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"C9": "kernel share process"},
+        {"C9": "kernel, share, process, files, network, names"},
+        {"C9": "kernel share process files network same"},
+        {"C9": "kernel and share and process and files"},
+        {"C9": "the kernel, the share, the process, the files"},
+        {"C9": "shared kernel, own processes, own files"},
+        {"C17": "process engine more"},
+        {"C17": "process, engine, more, memory, on top, add"},
+        {"C17": "the process, the engine, the memory, on top"},
+    ],
+)
+def test_a_list_of_words_is_no_sentence(handed: Handed, words: Mapping[str, str]) -> None:
+    assert handed(REWRITE, {"C9": C9, "C17": C17, **words}) == ("almost", "list")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Processes are isolated, kernel is shared.",
+        "Only the kernel is shared, files are not.",
+        "It has no kernel of its own, but files of its own.",
+        "It's isolated in its processes and files, not in the kernel.",
+        "Shares the kernel with its host, has its own processes and files.",
+        "Everything but the kernel is isolated: files, network, processes.",
+        "Containers share the host's kernel, although each sees only its own files.",
+        "Unlike a virtual machine with its own kernel, it shares the host's; files are its own.",
+        "No container is completely isolated: it shares the kernel and has processes of its own.",
+        "It is not true that it is completely isolated: files are, the kernel is common to all.",
+        "A container does not share processes or files with its host, but it shares the kernel.",
+        "The container's processes run on the host kernel, in their own namespaces.",
+    ],
+)
+def test_other_honest_sentences_on_c9_are_right_too(handed: Handed, sentence: str) -> None:
+    assert handed(REWRITE, {"C9": sentence, "C17": C17}) == ("correct", "correct")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Process plus engine need more memory.",
+        "Besides the process the engine's daemon needs memory.",
+        "There's the process, and there's the engine's shim on top.",
+        "The process takes no more memory, but the engine's shim does.",
+        "The program itself takes no more, but dockerd and a shim come on top.",
+        "The process takes as much as outside; containerd and one shim for each add to it.",
+        "Each container has a shim that takes a few extra megabytes next to its process.",
+        "A process takes no more memory inside than outside, but the engine adds some of its own.",
+    ],
+)
+def test_other_honest_sentences_on_c17_are_right_too(handed: Handed, sentence: str) -> None:
+    assert handed(REWRITE, {"C9": C9, "C17": sentence}) == ("correct", "correct")
 
 
 def test_ours_are_shown_only_when_theirs_are_right(handed: Handed, progress: Progress) -> None:

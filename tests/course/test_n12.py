@@ -56,6 +56,14 @@ def test_one_that_is_started_again_and_again_is_no_solution(
     assert look("12-stay").values["count"]
 
 
+def test_one_of_another_image_is_almost_right(lab: Lab, attempt: Any, look: Any) -> None:
+    attempt.start("12-stay", *FOREVER, image="ipyc/web:1")
+    answer = look("12-stay")
+    assert (answer.state, answer.values) == (State.ALMOST, {"called": "ipyc/web:1"})
+    attempt.start("12-stay", *FOREVER, image=str(lab.engine.inspect_image("ipyc/toolbox:1")["Id"]))
+    assert look("12-stay").state is State.CORRECT
+
+
 def test_a_pause_is_almost_right(lab: Lab, attempt: Any, look: Any) -> None:
     made = attempt.start("12-stay", *FOREVER)
     lab.engine.docker.api.pause(made)
@@ -102,6 +110,16 @@ def test_another_answer_is_told_from_it(
 ) -> None:
     progress.keep("answers", "12-port", given)
     assert look("12-port").reason == reason, server
+
+
+def test_the_port_inside_is_known_whichever_it_is(
+    progress: Progress, attempt: Any, look: Any
+) -> None:
+    attempt.start("12-port", *FOREVER, image="ipyc/web:1", ports={"8099/tcp": None})
+    progress.keep("answers", "12-port", 8099)
+    assert look("12-port").reason == "inner"
+    progress.keep("answers", "12-port", 8098)
+    assert look("12-port").reason == "other"
 
 
 def test_without_a_server_no_number_is_right(

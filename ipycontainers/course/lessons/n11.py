@@ -6,6 +6,7 @@ the words of a sentence, which are in the catalogue.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +23,9 @@ lesson = Lesson("11")
 PROOF: Final = "11-proof"
 REWRITE: Final = "11-rewrite"
 MOST: Final = 300  # letters of a sentence
+LEAST: Final = 6  # words of one
+NEAR: Final = 6  # words before a phrase, among which one may deny it
+HELD: Final = 2  # verbs and small words that hold one together, at least one of them a verb
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,9 @@ def _handed_in(exercise: str) -> Any:
 
 @lesson.checks(REWRITE)
 def rewrite(lab: Lab) -> Answer:  # noqa: ARG001
-    """Whether the facts are named, by their words; not whether the sentence is a good one."""
+    """Whether the facts are named, by their words, in what is built like a sentence; not whether
+    the sentence is a good one. The catalogue has the words, and patterns of words, of a language.
+    """
     given, sought = _handed_in(REWRITE), catalogue.notebook("11")["sentences"]
     if given is None:
         return not_started()
@@ -118,13 +124,14 @@ def _read(name: str, sentence: str, told: Mapping[str, Any]) -> Answer:
     said = _plain(sentence)
     if said == _plain(catalogue.claim(name).text):
         return keep_working("same", claims=name)
-    for phrase in filter(None, told["never"].split("|")):
-        if phrase in said.replace(f"not {phrase}", ""):
-            return keep_working("false", claims=name, phrase=phrase)
-    lacking = [it["fact"] for it in told["facts"] if not _names(said, it["words"])]
+    if phrase := _false(said, told["false"]):
+        return keep_working("false", claims=name, phrase=phrase)
+    lacking = [it["fact"] for it in told["facts"] if not _names(said, it)]
     if lacking:
         say = almost if len(lacking) == 1 else keep_working
         return say("fact", claims=name, fact=lacking[0])
+    if not _is_sentence(said):
+        return almost("list", claims=name)
     return almost("long", claims=name, most=MOST) if len(sentence) > MOST else correct()
 
 
@@ -133,6 +140,44 @@ def _plain(sentence: str) -> str:
     return " ".join(sentence.replace("’", "'").lower().split()).rstrip(".!")
 
 
-def _names(said: str, either: str) -> bool:
-    """Whether one of the words, or one that begins so, is there."""
-    return any(f" {word}" in f" {said}" for word in either.split("|"))
+def _names(said: str, fact: Mapping[str, str]) -> bool:
+    """Whether one of its words, or one that begins so, is there, but for where it is denied."""
+    denied = fact.get("denied")
+    left = re.sub(rf"\b(?:{denied})\b", " ", said) if denied else said
+    return bool(re.search(rf"\b(?:{fact['words']})", left))
+
+
+def _false(said: str, phrases: str) -> str:
+    """The first of the phrases that is there, and not denied by a word shortly before it."""
+    denials = _kind("denials")
+    for found in re.finditer(rf"\b(?:{phrases})", said):
+        if not denials & set(_words(said[: found.start()])[-NEAR:]):
+            return found[0]
+    return ""
+
+
+def _is_sentence(said: str) -> bool:
+    """What holds words together: a list of them has none of it."""
+    parts = [_words(part) for part in re.split(r"[,;:.!?()–—]| - ", said)]
+    pairs = [pair for part in parts for pair in zip(["", *part], part, strict=False)]
+    verbs = sum(_is_verb(before, word) for before, word in pairs)
+    small = sum(word in _kind("small") for _, word in pairs)
+    return len(pairs) >= LEAST and verbs > 0 and verbs + small >= HELD
+
+
+def _is_verb(before: str, word: str) -> bool:
+    """Some words are nouns too, where nothing or a word for nouns stands before them."""
+    begin, apostrophe, _ = word.partition("'")
+    if apostrophe and begin in _kind("small"):  # it's
+        return True
+    if word in _kind("nouns too"):
+        return bool(before) and before not in _kind("before nouns")
+    return word in _kind("verbs")
+
+
+def _words(said: str) -> list[str]:
+    return re.findall(r"[\w']+", said)
+
+
+def _kind(of: str) -> frozenset[str]:
+    return frozenset(catalogue.notebook("11")["grammar"][of].split("|"))

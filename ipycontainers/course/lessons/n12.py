@@ -5,17 +5,20 @@ Knows: on which addresses each kind of engine publishes. Does not know: words.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
 from ipycontainers.course.answer import Answer, almost, best, correct, keep_working, not_started
-from ipycontainers.course.images import PORT
+from ipycontainers.course.evidence import quoted
 from ipycontainers.course.lab import DOCKER, PODMAN, Lab
 from ipycontainers.course.lesson import Lesson
 from ipycontainers.course.progress import Progress
+from ipycontainers.errors import NotFound
 
 lesson = Lesson("12")
 
+TOOLBOX = "ipyc/toolbox:1"
 LONGEST = 200  # characters of what an engine or a learner said
 HERE_ONLY, EVERYWHERE = 0, 1  # choices of 12-who
 
@@ -49,22 +52,33 @@ def published(lab: Lab, value: Any) -> bool:
 
 @lesson.checks("12-stay")
 def stay(lab: Lab) -> Answer:
-    return best([_stays(one) for one in lab.made_for("12-stay")])
+    return best([_stays(lab, one) for one in lab.made_for("12-stay")])
 
 
-def _stays(container: dict[str, Any]) -> Answer:
+def _stays(lab: Lab, container: dict[str, Any]) -> Answer:
     state = container["State"]
     if state["Status"] == "paused":
         return almost("paused")
     if count := int(container.get("RestartCount") or 0):
         return keep_working("restarts", count=count)
     if state["Running"]:
-        return correct()
+        called = str(container["Config"].get("Image") or "")
+        return correct() if _is_toolbox(lab, container) else almost("other", called=quoted(called))
     if error := str(state.get("Error") or "")[:LONGEST]:
         return keep_working("no-program", error=error)
     if state["Status"] == "created":
         return keep_working("created")
     return keep_working("ended", code=int(state["ExitCode"]))
+
+
+def _is_toolbox(lab: Lab, container: dict[str, Any]) -> bool:
+    """By its name, which may mean another image since, or as the image that the name means now."""
+    if container["Config"].get("Image") == TOOLBOX:
+        return True
+    with contextlib.suppress(NotFound):
+        wanted = str(lab.engine.inspect_image(TOOLBOX)["Id"])
+        return str(container["Image"]).removeprefix("sha256:") == wanted.removeprefix("sha256:")
+    return False
 
 
 @lesson.checks("12-port")
@@ -73,7 +87,8 @@ def port(lab: Lab) -> Answer:
     given = Progress.here().of("answers").get("12-port")
     if given is None:
         return not_started()
-    ports = {one for container in lab.made_for("12-port") for one in _ports(container)}
+    servers = lab.made_for("12-port")
+    ports = {one for container in servers for one in _ports(container)}
     if not ports:
         return keep_working("no-server")
     told = str(given).rpartition(":")[2].removesuffix("/tcp").strip()
@@ -81,7 +96,8 @@ def port(lab: Lab) -> Answer:
         return keep_working("no-number", given=str(given)[:LONGEST])
     if told in ports:
         return correct()
-    return keep_working("inner" if told == str(PORT) else "other", given=told[:LONGEST])
+    inner = {one for container in servers for one in _inner(container)}
+    return keep_working("inner" if told in inner else "other", given=told[:LONGEST])
 
 
 def _ports(container: dict[str, Any]) -> Iterable[str]:
@@ -90,6 +106,11 @@ def _ports(container: dict[str, Any]) -> Iterable[str]:
         return []
     found = container["NetworkSettings"].get("Ports") or {}
     return [str(one["HostPort"]) for ports in found.values() for one in ports or ()]
+
+
+def _inner(container: dict[str, Any]) -> Iterable[str]:
+    """In the container: those that are published, and those that its image names."""
+    return [str(one).partition("/")[0] for one in container["NetworkSettings"].get("Ports") or {}]
 
 
 @lesson.checks("12-prune")
