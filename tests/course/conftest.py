@@ -4,6 +4,7 @@ lab         the engine under test as a notebook's lab, with the course's images
 progress    an empty file of progress, which is the one that the package's functions use
 attempt     makes containers as a learner would, for an exercise
 attempts_on the same on another engine's lab
+podman_lab  Podman's, run by root and by an ordinary user
 look        what the exercise's check answers; answered is the short form
 made_up     a notebook 98 that the course has not, with a lesson of its own
 """
@@ -23,6 +24,7 @@ from typing import Any
 import pytest
 from turns import turn
 
+from ipycontainers.client import Candidate, open_candidate
 from ipycontainers.course import catalogue, images, lesson
 from ipycontainers.course.answer import Answer, State
 from ipycontainers.course.lab import LABEL, Lab
@@ -35,6 +37,14 @@ TOOLBOX = "ipyc/toolbox:1"
 def lab(engine: Any) -> Lab:
     images.ensure(connection=engine)
     return Lab.on(engine)
+
+
+@pytest.fixture(params=["podman", "podman_rootless"])
+def podman_lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    candidate = Candidate("test", request.getfixturevalue(request.param), True)
+    with open_candidate(candidate) as connection:
+        images.ensure(connection=connection)
+        yield Lab.on(connection)
 
 
 @pytest.fixture
@@ -109,8 +119,10 @@ def attempt(lab: Lab, attempts_on: Callable[[Lab], Attempts]) -> Attempts:
 
 
 @pytest.fixture
-def look(lab: Lab) -> Callable[[str], Answer]:
+def look(request: pytest.FixtureRequest) -> Callable[[str], Answer]:
     """look("01-name") is the answer of its check; words and a hint are in the catalogue."""
+    is_podman = "podman_lab" in request.fixturenames
+    lab: Lab = request.getfixturevalue("podman_lab" if is_podman else "lab")
 
     def found(exercise: str) -> Answer:
         answer = lesson.check_of(exercise)(lab)

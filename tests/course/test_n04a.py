@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from ipycontainers.client import Candidate, open_candidate
-from ipycontainers.course import catalogue, images
+from ipycontainers.course import catalogue
 from ipycontainers.course.answer import Answer, State
 from ipycontainers.course.lab import NAMESPACES, PROOT, Lab
 from ipycontainers.course.lessons import n04a
@@ -91,24 +90,15 @@ def test_the_right_prediction_is_what_is_measured(lab: Lab, stays: Callable[...,
 
 
 @pytest.mark.podman
-@pytest.mark.parametrize("service", ["podman", "podman_rootless"])
-def test_podman_gives_what_is_expected_of_it(
-    service: str, request: pytest.FixtureRequest, attempts_on: Any
-) -> None:
-    address = request.getfixturevalue(service)
-    with open_candidate(Candidate("test", address, True)) as connection:
-        images.ensure(connection=connection)
-        lab = Lab.on(connection)
-        attempt = attempts_on(lab)
-        stays = staying(attempt)
-        assert n04a.door(lab).state is State.NOT_STARTED
-        found = inspected(lab, stays())
-        assert n04a.has_the_usual_doors(lab, doors_of(found))
-        assert n04a.has_the_usual_rights(lab, found["capabilities"]["effective"])
-        assert n04a.door(lab).reason == "shut"
-        stays(pid_mode="host")
-        assert n04a.door(lab).state is State.CORRECT
-        attempt.remove()
+def test_podman_gives_what_is_expected_of_it(podman_lab: Lab, attempts_on: Any) -> None:
+    stays = staying(attempts_on(podman_lab))
+    assert n04a.door(podman_lab).state is State.NOT_STARTED
+    found = inspected(podman_lab, stays())
+    assert n04a.has_the_usual_doors(podman_lab, doors_of(found))
+    assert n04a.has_the_usual_rights(podman_lab, found["capabilities"]["effective"])
+    assert n04a.door(podman_lab).reason == "shut"
+    stays(pid_mode="host")
+    assert n04a.door(podman_lab).state is State.CORRECT
 
 
 # The exercise

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +17,6 @@ from ipycontainers.course.lessons import n04b
 WEB, PORT = "ipyc/web:1", "8088/tcp"
 SERVE = "httpd -f -p 8088 -h /www"
 Answered = Callable[[str], tuple[str, str]]
-
-pytestmark = pytest.mark.usefixtures("lab")
 
 
 @pytest.fixture
@@ -111,6 +111,14 @@ def test_a_port_that_is_published_twice_is_open_to_others(
     assert answered("04b-only-here") == ("keep working", "everywhere")
 
 
+def test_what_cannot_be_tried_is_called_told(
+    isolating: Lab, answered: Answered, attempt: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt("04b-only-here", SERVE, wait=False, image=WEB, ports={PORT: ("127.0.0.1", None)})
+    monkeypatch.setattr(Lab, "is_here", False)
+    assert answered("04b-only-here") == ("correct", "told")
+
+
 def test_what_the_engine_says_is_tried(isolating: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """A port of 127.0.0.1 at which another service listens on all addresses is seen as that."""
     import socket
@@ -174,3 +182,35 @@ def test_where_all_share_one_network_nothing_can_be_shown(
         assert answered(exercise) == ("cannot be checked here", "shared")
     attempt("04b-only-here", "sleep 30", wait=False, ports={PORT: ("127.0.0.1", None)})
     assert answered("04b-only-here") == ("cannot be checked here", "shared")
+
+
+@pytest.mark.podman
+def test_podman_publishes_here_only(podman_lab: Lab, attempts_on: Any, answered: Answered) -> None:
+    attempt = attempts_on(podman_lab)
+
+    def web(**options: Any) -> tuple[str, str]:
+        attempt("04b-only-here", SERVE, wait=False, image=WEB, **options)
+        return answered("04b-only-here")
+
+    assert web() == ("keep working", "unpublished")
+    assert web(ports={PORT: ("0.0.0.0", None)}) == ("keep working", "everywhere")
+    assert web(ports={PORT: ("127.0.0.1", None)}) == ("correct", "correct")
+
+
+@pytest.mark.podman
+def test_podman_without_a_name_server_cannot_show_names(
+    podman_lab: Lab, attempts_on: Any, answered: Answered
+) -> None:
+    """Debian's has none unless golang-github-containernetworking-plugin-dnsname is installed."""
+    attempt = attempts_on(podman_lab)
+    assert answered("04b-names")[0] == "not started"
+    shared = f"course-{uuid.uuid4().hex[:8]}"
+    network = podman_lab.engine.docker.networks.create(shared)
+    for script, image in (("sleep 300", "ipyc/toolbox:1"), (SERVE, WEB)):
+        name = f"learner-{uuid.uuid4().hex[:8]}"
+        attempt("04b-names", script, wait=False, image=image, name=name, network=shared)
+    has_names = Path("/usr/lib/cni/dnsname").exists() or shutil.which("aardvark-dns")
+    right = ("correct", "correct") if has_names else ("cannot be checked here", "no-name-server")
+    assert answered("04b-names") == right
+    attempt.remove()
+    network.remove()

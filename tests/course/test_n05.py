@@ -53,13 +53,17 @@ def test_a_container_has_processes_only_while_it_runs(lab: Lab) -> None:
 
 def test_prices_are_those_of_this_engine(lab: Lab) -> None:
     """That they are measured so, nbval compares."""
-    shared, copied = (1900, 1600, 370), (1900, 1600, 1590)
+    shared, copied = (1900, 1600, 370, 9000), (1900, 1600, 1590, 9000)
     right, other = (shared, copied) if n05.shares_files(lab) else (copied, shared)
     assert n05.costs_what_a_process_costs(lab, right)
     assert not n05.costs_what_a_process_costs(lab, other)
-    for wrong in ((0, 1600, right[2]), (700, 1600, right[2]), (1900, 9000, right[2])):
-        assert not n05.costs_what_a_process_costs(lab, wrong)
-    assert not n05.costs_what_a_process_costs(lab, (1900, 1600, 0))
+    assert n05.costs_what_a_process_costs(lab, [str(one) for one in right])
+    fifth = right[2]
+    for here, alone in ((0, 1600), (700, 1600), (1900, 9000)):
+        assert not n05.costs_what_a_process_costs(lab, (here, alone, fifth, 9000))
+    assert not n05.costs_what_a_process_costs(lab, (1900, 1600, 0, 9000))
+    # What the engine costs is seen on its own machine.
+    assert n05.costs_what_a_process_costs(lab, (1900, 1600, fifth, 0)) != lab.is_here
     rows = catalogue.question("05-memory").rows
     assert len(n05.what_costs_more(lab)) == len(rows)  # type: ignore[arg-type]
 
@@ -93,6 +97,8 @@ def test_a_container_is_to_end_by_a_signal(lab: Lab, answered: Answered, attempt
     assert answered("05-kill") == ("almost", "by-engine")
     attempt("05-kill", "exit 143")
     assert answered("05-kill") == ("keep working", "other-code")
+    attempt("05-kill", "exit 137")
+    assert answered("05-kill") == ("almost", "by-itself")
     last = attempt("05-kill", SLEEP, wait=False)
     killed_by_hand(lab, last, attempt)
     assert answered("05-kill") == ("correct", "correct")
@@ -156,6 +162,7 @@ def test_an_explanation_has_a_reason_and_a_number(
     assert given({"why": "b", "kB": 1600}) == ("almost", "other-number")
     assert given({"why": "b", "kB": 300}) == ("correct", "correct")
     assert given({"why": " B ", "kB": 440}) == ("correct", "correct")
+    assert given({"why": "(b)", "kB": 370}) == ("correct", "correct")
 
 
 @pytest.mark.parametrize("said", ["", "many", "9" * 40, "370 kB"])
@@ -168,3 +175,34 @@ def test_what_is_no_price_was_not_measured(
     attempt("05-price", SAYS.format(size=said or "''"), wait=False)
     time.sleep(0.5)
     assert answered("05-price") == ("keep working", "not-measured")
+
+
+# On Podman
+
+
+@pytest.mark.podman
+def test_podman_gives_what_is_expected_of_it(
+    podman_lab: Lab, attempts_on: Any, answered: Answered
+) -> None:
+    attempt, api = attempts_on(podman_lab), podman_lab.engine.docker.api
+    assert n05.engine_memory(podman_lab)
+    last = attempt("05-kill", SLEEP, wait=False)
+    first = Inspection(podman_lab.engine).processes(last).found[0]
+    assert n05.has_two_numbers(podman_lab, (first.inside, first.outside))
+    assert answered("05-kill") == ("keep working", "running")
+    api.kill(last)
+    api.wait(last)
+    assert answered("05-kill") == ("almost", "by-engine")
+    last = attempt("05-kill", SLEEP, wait=False)
+    killed_by_hand(podman_lab, last, attempt)
+    assert answered("05-kill") == ("correct", "correct")
+
+
+@pytest.mark.podman
+def test_podman_that_copies_files_has_no_price_to_explain(
+    podman_lab: Lab, answered: Answered, progress: Progress
+) -> None:
+    """The tests' stores are not stacked."""
+    progress.keep("answers", "05-price", {"why": "b", "kB": 370})
+    assert podman_lab.info["Driver"] == "vfs"
+    assert answered("05-price") == ("cannot be checked here", "copies")

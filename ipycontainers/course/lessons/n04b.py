@@ -112,7 +112,7 @@ def _published(lab: Lab, container: Mapping[str, Any]) -> Answer:
     wide = [address for address, _, _ in bound if not _is_loopback(address)]
     if wide:
         return keep_working("everywhere", address=wide[0])
-    return _tried(bound) if lab.is_here else correct()
+    return _tried(bound) if lab.is_here else correct("told")
 
 
 def _bound(container: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
@@ -179,7 +179,7 @@ def talk_by_name(lab: Lab) -> Answer:
         return not_started()
     if len(running) < 2:
         return keep_working("one", count=len(running))
-    return _heard([it for one in running for it in _called(lab, _calls(one, running))])
+    return _heard(lab, [it for one in running for it in _called(lab, _calls(one, running))])
 
 
 def _calls(source: Mapping[str, Any], every: Sequence[Mapping[str, Any]]) -> list[Call]:
@@ -215,7 +215,7 @@ def _called(lab: Lab, calls: Sequence[Call]) -> list[Call]:
     return [replace(one, result=results.get(n, UNKNOWN)) for n, one in enumerate(calls)]
 
 
-def _heard(calls: Sequence[Call]) -> Answer:
+def _heard(lab: Lab, calls: Sequence[Call]) -> Answer:
     by_result = {one.result: one for one in calls}
     if REACHED in by_result:
         return correct()
@@ -227,6 +227,8 @@ def _heard(calls: Sequence[Call]) -> Answer:
         return cannot("not-asked")
     made = (one.network for one in calls if one.network not in DEFAULTS)
     if network := next(made, ""):
+        if lab.tier == PODMAN:  # which passes on every name, where it has a server for them
+            return cannot("no-name-server", network=network)
         return keep_working("unnamed", network=network)
     return keep_working("nameless", network=by_result[NAMELESS].network)
 

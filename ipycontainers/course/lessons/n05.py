@@ -5,6 +5,7 @@ Knows: what the kernel tells of processes, the engine's events. Does not know: w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -91,12 +92,15 @@ def shares_files(lab: Lab) -> bool:
 
 
 @lesson.expects("C17")
-def costs_what_a_process_costs(lab: Lab, prices: tuple[int, int, int]) -> bool:
-    """In kB: a program on this machine, with a file of its own in a container, and as the fifth
-    in a row of containers that have one file. How much of a file is mapped differs a little between
-    file systems."""
-    here, alone, fifth = prices
-    if min(prices) <= 0 or not 0.5 < alone / here < 2:
+def costs_what_a_process_costs(lab: Lab, prices: Sequence[int | str]) -> bool:
+    """In kB, or as the program has printed it: on this machine, with a file of its own in a
+    container, and as the fifth in a row of containers that have one file; and what the engine's
+    programs have, which only the engine's own machine sees. How much of a file is mapped differs
+    a little between file systems."""
+    here, alone, fifth, engine = map(int, prices)
+    if min(here, alone, fifth) <= 0 or not 0.5 < alone / here < 2:
+        return False
+    if engine <= 0 and lab.is_here:
         return False
     return fifth < alone / 2 if shares_files(lab) else 0.7 < fifth / alone < 1.4
 
@@ -107,10 +111,10 @@ def what_costs_more(lab: Lab) -> list[int]:
     return [SAME, LESS if shares_files(lab) else SAME, MORE]
 
 
-def engine_memory(lab: Lab) -> dict[str, int]:
+def engine_memory(lab: Lab | None = None) -> dict[str, int]:
     """By program, the kB that those of the engine have in memory on this machine. What several of
     them share is counted for each."""
-    found: dict[str, int] = {}
+    lab, found = lab or Lab.here(), dict[str, int]()
     for folder in proc.PROC.glob("[0-9]*"):
         told = fields(proc.read(folder / "status") or "")
         name = _program(lab, told.get("Name", ""), folder)
@@ -150,8 +154,17 @@ def _ended(lab: Lab, container: Mapping[str, Any]) -> Answer:
     told = _events(lab, container)
     if {"kill", "stop"} & told:
         return almost("by-engine")
+    if command := _giving(container):
+        return almost("by-itself", command=command)
     # An engine that has forgotten the end may have forgotten more.
     return correct() if DIED & told else cannot("forgotten")
+
+
+def _giving(container: Mapping[str, Any]) -> str:
+    """What its command says to end with the code; "" where it says nothing of it."""
+    words = [container.get("Path") or "", *(container.get("Args") or ())]
+    found = re.search(rf"\bexit +{KILLED}\b", " ".join(map(str, words)))
+    return found[0] if found else ""
 
 
 def _events(lab: Lab, container: Mapping[str, Any]) -> set[str]:
@@ -209,7 +222,7 @@ def _given(value: Any) -> tuple[str, float]:
     if not isinstance(value, Mapping):
         return "", 0
     why, size = value.get("why"), value.get("kB")
-    letter = why.strip().lower() if isinstance(why, str) and len(why) < 10 else ""
+    letter = why.strip(" ().").lower() if isinstance(why, str) and len(why) < 10 else ""
     if not isinstance(size, int | float) or isinstance(size, bool) or size <= 0:
         return letter, 0
     return letter, float(size)
