@@ -24,6 +24,7 @@ from ipycontainers.oci import saved
 from ipycontainers.oci.blob import Readable
 from ipycontainers.oci.changes import FILE, HARD_LINK, REMOVED, Entry
 from ipycontainers.oci.contents import Contents, LayerContents
+from ipycontainers.oci.image import Config
 from ipycontainers.oci.inside import MOST_LINKS
 from ipycontainers.oci.legible import visible
 from ipycontainers.oci.shelf import MOST_KEPT, is_enough
@@ -56,7 +57,10 @@ class Outline:
 def outline(connection: Connection, image: str) -> Outline:
     """Raises NotFound, and what asking an engine raises; without steps where the engine does not
     tell the history."""
-    known = connection.inspect_image(image)
+    return _outlined(connection, image, connection.inspect_image(image))
+
+
+def _outlined(connection: Connection, image: str, known: Mapping[str, Any]) -> Outline:
     diff_ids = tuple(map(str, (known.get("RootFS") or {}).get("Layers") or ()))
     try:
         told = connection.daemon.get("images", str(known["Id"]), "history") or []
@@ -110,11 +114,27 @@ def read(
     """
     known = connection.inspect_image(image)
     layers = (known.get("RootFS") or {}).get("Layers") or ()
+    if not layers:
+        return _without_layers(connection, image, known, hashed)
     with connection.save_image(str(known["Id"])) as archive:
         passing = _Passing(archive, len(layers), int(known.get("Size") or 0), progress)
         contents = saved.read(passing, image, hashed=hashed, listed=passing.listed)
     passing.tell()
     return contents
+
+
+def _without_layers(
+    connection: Connection, image: str, known: Mapping[str, Any], hashed: bool
+) -> Contents:
+    """Of an image of settings only, such as one FROM scratch: dockerd makes no archive of it."""
+    document = {
+        "architecture": known.get("Architecture"),
+        "os": known.get("Os"),
+        "created": known.get("Created"),
+        "config": known.get("Config"),
+    }
+    steps = _outlined(connection, image, known).layers
+    return Contents(image, str(known["Id"]), Config.of(document), steps, (), hashed)
 
 
 class _Passing:

@@ -248,6 +248,23 @@ def test_an_image_that_is_not_there_is_named(engine: Any) -> None:
         layers.read(engine, "ipycontainers-test/no-such-image")
 
 
+def test_an_image_of_settings_only_has_steps_and_no_files(engine: Any) -> None:
+    """dockerd makes no archive of one: its answer is "empty export - not implemented"."""
+    name = f"ipycontainers-test/layers-none-{os.getpid()}:1"
+    recipe = io.BytesIO(b'FROM scratch\nENV A=b\nCMD ["/a"]\n')
+    engine.docker.images.build(fileobj=recipe, tag=name, rm=True)
+    try:
+        contents = layers.read(engine, name, hashed=True)
+        known = engine.inspect_image(name)
+    finally:
+        engine.docker.images.remove(name)
+    assert [(one.empty, one.files) for one in contents.layers] == [(True, ())] * 2
+    assert (contents.id, contents.config.cmd) == (known["Id"], ("/a",))
+    assert contents.summary().startswith(f"{name}: 0B in 0 layers, 0 changes, 2 steps")
+    json.dumps(contents.data)
+    assert compare(contents, contents).files == ()
+
+
 def test_a_file_is_shown_with_what_a_layer_changed_of_it(engine: Any, load: Load) -> None:
     contents = layers.read(engine, load(*ALL, history=HISTORY))
     look = layers.look(engine, contents, 2, "/etc/motd")

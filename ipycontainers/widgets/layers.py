@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 PATIENCE = 1.5  # seconds that a cell waits for its static form while somebody watches
 WASTE_SHOWN, FILES_SHOWN = 10, 20  # rows of the static form
 LONGEST_ID = 64
+NO_LAYERS = "This image has no layers, and so no files: its steps wrote down settings only."
 
 T = TypeVar("T")
 
@@ -370,7 +371,8 @@ def _heading(contents: Contents) -> Markup:
         ("Wasted", size(contents.wasted_bytes)),
         ("Efficiency", f"{contents.efficiency:.1%}"),
     ]
-    return drawing.heading(contents.image, facts)
+    told = [] if made else [element("p", NO_LAYERS)]
+    return joined([drawing.heading(contents.image, facts), *told])
 
 
 def _newest(layers: Sequence[LayerContents]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -106,6 +108,21 @@ def test_its_static_form_is_the_same_each_time(show: Any, names: tuple[str, str]
     assert "120kB wasted by 2 files" in form
     assert "of layer 1, rewritten by layer 3" in form
     assert "of layer 1, removed by layer 3" in form
+
+
+def test_an_image_without_layers_is_told_in_words(engine: Any, show: Any) -> None:
+    name = f"ipycontainers-test/widget-none-{os.getpid()}:1"
+    recipe = io.BytesIO(b'FROM scratch\nCMD ["/a"]\n')
+    engine.docker.images.build(fileobj=recipe, tag=name, rm=True)
+    try:
+        widget = show(name)
+        assert wait_for(lambda: widget.complete)
+    finally:
+        engine.docker.images.remove(name)
+    told = "This image has no layers, and so no files"
+    assert told in widget.drawing
+    assert told in widget.static()
+    assert widget.ask("rows", "0:0", count=9)["told"] == "no files"
 
 
 def test_nbconvert_shows_its_static_form(first: Asked, names: tuple[str, str]) -> None:
