@@ -14,6 +14,7 @@ from ipycontainers.course.lesson import lesson
 
 FOREVER = ("sleep", "300")
 WEB = "ipyc/web:1"
+SERVER = ("httpd", "-f", "-p", "8133", "-h", "/www")
 FRESH = "echo fresh > /site/index.html"
 
 
@@ -97,8 +98,8 @@ def writes(lab: Lab, attempt: Any, script: str, volume: str) -> None:
     lab.engine.wait(attempt.start("13-writer", "sh", "-c", script, volumes=binds))
 
 
-def serves(attempt: Any, *binds: str) -> str:
-    return attempt.start("13-volume", *FOREVER, image=WEB, volumes=list(binds))
+def serves(attempt: Any, *binds: str, command: tuple[str, ...] = SERVER) -> str:
+    return attempt.start("13-volume", *command, image=WEB, volumes=list(binds))
 
 
 def test_a_page_from_a_volume_passes_whatever_else_is_there(
@@ -107,8 +108,26 @@ def test_a_page_from_a_volume_passes_whatever_else_is_there(
     assert look("13-volume").reason == "not-started"
     writes(lab, attempt, FRESH, volume)
     serves(attempt, f"{volume}:/www")
-    serves(attempt)
+    serves(attempt, command=FOREVER)
     assert look("13-volume").state is State.CORRECT
+
+
+@pytest.mark.parametrize(
+    ("command", "port"),
+    [
+        (FOREVER, "80"),
+        (("httpd", "-f", "-p", "127.0.0.1:8133", "-h", "/bin"), "8133"),
+        (("sh", "-c", "exec httpd -f -p8134 -h /"), "8134"),
+    ],
+)
+def test_a_page_that_nobody_hands_out_is_not_served(
+    lab: Lab, attempt: Any, volume: str, look: Any, command: tuple[str, ...], port: str
+) -> None:
+    writes(lab, attempt, FRESH, volume)
+    serves(attempt, f"{volume}:/www", command=command)
+    answer = look("13-volume")
+    assert (answer.state, answer.reason) == (State.ALMOST, "not-served")
+    assert answer.values == {"port": port}
 
 
 def test_a_server_that_has_ended_serves_nothing(lab: Lab, attempt: Any, look: Any) -> None:

@@ -5,6 +5,7 @@ Knows: what each kind of engine keeps apart between networks. Does not know: wor
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ipycontainers.course.answer import Answer, almost, best, correct, keep_working, not_started
@@ -16,6 +17,11 @@ lesson = Lesson("13")
 DEFAULTS = frozenset({"bridge", "podman", "host", "none"})  # networks that know no names
 ASK = "timeout 3 wget -q -O /dev/null http://stock:8132"
 PAGE = "head -c 9999 /www/index.html"
+SERVED = (
+    "for _ in 1 2 3; do timeout 3 wget -q -O - http://127.0.0.1:{port}/ && break; sleep 1; done"
+)
+PORT = re.compile(r"\s-p\s*(?:\S*:)?(\d{1,5})\b")
+USUAL = "80"  # of a web server that was told no other
 OLD = "Served from a container"  # on the image's own page
 LONGEST = 200
 
@@ -84,7 +90,7 @@ def _does(lab: Lab, container: dict[str, Any], script: str) -> bool:
 
 @lesson.checks("13-volume")
 def volume(lab: Lab) -> Answer:
-    """Looks at mounts, and at the page that the server has now."""
+    """Looks at mounts, at the page that is there now, and whether it is handed out."""
     every = lab.made_for("13-volume")
     running = [one for one in every if one["State"]["Running"]]
     if not running:
@@ -101,8 +107,14 @@ def _serves(lab: Lab, server: dict[str, Any]) -> Answer:
         elsewhere = [where for where, kind in mounts.items() if kind == "volume"]
         where = elsewhere[0][:LONGEST] if elsewhere else ""
         return keep_working("elsewhere", where=where) if where else keep_working("no-volume")
-    container = lab.engine.docker.containers.get(server["Id"])
+    container: Any = lab.engine.docker.containers.get(server["Id"])
     code, page = container.exec_run(["sh", "-c", PAGE])
     if code != 0 or not page:
         return keep_working("no-page")
-    return almost("old-page") if OLD.encode() in page else correct()
+    if OLD.encode() in page:
+        return almost("old-page")
+    told = PORT.search(" ".join([str(server["Path"]), *map(str, server["Args"] or ())]))
+    port = told[1] if told else USUAL
+    script = SERVED.format(port=port)
+    served: bytes = container.exec_run(["sh", "-c", script], stderr=False).output or b""
+    return correct() if served.startswith(page) else almost("not-served", port=port)

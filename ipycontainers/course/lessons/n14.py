@@ -6,6 +6,7 @@ Knows: the images that the exercises ask for. Does not know: words.
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 from ipycontainers.course.answer import Answer, almost, correct, keep_working, not_started
@@ -21,6 +22,8 @@ lesson = Lesson("14")
 
 LEAKY, ORDER, IGNORE = "ipyc/leaky:mine", "ipyc/order:mine", "ipyc/ignore:mine"
 MARK = "secret.sha256"  # the label with the secret's fingerprint
+FOLDERS = "another one"  # what the file says after the image was built
+COPIED = re.compile(r"(?:.*#\(nop\)\s+)?(?:COPY|ADD)\b")  # in a history
 SECRET, BIG, APP = "password.txt", "data.bin", "app.sh"
 
 
@@ -52,9 +55,9 @@ def secret(lab: Lab) -> Answer:
     told = str(given).strip()
     if hashlib.sha256(told.encode(errors="replace")).hexdigest() == mark:
         return correct()
-    if told in {mark, f"sha256:{mark}"}:
-        return keep_working("fingerprint")
-    return keep_working("name" if told.lstrip("/") == SECRET else "other")
+    reasons = {mark: "fingerprint", f"sha256:{mark}": "fingerprint", FOLDERS: "folder"}
+    name = "name" if told.lstrip("/") == SECRET else "other"
+    return keep_working(reasons.get(told, name))
 
 
 @lesson.checks("14-order")
@@ -70,7 +73,8 @@ def order(lab: Lab) -> Answer:
         return keep_working("no-page")
     if tool == page:
         return almost("together")
-    return correct() if tool[-1] < page[0] else keep_working("page-first")
+    is_slow = not COPIED.match(contents.layers[tool[-1]].created_by)  # a stage made it before
+    return keep_working("page-first") if is_slow and tool[-1] > page[0] else correct()
 
 
 @lesson.checks("14-ignore")
