@@ -34,6 +34,16 @@ def test_a_shell_that_has_nothing_to_read_has_ended(lab: Lab, attempt: Any, look
     assert (answer.reason, answer.values) == ("ended", {"code": 0})
 
 
+def test_one_that_was_ended_by_a_signal_has_not_ended_by_itself(
+    lab: Lab, attempt: Any, look: Any
+) -> None:
+    made = attempt.start("12-stay", *FOREVER)
+    lab.engine.kill(made)
+    lab.engine.wait(made)
+    answer = look("12-stay")
+    assert (answer.reason, answer.values) == ("killed", {"code": 137})
+
+
 def test_one_that_was_only_created_does_not_run(lab: Lab, attempt: Any, look: Any) -> None:
     attempt.create("12-stay", *FOREVER)
     assert look("12-stay").reason == "created"

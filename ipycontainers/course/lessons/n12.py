@@ -19,6 +19,7 @@ from ipycontainers.errors import NotFound
 lesson = Lesson("12")
 
 TOOLBOX = "ipyc/toolbox:1"
+SIGNALS = 128  # an exit code above it is a signal's
 LONGEST = 200  # characters of what an engine or a learner said
 HERE_ONLY, EVERYWHERE = 0, 1  # choices of 12-who
 
@@ -68,7 +69,8 @@ def _stays(lab: Lab, container: dict[str, Any]) -> Answer:
         return keep_working("no-program", error=error)
     if state["Status"] == "created":
         return keep_working("created")
-    return keep_working("ended", code=int(state["ExitCode"]))
+    code = int(state["ExitCode"])
+    return keep_working("killed" if code > SIGNALS else "ended", code=code)
 
 
 def _is_toolbox(lab: Lab, container: dict[str, Any]) -> bool:
