@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ipycontainers import answers
-from ipycontainers.containers import find
+from ipycontainers.containers import called, find
 from ipycontainers.errors import ContainerError, NotFound
 
 from . import attempts
@@ -106,7 +106,24 @@ def measure(connection: Connection, names: Sequence[str] = ()) -> Reach:
     planned = attempts.of_here(every, _host_of(connection), foreign, is_here=is_here)
     internal = frozenset(name for name, network in known.items() if network.internal)
     every_attempt = (*_from_here(planned), *found)
-    return Reach(every, every_attempt, internal, is_here, is_open=not isolating.none)
+    reach = Reach(every, every_attempt, internal, is_here, is_open=not isolating.none)
+    return _as_called(reach, {str(one["Id"]): one for one in told})
+
+
+def _as_called(reach: Reach, told: Mapping[str, Mapping[str, Any]]) -> Reach:
+    """With the names of this notebook's sessions, as a person calls them, in place of their
+    containers'; a container that is called so goes before. ``told`` is by id."""
+    titles = {one.name: one.name for one in reach.places}
+    for one in reach.places:
+        title = called({"Config": told[one.id], "Name": one.name})
+        titles[one.name] = one.name if title in titles else title
+
+    def title(name: str) -> str:
+        return titles.get(name, name)
+
+    places = (replace(it, name=title(it.name), lender=title(it.lender)) for it in reach.places)
+    tried = (replace(it, source=title(it.source), target=title(it.target)) for it in reach.attempts)
+    return replace(reach, places=tuple(places), attempts=tuple(tried))
 
 
 def _is_here(connection: Connection, boots: set[str]) -> bool:

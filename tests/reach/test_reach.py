@@ -18,6 +18,7 @@ from ipycontainers.reach import attempts
 from ipycontainers.reach.attempts import HERE, Attempt, meaning, of_container, of_here
 from ipycontainers.reach.measure import measure, parsed
 from ipycontainers.reach.places import Isolating, Place, Published, networks, places
+from ipycontainers.watchdog.labels import KERNEL, SESSION, kernel_id
 
 WORDS = {
     "nc: can't connect to remote host (172.17.0.2): Connection refused": attempts.REFUSED,
@@ -303,6 +304,27 @@ def test_a_container_that_holds_whoever_asks_is_given_up(
     assert wait_for(lambda: answers.output(engine, holds, "test -e /done && echo is") == b"is\n")
     monkeypatch.setattr(answers, "PATIENCE", 1.0)
     assert results(engine, holds, web)["address"] == ("reached", False)
+
+
+def test_a_session_is_called_by_its_name(engine: Any, images: Any, start: Start) -> None:
+    web, mark = start("web"), uuid.uuid4().hex[:8]
+    config = {"Image": images.busybox, "Cmd": ["sleep", "600"]}
+    labels = [{KERNEL: kernel_id(), SESSION: f"box-{mark}"}, {KERNEL: "another", SESSION: "far"}]
+    names = [f"session-{mark}-{number}" for number in range(2)]
+    made = [
+        engine.create({**config, "Labels": label}, name=name).id
+        for label, name in zip(labels, names, strict=True)
+    ]
+    try:
+        for one in made:
+            engine.start(one)
+        found = measure(engine, [web, *made])
+    finally:
+        for one in made:
+            engine.remove(one)
+    # The other one is another notebook's.
+    assert {one.name for one in found.places} == {web, f"box-{mark}", names[1]}
+    assert {one.source for one in found.attempts} == {HERE, web, f"box-{mark}", names[1]}
 
 
 def test_a_name_that_none_has_is_told(engine: Any) -> None:
