@@ -121,6 +121,13 @@ def test_links_lead_somewhere_and_pictures_have_a_text(notebook: Path) -> None:
 
 
 @each
+def test_what_widgets_say_is_not_held_back(notebook: Path) -> None:
+    """A widget's message that finds IPython's publisher replaced ends in a traceback."""
+    held = r"\bcapture_output\((?!display=False)|%%capture"
+    assert [text for text in texts(notebook, "code") if re.search(held, text)] == []
+
+
+@each
 def test_it_names_no_path_of_a_machine(notebook: Path) -> None:
     outputs = [output for cell in copies.load(notebook)["cells"] for output in _outputs(cell)]
     assert [found[0] for text in outputs if (found := ABSOLUTE.search(text))] == []
