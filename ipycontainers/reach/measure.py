@@ -118,11 +118,11 @@ def _as_called(reach: Reach, told: Mapping[str, Mapping[str, Any]]) -> Reach:
         title = called({"Config": told[one.id], "Name": one.name})
         titles[one.name] = one.name if title in titles else title
 
-    def title(name: str) -> str:
+    def shown(name: str) -> str:
         return titles.get(name, name)
 
-    places = (replace(it, name=title(it.name), lender=title(it.lender)) for it in reach.places)
-    tried = (replace(it, source=title(it.source), target=title(it.target)) for it in reach.attempts)
+    places = (replace(it, name=shown(it.name), lender=shown(it.lender)) for it in reach.places)
+    tried = (replace(it, source=shown(it.source), target=shown(it.target)) for it in reach.attempts)
     return replace(reach, places=tuple(places), attempts=tuple(tried))
 
 
