@@ -20,6 +20,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from textwrap import TextWrapper
 from typing import Any
 
 from ipycontainers.errors import Invalid
@@ -31,6 +32,7 @@ SOLUTION = "solution"
 INSTRUCTOR = "instructor"
 # What goes with the notebooks.
 BESIDE = ("README.md", "GLOSSARY.md", "LICENSE-CONTENT")
+WIDTH = 88  # letters of a comment in a cell
 Notebook = dict[str, Any]
 
 
@@ -160,14 +162,20 @@ def _of_student(cell: dict[str, Any]) -> dict[str, Any] | None:
     _without_outputs(cell)
     if SOLUTION in _tags(cell):
         exercise = catalogue.exercise(exercise_of(cell))
-        task = "\n".join(f"# {line}" for line in exercise.task.splitlines())
-        text = exercise.start or f"# {words('copies.yours')}\n{task}\n"
+        text = exercise.start or _commented(f"{words('copies.yours')}\n{exercise.task}")
         cell.update(
             id=f"{exercise.id}-yours",
             source=text.splitlines(keepends=True),
             metadata={"tags": ["exercise"]},
         )
     return cell
+
+
+def _commented(text: str) -> str:
+    """As comments that can be read without scrolling."""
+    wrapped = TextWrapper(WIDTH, break_long_words=False, break_on_hyphens=False)
+    lines = (part for line in text.splitlines() for part in wrapped.wrap(line))
+    return "".join(f"# {line}\n" for line in lines)
 
 
 def exercise_of(cell: Mapping[str, Any]) -> str:

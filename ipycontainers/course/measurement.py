@@ -82,11 +82,12 @@ def _compared(name: str, told: str, is_expected: bool | None, lab: Lab, predicti
     question = catalogue.question(prediction) if prediction else None
     said = words({True: "measured.yes", False: "measured.no", None: "measured.open"}[is_expected])
     title = words("measured.title", name=name)
+    kind = "usual" if is_expected is False else "right"
     form = card(
         "working" if is_expected is False else "correct",
         head(title, lab.badge),
         element("p", told, class_="value"),
-        _predicted(question, lab, progress) if question else Markup(),
+        _predicted(question, lab, progress, kind) if question else Markup(),
         element("p", said, class_="muted"),
         Told(progress).now(),
         label=title,
@@ -95,16 +96,17 @@ def _compared(name: str, told: str, is_expected: bool | None, lab: Lab, predicti
     return Card(text, form, data={"value": told, "as_expected": is_expected, "engine": lab.name})
 
 
-def _predicted(question: Question, lab: Lab, progress: Progress) -> Markup:
-    """The learner's prediction beside what was so."""
+def _predicted(question: Question, lab: Lab, progress: Progress, kind: str) -> Markup:
+    """The learner's prediction beside what is "right", or only "usual" if another value was
+    measured."""
     given = choices.known(question, progress.of(Prediction.part).get(question.id))
     if question.id not in progress.of("seen") and not is_left_alone():
         progress.keep("seen", question.id, now())
     right = _right(question, lab)
     if question.rows and isinstance(right, list):
-        shown = _row_by_row(question, given, right)
+        shown = _row_by_row(question, given, right, kind)
     else:
-        shown = _in_a_line(question, given, right)
+        shown = _in_a_line(question, given, right, kind)
     return joined([shown, element("p", prose(choices.reason(question, right)))])
 
 
@@ -114,17 +116,17 @@ def _right(question: Question, lab: Lab) -> Any:
     return list(right) if isinstance(right, Sequence) else right
 
 
-def _in_a_line(question: Question, given: Any, right: Any) -> Markup:
+def _in_a_line(question: Question, given: Any, right: Any, kind: str) -> Markup:
     mine = words("measured.no-prediction")
     if given is not None:
         is_right = choices.judged(question, given, right)
         mine = words("measured.mine", answer=choices.shown(question, given))
         mine += f" {words('quiz.right' if is_right else 'quiz.wrong')}"
-    ours = words("measured.right", answer=choices.shown(question, right))
+    ours = words(f"measured.{kind}", answer=choices.shown(question, right))
     return joined([element("p", prose(mine)), element("p", prose(ours))])
 
 
-def _row_by_row(question: Question, given: Any, right: Sequence[int]) -> Markup:
+def _row_by_row(question: Question, given: Any, right: Sequence[int], kind: str) -> Markup:
     mine = given or [None] * len(question.rows)
     rows = [
         [
@@ -136,5 +138,5 @@ def _row_by_row(question: Question, given: Any, right: Sequence[int]) -> Markup:
         for row, own, so in zip(question.rows, mine, right, strict=True)
     ]
     told = Markup() if given else element("p", words("measured.no-prediction"))
-    shown = table(words("measured.heads").split("|"), rows)
+    shown = table(words(f"measured.{kind}.heads").split("|"), rows)
     return joined([told, wide(words("measured.table"), shown)])

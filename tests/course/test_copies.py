@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ipycontainers.cli import main
-from ipycontainers.course import copies
+from ipycontainers.course import catalogue, copies
 from ipycontainers.errors import Invalid
 
 EXERCISE = "01-name"
@@ -59,6 +59,10 @@ def test_a_students_copy_has_the_task_in_place_of_the_solution(
         f"{NUMBER}-colophon",
     ]
     assert made["cells"][-1]["execution_count"] is None
+    task = "".join(made["cells"][1]["source"])
+    assert all(line.startswith("# ") and len(line) <= 90 for line in task.splitlines())
+    words = " ".join(line[2:] for line in task.splitlines())
+    assert words.endswith(" ".join(catalogue.exercise(EXERCISE).task.split()))
 
 
 def test_an_instructors_copy_has_everything_and_the_notes(source: Path, tmp_path: Path) -> None:

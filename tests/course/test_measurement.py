@@ -122,6 +122,17 @@ def test_a_wrong_one(lesson: Lesson, lab: Lab, progress: Progress) -> None:
     assert "Yes." in shown
 
 
+def test_what_was_not_measured_is_not_said_to_be_so(
+    lesson: Lesson, lab: Lab, progress: Progress
+) -> None:
+    """Another value than this engine's: the right answer is only what is usual."""
+    lesson.answers("98-rows")(lambda _: [1, 0])
+    for name, usual in (("98-one", "Usually it is: that."), ("98-rows", "Usually it is")):
+        shown = text(of_value(lab, 4, prediction=name))
+        assert usual in shown
+        assert "It is" not in shown
+
+
 def test_none(lesson: Lesson, lab: Lab) -> None:
     assert "You made no prediction" in text(of_value(lab, 5, prediction="98-one"))
 
