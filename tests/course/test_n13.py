@@ -168,7 +168,7 @@ def test_another_file_is_no_page(lab: Lab, attempt: Any, volume: str, look: Any)
 
 
 @pytest.mark.parametrize(
-    ("tier", "last"), [("docker", False), ("namespaces", False), (PROOT, True)]
+    ("tier", "last"), [("docker", False), ("namespaces", False), ("podman", True), (PROOT, True)]
 )
 def test_who_gets_the_page_is_the_engines(tier: str, last: bool) -> None:
     expected = lesson("13").expectation_of["13-names"]
@@ -176,6 +176,13 @@ def test_who_gets_the_page_is_the_engines(tier: str, last: bool) -> None:
     assert not expected(Lab(tier), [True, False, False, not last])
     assert not expected(Lab(tier), [True, False, True, last])
     assert lesson("13").right_of["13-names"](Lab(tier)) == [0, 1, 1, 0 if last else 1]
+
+
+def test_podman_may_have_no_name_server() -> None:
+    expected = lesson("13").expectation_of["13-names"]
+    assert expected(Lab("podman"), [False, False, False, True])
+    assert not expected(Lab("docker"), [False, False, False, False])
+    assert not expected(Lab("podman"), [True, False, False])
 
 
 def test_the_wrong_variable_is_not_expected() -> None:
