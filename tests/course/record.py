@@ -54,14 +54,15 @@ def three(lab: Lab) -> Table:
     columns = [_column(runs, tried[0][0]) for runs in tried]
     rows = [[word, *(column[word] for column in columns)] for word in columns[0]]
     kinds = {one.kind for one in there}
-    without = [title for kind, title in kernels.TITLES.items() if kind not in kinds]
-    lacking = f". There was no {', no '.join(without)} on this machine" if without else ""
+    without = [kind.upper() for kind in kernels.TITLES if kind not in kinds]
+    lacking = f". There was no {' and no '.join(without)} on this machine" if without else ""
     what = f"One shell in {len(homes)} homes, the best of three of each{lacking}"
     return what, ["Measured", *homes], rows
 
 
 def _title(kernel: kernels.Kernel) -> str:
-    return f"{kernel.title} (emulated)" if kernel.kind == kernels.TCG else kernel.title
+    title = kernel.title[:1].upper() + kernel.title[1:]
+    return f"{title} (emulated)" if kernel.kind == kernels.TCG else title
 
 
 def _column(runs: Sequence[Measured], host: Measured) -> Mapping[str, str]:
