@@ -55,8 +55,8 @@ def three(lab: Lab) -> Table:
     rows = [[word, *(column[word] for column in columns)] for word in columns[0]]
     kinds = {one.kind for one in there}
     without = [kind.upper() for kind in kernels.TITLES if kind not in kinds]
-    lacking = f". There was no {' and no '.join(without)} on this machine" if without else ""
-    what = f"One shell in {len(homes)} homes, the best of three of each{lacking}"
+    lacking = f". Not to be had on this machine: {', '.join(without)}" if without else ""
+    what = f"The same shell in each home, the best of three runs{lacking}"
     return what, ["Measured", *homes], rows
 
 
