@@ -42,7 +42,7 @@ def test_numbers_are_those_that_are_measured(lab: Lab, attempt: Any) -> None:
     for wrong in ((1, 1), (None, 4711), (1, None), (2, 4711)):
         assert not n05.has_two_numbers(lab, wrong)
     question = catalogue.question("05-numbers")
-    assert ("one number" in question.choices[n05.which_number(lab)]) == is_proot
+    assert ("only number" in question.choices[n05.which_number(lab)]) == is_proot
 
 
 def test_a_container_has_processes_only_while_it_runs(lab: Lab) -> None:
