@@ -11,11 +11,13 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import images as recipes_of_tests
 import pytest
+from docker import errors as docker_errors
 from support import free_port, require, wait_for
 
 from ipycontainers import busybox
@@ -355,6 +357,9 @@ def test_podman_gets_the_same_layers(request: pytest.FixtureRequest, whose: str)
     own, architecture = here(), recipes_of_tests.architecture()
     candidate = Candidate("test", request.getfixturevalue(whose), True)
     with open_candidate(candidate) as podman:
+        for name in images.NAMES:  # other tests may have had them made
+            with suppress(docker_errors.ImageNotFound):
+                podman.docker.images.remove(name, force=True)
         made = images.provide(podman)
         for image in made:
             assert image.made
