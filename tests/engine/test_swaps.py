@@ -20,7 +20,7 @@ from docker import errors as docker_errors
 from support import wait_for
 
 IMAGE = "ipycontainers-test/busybox"
-ROUNDS = 12
+ROUNDS = 25
 # docker-py leaves the sockets of exec_run to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 

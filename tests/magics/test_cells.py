@@ -454,8 +454,8 @@ def test_awk_and_sed_read_their_program_from_the_cell(cell):
     assert cell("busybox", 'BEGIN { print "awk" }', words="awk").stdout == "awk\n"
 
 
-def test_ten_short_lives_lose_nothing(cell):  # R11
-    for _ in range(10):
+def test_twenty_short_lives_lose_nothing(cell):  # R11
+    for _ in range(20):
         result = cell("busybox", "echo hi; exit 7", options="--rm")
         assert result.stdout == "hi\n"
         assert result.error.evalue.startswith("exit code 7 ")

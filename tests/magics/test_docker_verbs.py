@@ -98,11 +98,10 @@ def test_what_says_more_than_a_variable_holds_is_ended(
         "from ipycontainers.magics import command\n"
         "large, command.LARGEST = command.LARGEST, 100_000"
     )
-    says = "sh -c 'yes | head -c 200000; sleep 100'"
-    shown = kernel.run(f"text = %docker run --name {A} {busybox} {says}")
+    shown = kernel.run(f"text = %docker run --name {A} {busybox} yes")
     assert "the output is larger than" in str(shown.error)
     assert wait_for(lambda: not engine.docker.api.containers(filters={"name": [f"^/{A}$"]}))
-    shown = kernel.run(f"text = %docker run --rm --name {A}-2 {busybox} {says}")
+    shown = kernel.run(f"text = %docker run --rm --name {A}-2 {busybox} yes")
     assert "the output is larger than" in str(shown.error)
     assert not engine.docker.api.containers(all=True, filters={"name": [f"^/{A}-2$"]})
     kernel.run("command.LARGEST = large")
@@ -152,8 +151,7 @@ def test_logs_are_followed_until_an_interrupt(kernel: Any, busybox: str) -> None
 
 
 def test_hostile_output_is_text_and_bounded(kernel: Any, busybox: str) -> None:
-    line = "y" * 49
-    script = rf"printf '<script>alert(1)</script>\377\n'; yes {line} | head -c 3000000"
+    script = r"printf '<script>alert(1)</script>\377\n'; yes | head -c 3000000"
     shown = kernel.run(f'%docker run --rm {busybox} sh -c "{script}"')
     assert shown.status == "ok", shown.error
     assert shown.stdout.startswith("<script>alert(1)</script>\ufffd\n")
@@ -163,7 +161,7 @@ def test_hostile_output_is_text_and_bounded(kernel: Any, busybox: str) -> None:
         f'whole = %docker run --rm {busybox} sh -c "{script}"\n'
         "print(len(whole), whole[0], set(whole[1:]))"
     )
-    assert shown.stdout == f"60001 <script>alert(1)</script>\ufffd {{'{line}'}}\n"
+    assert shown.stdout == "1500001 <script>alert(1)</script>\ufffd {'y'}\n"
     assert shown.stderr == ""
     shown = kernel.run(f'text = %docker run --rm {busybox} sh -c "{script}; exit 3"')
     assert len(shown.stdout) < 1_000_000

@@ -136,19 +136,27 @@ def test_time_limits_of_nbval_interrupt_too(shared_kernel, images):  # nbval#41
     assert shared_kernel.run("print('next')").stdout == "next\n"
 
 
+def _interrupted_twice(kernel, code, delay):
+    """Whether a reply came. It, and not what is shown, since IPython may be showing the first
+    interrupt when the second comes."""
+    cell = kernel.submit(code)
+    cell.wait_for("begin")
+    kernel.interrupt()
+    kernel.pump(lambda: False, delay)
+    kernel.interrupt()
+    came = kernel.pump(lambda: cell.now.reply, 30)
+    if came:
+        reply = cell.now.reply
+        assert (reply["status"], reply["ename"]) == ("error", "KeyboardInterrupt"), reply
+    return came
+
+
 @pytest.mark.parametrize("delay", [0.3, 0.7, 1.0, 1.04, 1.06, 1.1])
 def test_a_second_interrupt_at_any_moment_leaves_nothing(shared_kernel, images, engine, delay):
     code = f"%%container -l test=twice {images.busybox}\necho begin; sleep 100"
-    cell = shared_kernel.submit(code)
-    cell.wait_for("begin")
-    shared_kernel.interrupt()
-    shared_kernel.pump(lambda: False, delay)
-    shared_kernel.interrupt()
-    # The reply, since IPython may be showing the first interrupt when the second comes; and where
-    # ipykernel was about to send it, there is none ("KeyboardInterrupt caught in kernel").
-    shared_kernel.pump(lambda: cell.now.reply, 15)
-    if reply := cell.now.reply:
-        assert (reply["status"], reply["ename"]) == ("error", "KeyboardInterrupt")
+    # ipykernel loses the reply that it is about to send ("KeyboardInterrupt caught in kernel"), and
+    # goes on; that it loses one after another is not its doing.
+    assert any(_interrupted_twice(shared_kernel, code, delay) for _ in range(3))
     shared_kernel.run("1")
     assert wait_for(lambda: not engine.list_containers(labels={"test": "twice"}), seconds=3)
     assert not engine.list_containers(labels={"test": "twice"})

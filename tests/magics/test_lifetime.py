@@ -143,12 +143,12 @@ def test_a_name_is_not_held_by_a_refused_container(shared_kernel, images):  # mo
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_thirty_cells_leave_no_thread_descriptor_or_container(kernel, images, engine):
+def test_sixty_cells_leave_no_thread_descriptor_or_container(kernel, images, engine):
     for _ in range(15):  # docker-py keeps up to 25 answered connections open
         kernel.run(f"%%container {images.busybox}\ntrue")
     time.sleep(2)
     before = [int(word) for word in kernel.run(LEAKS).stdout.split()]
-    for number in range(30):
+    for number in range(60):
         result = kernel.run(f"%%container -l test=many {images.busybox}\necho {number}")
         assert result.stdout == f"{number}\n", result.error
     assert wait_for(lambda: not engine.list_containers(labels={"test": "many"}), seconds=5)

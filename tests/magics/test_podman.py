@@ -253,8 +253,8 @@ def test_values_of_a_python_of_its_own(shared_kernel, python):
     assert shared_kernel.run("print(back == [l], size)").stdout == "True 3000000\n"
 
 
-def test_ten_short_lives_lose_nothing(cell):
-    for _ in range(10):
+def test_twenty_short_lives_lose_nothing(cell):
+    for _ in range(20):
         result = cell("busybox", "echo hi; exit 7")
         assert result.stdout == "hi\n"
         assert result.error.evalue.startswith("exit code 7 ")

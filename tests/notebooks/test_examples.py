@@ -103,8 +103,10 @@ def shown(content: Any) -> list[list[tuple[str, str]]]:
     return cells
 
 
-def test_nbconvert_finds_what_is_stored(python: Callable[..., Any], tmp_path: Path) -> None:
-    notebook = FOLDER / "examples/hello.ipynb"
+@each
+def test_nbconvert_finds_what_is_stored(
+    python: Callable[..., Any], tmp_path: Path, notebook: Path
+) -> None:
     target = copy(notebook, tmp_path)
     done = python("-m", "nbconvert", "--to=notebook", "--execute", "--output=ran", target)
     assert done.returncode == 0, done.stderr
