@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from ipycontainers.engine.wire import moment_of
 from ipycontainers.errors import ContainerError, EngineUnavailable, NotFound
 
 from .recipes import RECIPE_LABEL
@@ -135,13 +136,19 @@ class Lab:
         listed = self.engine.list_containers(labels={LABEL: exercise})
         found = [self._inspected(str(one["Id"])) for one in listed]
         there = [one for one in found if one]
-        return sorted(there, key=lambda one: str(one.get("Created") or ""), reverse=True)
+        return sorted(there, key=created, reverse=True)
 
     def _inspected(self, container: str) -> dict[str, Any] | None:
         try:
             return self.engine.inspect(container)
         except NotFound:  # it went in between
             return None
+
+
+def created(container: Mapping[str, Any]) -> tuple[int, int]:
+    """When, to be compared: as text it cannot, since dockerd leaves out the zeros at the end and
+    Podman writes in its own zone."""
+    return moment_of(str(container.get("Created") or ""))
 
 
 def remove(exercise: str = "") -> int:

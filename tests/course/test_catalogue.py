@@ -359,3 +359,12 @@ def _literals(tree: ast.AST) -> Iterator[str]:
         is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
         if is_text and id(node) not in skipped:
             yield node.value
+
+
+def test_a_task_breaks_its_lines_between_sentences_only() -> None:
+    """Who shows one breaks them where there is room."""
+    begins = re.compile(r"[A-Z%]|[a-c]: |found\(|ask\(")
+    names = [name for it in THERE for name in catalogue.notebook(it).get("exercises", {})]
+    for name in names:
+        lines = catalogue.exercise(name).task.splitlines()
+        assert [line for line in lines if not begins.match(line)] == [], name

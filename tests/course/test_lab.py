@@ -52,6 +52,15 @@ def test_one_that_was_called_by_its_digest_is_removed_too(lab: Lab, made: dict[s
     assert "t9-one" in left(lab, made)
 
 
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [("05.12Z", "05.125Z"), ("05Z", "05.5Z"), ("06+00:00", "05.5-01:00")],
+)
+def test_the_newest_is_so_by_time_and_not_by_letter(older: str, newer: str) -> None:
+    before, after = ({"Created": f"2026-01-01T00:00:{one}"} for one in (older, newer))
+    assert sorted([after, before], key=module.created) == [before, after]
+
+
 def test_those_made_for_an_exercise_come_newest_first(lab: Lab, made: dict[str, str]) -> None:
     docker: Any = lab.engine.docker
     newer = docker.containers.create(TOOLBOX, "true", labels={LABEL: "t9-one"})
