@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    from .client import Connection
+    from .client import Connection, PullProgress
     from .exchange import Archive
 
     # Called when a pull begins: a block whose value takes the pull's reports, or None.
-    Pulling = Callable[[], AbstractContextManager[Callable[[Any], None] | None]]
+    Pulling = Callable[[], AbstractContextManager[Callable[[PullProgress], None] | None]]
 
 CELL_LABEL = "org.ipycontainers.cell"
 

@@ -9,18 +9,16 @@ except where a name differs.
 
 from __future__ import annotations
 
-import platform as machine
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ipycontainers import errors
 
-from . import archives, executions, starting
+from . import archives, description, executions, starting
 from . import build as building
 from . import pull as pulling
 from .daemon import Daemon
@@ -87,17 +85,12 @@ class Connection:
     @property
     def engine_name(self) -> str:
         """ "Docker", "Podman", or what the engine calls its platform."""
-        names = [str(part.get("Name")) for part in self._version.get("Components") or ()]
-        if "Podman Engine" in names:
-            return "Podman"
-        platform = self._version.get("Platform") or {}
-        return "Docker" if "Engine" in names else str(platform.get("Name") or "unknown")
+        return description.engine_name(self._version)
 
     @property
     def launcher(self) -> str:
         """How our own engine starts containers, "bubblewrap" or "ptrace"; "" of another."""
-        details = [part.get("Details") or {} for part in self._version.get("Components") or ()]
-        return next((str(one["Launcher"]) for one in details if "Launcher" in one), "")
+        return description.launcher(self._version)
 
     def info(self) -> Json:
         """The answer of ``/info``, asked once."""
@@ -112,15 +105,12 @@ class Connection:
     def network_lack(self) -> str:
         """Why each container has this machine's network, of our own engine where it could not
         give them others; else ""."""
-        rows = self.info().get("DriverStatus") or () if self.launcher else ()
-        return next((str(value) for key, value in rows if key == "No own network"), "")
+        return description.network_lack(self.info()) if self.launcher else ""
 
     @property
     def is_rootless(self) -> bool:
         """Whether root in a container is the user who runs the engine."""
-        info = self.info()
-        told = " ".join(str(one) for one in info.get("SecurityOptions") or ())
-        return bool(info.get("Rootless")) or "name=rootless" in told  # Podman, Docker
+        return description.is_rootless(self.info())
 
     @cached_property
     def shares_files(self) -> bool:
@@ -130,12 +120,8 @@ class Connection:
         those of this machine (so not for a socket mounted into a container), and for
         Docker Desktop, which shares the user's folders with its virtual machine.
         """
-        if not self.candidate.address.startswith(("unix://", "npipe://")):
-            return False
-        info = self.info()
-        if info.get("OperatingSystem") == "Docker Desktop":
-            return True
-        return info.get("Name") == machine.node() and Path(str(info.get("DockerRootDir"))).is_dir()
+        is_local = self.candidate.address.startswith(("unix://", "npipe://"))
+        return is_local and description.shares_files(self.info())
 
     @cached_property
     def daemon(self) -> Daemon:

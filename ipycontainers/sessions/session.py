@@ -13,7 +13,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +26,13 @@ from ipycontainers.errors import (
 )
 
 if TYPE_CHECKING:
-    from ipycontainers.client import Connection, PullProgress
-    from ipycontainers.creation import Plan
+    from ipycontainers.client import Connection
+    from ipycontainers.creation import Plan, Pulling
     from ipycontainers.exchange import Packed
     from ipycontainers.streams import Output
 
     from . import Ended, Interpreter, Notebook
 
-Pulling = Callable[[], "AbstractContextManager[Callable[[PullProgress], None] | None]"]
 Make = Callable[["Connection", str, Any], "Interpreter"]
 KILLED = 137
 PATIENCE = 5.0  # seconds in which an engine says how a container ended
