@@ -106,8 +106,9 @@ def test_every_control_is_reached_by_tab_and_answers_to_enter(
         button = card.get_by_role("button", name=name, exact=True)
         button.focus()
         page.keyboard.press("Enter")
-        card.locator(".said", has_text=said).wait_for()
+        card.locator("[aria-pressed=true]").wait_for()
         assert button.get_attribute("aria-pressed") == "true"
+        card.locator(".said", has_text=said).wait_for()
         assert card.locator("[aria-pressed=true]").count() == 1
         assert button.evaluate("it => it === document.activeElement")
     # The hint opens without the kernel, and is no answer of the check.

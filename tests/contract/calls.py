@@ -257,7 +257,12 @@ ANSWERS: dict[str, Call] = {
     "pause": _paused,
     "exec": lambda b: _exec(b, ["sh", "-c", "echo out; exit 4"]),
     "create with a text for a command": lambda b: _create(b, Cmd="a b"),
-    "exec with a terminal": lambda b: _exec(b, ["tty"], {"tty": True}, tty=True),
+    "exec with a terminal": lambda b: _exec(
+        b,
+        ["sh", "-c", "tty | sed 's/[0-9]*$/N/'; test -t 1 && stty size"],  # PRoot's are the host's
+        {"tty": True},
+        tty=True,
+    ),
     "exec with env and workdir": lambda b: _exec(
         b, ["sh", "-c", "echo $A $PWD"], environment={"A": "1"}, workdir="/tmp"
     ),

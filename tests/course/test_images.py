@@ -358,7 +358,7 @@ def test_podman_gets_the_same_layers(request: pytest.FixtureRequest, whose: str)
     candidate = Candidate("test", request.getfixturevalue(whose), True)
     with open_candidate(candidate) as podman:
         for name in images.NAMES:  # other tests may have had them made
-            with suppress(docker_errors.ImageNotFound):
+            with suppress(docker_errors.NotFound):  # Podman says it in words of its own
                 podman.docker.images.remove(name, force=True)
         made = images.provide(podman)
         for image in made:

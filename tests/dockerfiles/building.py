@@ -37,20 +37,20 @@ class Workbench:
         self._bases = Bases()
         self._before = {one["Id"] for one in docker.api.images(all=True)}
         self._told: list[str] = []
-        for name in NEEDED:
-            self._ensure(name)
+        self.needed = [self.ensure(name) for name in NEEDED]
 
-    def _ensure(self, name: str) -> None:
-        """Raises images.CannotMake."""
+    def ensure(self, name: str) -> str:
+        """The id of that image, from now on. Raises images.CannotMake."""
         full = images.ensure(self._docker, name)
         found = self._docker.api.inspect_image(full)
         self._before.add(found["Id"])
         self._bases.learn(found["RootFS"]["Layers"][0])
+        return str(found["Id"])
 
     def built(self, case: Case, context: Path, more: Mapping[str, Any]) -> Any:
         """``context`` has the Dockerfile. Raises docker.errors.BuildError and AssertionError with
         what the engine said."""
-        self._ensure(case.base)
+        self.ensure(case.base)
         tag = f"{PREFIX}{case.name}"
         self._build(case.client, context, tag, {**case.options, **more})
         with tempfile.TemporaryFile() as archive:

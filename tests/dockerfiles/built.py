@@ -13,6 +13,7 @@ Knows: archives of images, whiteouts. Does not know: engines, Dockerfiles.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import tarfile
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,9 @@ KINDS = {
 TIMES = {MOMENT, IN_ARCHIVES}  # of contexts; what a program has made is of its own moment
 WHITEOUT, OPAQUE = ".wh.", ".wh..wh..opq"
 CAPABILITY = "SCHILY.xattr.security.capability"
+# useradd writes the day into it, and what dockerd made may be of an earlier one: shadow(5).
+SHADOW = ("etc/shadow", "etc/shadow-")
+DAY = 2  # of the words between colons, from 0
 
 
 class Bases:
@@ -112,7 +116,7 @@ def _apply(root: Root, layer: IO[bytes]) -> list[str]:
             before = root.get(path)
             if before and (before["kind"] == "folder") != member.isdir():
                 _hide(root, path, new, itself=True)
-            root[path] = _entry(root, tar, member)
+            root[path] = _entry(root, tar, member, path)
             new.add(path)
             if not member.isdir():
                 names.append(path)
@@ -126,7 +130,7 @@ def _hide(root: Root, hidden: str, new: set[str], *, itself: bool) -> None:
             del root[path]
 
 
-def _entry(root: Root, tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
+def _entry(root: Root, tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> Entry:
     if member.islnk():
         return root[member.linkname.removeprefix("./").strip("/")]  # one entry under two names
     found: Entry = {
@@ -141,11 +145,16 @@ def _entry(root: Root, tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
         content = tar.extractfile(member)
         assert content
         found["size"] = member.size
-        found["digest"] = _digest(content)
+        found["digest"] = _digest(_without_days(content) if path in SHADOW else content)
         found["time"] = int(member.mtime) if member.mtime in TIMES else None
     if CAPABILITY in member.pax_headers:
         found["capability"] = member.pax_headers[CAPABILITY]
     return found
+
+
+def _without_days(shadow: IO[bytes]) -> IO[bytes]:
+    lines = [line.split(b":") for line in shadow.read().splitlines()]
+    return io.BytesIO(b"\n".join(b":".join((*it[:DAY], *it[DAY + 1 :])) for it in lines))
 
 
 def _digest(content: IO[bytes]) -> str:

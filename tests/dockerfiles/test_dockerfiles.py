@@ -13,6 +13,7 @@ import contextlib
 import functools
 import hashlib
 import http.server
+import io
 import json
 import shutil
 import tempfile
@@ -27,6 +28,7 @@ import pytest
 from dockerfiles import building, built, contexts
 from dockerfiles.built import differences
 from dockerfiles.cases import CASES, Case
+from layers import file, tar
 from support import require, serving
 
 DOCKERD = "unix:///var/run/docker.sock"
@@ -73,7 +75,8 @@ def theirs(client: Any, site: str) -> Iterator[Callable[[Case], Any]]:
     def theirs_of(case: Case) -> Any:
         if case.name not in found:
             with _contexts(case, "Dockerfile.dockerd") as (folders, key):
-                kept = images.cache() / "dockerfiles" / f"{_hash(version, key)}.json"
+                made_of = _hash(version, *bench.needed, _base(bench, case), key)
+                kept = images.cache() / "dockerfiles" / f"{made_of}.json"
                 found[case.name] = _read(kept)
                 if found[case.name] is None:
                     found[case.name] = _made(bench, case, folders, site)
@@ -104,7 +107,7 @@ def _contexts(case: Case, dockerfile: str) -> Iterator[tuple[dict[str, Path], st
     """The folders that are built, in turn, and a digest of all that the result depends on."""
     with tempfile.TemporaryDirectory() as scratch:
         folders = {}
-        pieces = [FORMAT, images.RECIPE, repr(case)]
+        pieces = [FORMAT, repr(case)]
         for name in (*case.after, case.folder):
             folder = folders[name] = Path(scratch, name)
             contexts.made(name, folder)
@@ -120,10 +123,16 @@ def _made(bench: building.Workbench, case: Case, folders: dict[str, Path], site:
     for name in case.after:
         bench.prepare(name, folders[name])
     more = {"buildargs": {"SITE": site}} if case.folder == "add-url" else {}
+    _base(bench, case)
+    return bench.built(case, folders[case.folder], more)
+
+
+def _base(bench: building.Workbench, case: Case) -> str:
     try:
-        return bench.built(case, folders[case.folder], more)
+        return bench.ensure(case.base)
     except images.CannotMake as error:
         require(False, "debootstrap", str(error))
+        raise
 
 
 def _hash(*words: str) -> str:
@@ -154,3 +163,29 @@ def test_dockerd_and_our_engine_make_the_same_of(
     copied = request.node.callspec.params["ours"] == "ptrace"
     found = differences(theirs(case), ours(case), case, copied=copied)
     assert not found, "\n".join(["", *found[:MOST]])
+
+
+def test_the_day_of_an_account_makes_no_difference() -> None:
+    first, later, other = (
+        _with_shadow(text)
+        for text in (
+            "web:!:20783:0:99999:7:::\n",
+            "web:!:20784:0:99999:7:::\n",
+            "web:*:20784:0::7:::\n",
+        )
+    )
+    assert first == later
+    assert first["files"]["etc/shadow"]["digest"] != other["files"]["etc/shadow"]["digest"]
+
+
+def _with_shadow(text: str) -> Any:
+    """What is told of an image of one layer with that file."""
+    layer = tar(file("etc/shadow", text.encode()))
+    config = {"rootfs": {"diff_ids": ["sha256:1"]}, "config": {}}
+    manifest = [{"Config": "config.json", "Layers": ["layer.tar"]}]
+    archive = tar(
+        file("manifest.json", json.dumps(manifest).encode()),
+        file("config.json", json.dumps(config).encode()),
+        file("layer.tar", layer),
+    )
+    return built.described(io.BytesIO(archive), built.Bases())

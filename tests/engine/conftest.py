@@ -159,6 +159,14 @@ def _shared(folder: str, launcher: str) -> Containers:
 
 
 @pytest.fixture
+def places() -> Iterator[Path]:
+    """A folder that every user may look into."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+@pytest.fixture
 def clean(docker: Any) -> Iterator[Any]:
     """docker-py; images that the test made are gone after it."""
     before = {one["Id"] for one in docker.api.images(all=True)}

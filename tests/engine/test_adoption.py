@@ -61,16 +61,19 @@ def gone(mine: Engine, name: str) -> bool:
     return False
 
 
-def test_the_next_engine_finds_them_as_they_were(mine: Engine) -> None:
-    run(mine, "echo out; echo err >&2; sleep 0.3; exit 5", name="ended")
+def test_the_next_engine_finds_them_as_they_were(mine: Engine, places: Path) -> None:
+    until = "until [ -e /shared/killed ]; do sleep 0.1; done"
+    shared = [f"{places}:/shared"]
+    run(mine, f"echo out; echo err >&2; {until}; exit 5", name="ended", volumes=shared)
     run(mine, "echo once; read x; echo got $x; exit 6", name="typed", tty=True, stdin_open=True)
-    run(mine, "sleep 0.3", name="brief", auto_remove=True)
+    run(mine, until, name="brief", auto_remove=True, volumes=shared)
     run(mine, "sleep 60", name="kept", auto_remove=True)
     busy = run(mine, "sleep 60", name="busy")
     mark = f"sleep 60.{os.getpid()}"
     busy.exec_run(mark, detach=True)
     assert wait_for(lambda: running(mark))
     mine.kill9()
+    (places / "killed").touch()
     path = mine.data / "containers"
     ended = next(p for p in path.iterdir() if b'"ended"' in (p / "state.json").read_bytes())
     assert wait_for((ended / "exit.json").exists)

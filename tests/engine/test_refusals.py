@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import embedded
@@ -27,16 +26,6 @@ syscalls.no_new_privileges()
 syscalls.load_filter(seccomp.default())
 os.execvp(sys.argv[1], sys.argv[1:])
 """
-
-
-@pytest.fixture
-def places() -> Iterator[Path]:
-    """A folder that every user may look into."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
 
 
 def is_copied(own: embedded.Engine, container_id: str) -> bool:
