@@ -1,4 +1,4 @@
-"""A TCP proxy before an engine, which can cut what goes through it.
+"""A TCP proxy before an engine, which can cut what goes through it, and hold it up.
 
 Knows: sockets. Does not know: HTTP, containers.
 """
@@ -6,6 +6,7 @@ Knows: sockets. Does not know: HTTP, containers.
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import struct
 import threading
@@ -13,10 +14,14 @@ from typing import Any
 
 
 class Proxy:
-    """Passes TCP on to an engine until ``cut``, and goes on with new connections then."""
+    """Passes TCP on to an engine until ``cut``, and goes on with new connections then. What begins
+    with ``held`` is passed on after ``seconds``, if its client has not left by then."""
 
-    def __init__(self, family: int, target: Any) -> None:
+    def __init__(
+        self, family: int, target: Any, *, held: bytes | None = None, seconds: float = 0
+    ) -> None:
         self._family, self._target = family, target
+        self._held, self._seconds = held, seconds
         self._is_passing = True
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._asking: list[threading.Thread] = []  # each ends with its client
@@ -65,6 +70,12 @@ class Proxy:
     def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := one.recv(65536):
+                if self._held and data.startswith(self._held) and self._leaves(one):
+                    break
                 other.sendall(data)
             if self._is_passing:
                 other.shutdown(socket.SHUT_WR)
+
+    def _leaves(self, client: socket.socket) -> bool:
+        """Within the time: it sends nothing more before it is answered."""
+        return bool(select.select([client], [], [], self._seconds)[0])

@@ -35,12 +35,18 @@ PATIENCE = 5
 # Seconds after which what does not answer is given up.
 LIMIT = 11
 
+# The same for an engine that answers and has not removed all by then, as Podman on a loaded machine.
+SLOW_MOMENTS = (14, 36)
+SLOW_PATIENCE = 20
+SLOW_LIMIT = 60
+
 # dockerd needs 0.1-0.5 s to remove one running container and does several at a time.
 AT_ONCE = 8
 
 
 def remove_of(kernel: str, engines: Iterable[Candidate]) -> None:
-    """Remove the containers of the kernel that had the id ``kernel``; returns within 11 s.
+    """Remove the containers of the kernel that had the id ``kernel``; returns within 11 s, or
+    within 60 s where an engine answers and is slow to remove.
 
     Each engine is asked in a thread of its own, so that one that hangs does not
     keep the others waiting. The caller ends its process afterwards, whatever
@@ -52,7 +58,7 @@ def remove_of(kernel: str, engines: Iterable[Candidate]) -> None:
     ]
     for thread in threads:
         thread.start()
-    latest = time.monotonic() + LIMIT
+    latest = time.monotonic() + SLOW_LIMIT
     for thread in threads:
         thread.join(max(0, latest - time.monotonic()))
 
@@ -82,22 +88,29 @@ def remove_dead(setting: str | None = None) -> None:
 
 def _remove_repeatedly(kernel: str, engine: Candidate) -> None:
     begin = time.monotonic()
+    remains = False
     for moment in MOMENTS:
         time.sleep(max(0, begin + moment - time.monotonic()))
-        try:
-            with open_candidate(engine, timeout=PATIENCE) as connection:
-                _remove(
-                    connection,
-                    [
-                        container["Id"]
-                        for container in connection.list_containers(
-                            labels={KERNEL: kernel}, all=True
-                        )
-                        if KEEP not in container["Labels"]
-                    ],
-                )
-        except Exception:  # noqa: BLE001 - whatever it was, nobody else would try again
-            continue
+        patience = min(PATIENCE, begin + LIMIT - time.monotonic())
+        if patience > 0:
+            remains = _remains(kernel, engine, patience, before=remains)
+    for moment in SLOW_MOMENTS:
+        if remains:
+            time.sleep(max(0, begin + moment - time.monotonic()))
+            remains = _remains(kernel, engine, SLOW_PATIENCE, before=remains)
+
+
+def _remains(kernel: str, engine: Candidate, patience: float, *, before: bool) -> bool:
+    """Removes what it can; whether the engine, when it last answered, had more than that."""
+    try:
+        with open_candidate(engine, timeout=patience) as connection:
+            found = connection.list_containers(labels={KERNEL: kernel}, all=True)
+            ours = [container["Id"] for container in found if KEEP not in container["Labels"]]
+            before = bool(ours)
+            _remove(connection, ours)
+    except Exception:  # noqa: BLE001 - whatever it was, nobody else would try again
+        return before
+    return False
 
 
 def _remove(connection: Connection, containers: list[str]) -> None:

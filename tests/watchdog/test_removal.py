@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 from owners import MARK, PRELUDE, Owner, is_gone, watchdogs_of
+from proxy import Proxy
 from support import REPOSITORY, require, wait_for
 
 from ipycontainers.watchdog import KEEP, LABEL, labels, sweep
@@ -257,6 +260,27 @@ def test_an_engine_that_hangs_does_not_delay_the_others(
     owner.kill9()
     assert _is_removed(engine, container, seconds=5)
     assert is_gone(int(watchdog), 12)
+
+
+def test_an_engine_that_is_slow_to_remove_is_waited_for(engine: Any, start: Start) -> None:
+    path = engine.candidate.address.removeprefix("unix://")
+    require(Path(path).is_socket(), "docker", "a proxy before a socket")
+    script = (
+        "connect(); asked = config()\n"
+        "asked['Labels'][watchdog.LABEL + 'boot-id'] = 'another'\n"  # nobody else sweeps it
+        "created = connection.create(asked); connection.start(created.id)\n"
+        "say(created.id, watchdog_pid())\n"
+    )
+    # Longer than one request may take at first, as Podman on a loaded machine.
+    slow = Proxy(socket.AF_UNIX, path, held=b"DELETE ", seconds=6)
+    with contextlib.closing(slow):
+        owner = start(script, env={"ENGINE": slow.address})
+        container, watchdog = owner.line().split()
+        owner.kill9()
+        time.sleep(sweep.LIMIT)
+        assert _there(engine, container)
+        assert _is_removed(engine, container, seconds=sweep.SLOW_MOMENTS[0])
+        assert is_gone(int(watchdog), 30)
 
 
 def test_a_service_manager_that_ends_everything_at_once(engine: Any, start: Start) -> None:
