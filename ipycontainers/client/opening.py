@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from .connection import Connection
     from .discover import Attempt, Candidate, Tls
 
-PATIENCE = 3.0
+PATIENCE = 2.0
+PING_PATIENCE = 1.0  # whether it is alive; what does not answer is silent after three seconds
+# For the version of an engine that is: Podman has programs run for it, a second for an answer.
+BUSY_PATIENCE = 20.0
 SSH_PATIENCE = 20.0  # a handshake with a far host, and the start of docker there
 OLDEST = (1, 24)  # docker.constants.MINIMUM_DOCKER_API_VERSION
 
@@ -50,18 +53,9 @@ def _version(dialler: Dialler) -> Json:
     """The first request, by hand: docker-py would wrap what goes wrong beyond recognition,
     and is not worth importing while nobody answers."""
     candidate = dialler.candidate
-    patience = SSH_PATIENCE if dialler.ssh else PATIENCE
     try:
-        with Stream(
-            dialler,
-            "GET",
-            "/version",
-            doing="asking for the version",
-            timeout=patience,
-            keep_timeout=True,
-        ) as stream:
-            version = stream.json()
-            api = tuple(int(part) for part in str(version["ApiVersion"]).split("."))
+        version = _told_version(dialler)
+        api = tuple(int(part) for part in str(version["ApiVersion"]).split("."))
     except errors.EngineUnavailable:
         raise
     except (
@@ -82,6 +76,29 @@ def _version(dialler: Dialler) -> Json:
             hints.upgrade(candidate),
         )
     return version
+
+
+def _told_version(dialler: Dialler) -> Json:
+    """A time-out is raised only of an engine that does not even answer a ping."""
+    if dialler.ssh:
+        return _told(dialler, SSH_PATIENCE)
+    try:
+        return _told(dialler, PATIENCE)
+    except (TimeoutError, BlockingIOError):
+        with _asked(dialler, "/_ping", PING_PATIENCE):
+            pass
+        return _told(dialler, BUSY_PATIENCE)
+
+
+def _told(dialler: Dialler, patience: float) -> Json:
+    with _asked(dialler, "/version", patience) as stream:
+        return stream.json()
+
+
+def _asked(dialler: Dialler, path: str, patience: float) -> Stream:
+    return Stream(
+        dialler, "GET", path, doing="asking for the version", timeout=patience, keep_timeout=True
+    )
 
 
 def unavailable(error: Exception, candidate: Candidate, said: str = "") -> errors.EngineUnavailable:

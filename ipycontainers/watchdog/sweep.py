@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ipycontainers.client import candidates, open_candidate
@@ -35,7 +36,8 @@ PATIENCE = 5
 # Seconds after which what does not answer is given up.
 LIMIT = 11
 
-# The same for an engine that answers and has not removed all by then, as Podman on a loaded machine.
+# The same for an engine that answers and has not removed all by then, as Podman may be on a
+# loaded machine.
 SLOW_MOMENTS = (14, 36)
 SLOW_PATIENCE = 20
 SLOW_LIMIT = 60
@@ -52,15 +54,14 @@ def remove_of(kernel: str, engines: Iterable[Candidate]) -> None:
     keep the others waiting. The caller ends its process afterwards, whatever
     such a thread still waits for.
     """
-    threads = [
-        threading.Thread(target=_remove_repeatedly, args=(kernel, engine), daemon=True)
-        for engine in engines
-    ]
-    for thread in threads:
-        thread.start()
-    latest = time.monotonic() + SLOW_LIMIT
-    for thread in threads:
-        thread.join(max(0, latest - time.monotonic()))
+    begin = time.monotonic()
+    removals = [_Removal(kernel, engine) for engine in engines]
+    for removal in removals:
+        removal.start()
+    for limit in (LIMIT, SLOW_LIMIT):
+        for removal in removals:
+            if limit == LIMIT or removal.remains:
+                removal.join(max(0, begin + limit - time.monotonic()))
 
 
 def remove_dead(setting: str | None = None) -> None:
@@ -86,31 +87,33 @@ def remove_dead(setting: str | None = None) -> None:
         return
 
 
-def _remove_repeatedly(kernel: str, engine: Candidate) -> None:
-    begin = time.monotonic()
-    remains = False
-    for moment in MOMENTS:
-        time.sleep(max(0, begin + moment - time.monotonic()))
-        patience = min(PATIENCE, begin + LIMIT - time.monotonic())
-        if patience > 0:
-            remains = _remains(kernel, engine, patience, before=remains)
-    for moment in SLOW_MOMENTS:
-        if remains:
+class _Removal(threading.Thread):
+    """From one engine, until nothing more can have been on its way."""
+
+    def __init__(self, kernel: str, engine: Candidate) -> None:
+        super().__init__(daemon=True)
+        self._kernel, self._engine = kernel, engine
+        self.remains = False  # whether the engine, when it last answered, had some left
+
+    def run(self) -> None:
+        begin = time.monotonic()
+        for moment in (*MOMENTS, *SLOW_MOMENTS):
+            is_late = moment > LIMIT
+            if is_late and not self.remains:
+                return
+            if not is_late and time.monotonic() - begin > LIMIT:
+                continue
             time.sleep(max(0, begin + moment - time.monotonic()))
-            remains = _remains(kernel, engine, SLOW_PATIENCE, before=remains)
+            with suppress(Exception):  # whatever it was, nobody else would try again
+                self._try(SLOW_PATIENCE if is_late else PATIENCE)
 
-
-def _remains(kernel: str, engine: Candidate, patience: float, *, before: bool) -> bool:
-    """Removes what it can; whether the engine, when it last answered, had more than that."""
-    try:
-        with open_candidate(engine, timeout=patience) as connection:
-            found = connection.list_containers(labels={KERNEL: kernel}, all=True)
+    def _try(self, patience: float) -> None:
+        with open_candidate(self._engine, timeout=patience) as connection:
+            found = connection.list_containers(labels={KERNEL: self._kernel}, all=True)
             ours = [container["Id"] for container in found if KEEP not in container["Labels"]]
-            before = bool(ours)
+            self.remains = bool(ours)
             _remove(connection, ours)
-    except Exception:  # noqa: BLE001 - whatever it was, nobody else would try again
-        return before
-    return False
+            self.remains = False
 
 
 def _remove(connection: Connection, containers: list[str]) -> None:

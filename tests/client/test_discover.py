@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -12,10 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from proxy import Proxy
 from support import patience
 
 from ipycontainers import errors
-from ipycontainers.client import Attempt, Candidate, Tls, candidates, connect
+from ipycontainers.client import (
+    Attempt,
+    Candidate,
+    Connection,
+    Tls,
+    candidates,
+    connect,
+    open_candidate,
+)
 from ipycontainers.client.discover import usual
 
 
@@ -250,6 +260,17 @@ def test_silence_is_reported_within_some_seconds(socket_engine: Callable[..., st
     start = time.monotonic()
     assert type(failure(address)) is errors.EngineSilent
     assert 2.5 < time.monotonic() - start < 4 * patience()
+
+
+def test_an_engine_that_answers_and_is_slow_to_tell_its_version(engine: Connection) -> None:
+    """As Podman is: it asks other programs, and a ping at once."""
+    path = engine.candidate.address.removeprefix("unix://")
+    slow = Proxy(socket.AF_UNIX, path, held=b"GET /version", seconds=4)
+    with (
+        contextlib.closing(slow),
+        open_candidate(Candidate("test", slow.address, True)) as opened,
+    ):
+        assert opened.version()["ApiVersion"] == engine.version()["ApiVersion"]
 
 
 def test_something_that_is_no_engine(
