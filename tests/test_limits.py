@@ -37,11 +37,11 @@ def test_leaves_a_thread():
 
 
 def limited(folder: Path, tests: str) -> tuple[int, str]:
-    """What a pytest of its own returns and says, where each test may take a second."""
+    """What a pytest of its own returns and says, where each test may take two seconds."""
     (folder / "test_one.py").write_text(tests)
     words = (sys.executable, "-m", "pytest", "-p", "limits", "-p", "no:cacheprovider")
     done = subprocess.run(
-        [*words, "--timeout", "1", "--rootdir", folder, "-c", "/dev/null", folder / "test_one.py"],
+        [*words, "--timeout", "2", "--rootdir", folder, "-c", "/dev/null", folder / "test_one.py"],
         cwd=REPOSITORY / "tests", text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         timeout=60, check=False,
     )  # fmt: skip
@@ -59,4 +59,4 @@ def test_a_thread_that_is_left_does_not_hold_the_run(tmp_path: Path) -> None:
     code, said = limited(tmp_path, THREAD)
     assert code == 1, said
     assert "1 passed" in said
-    assert "Timeout (0:00:01)" in said
+    assert "Timeout (0:00:02)" in said

@@ -146,8 +146,13 @@ def look(record: Record, path: str, image_root: Path) -> Status:
     says it.
     """
     with _entry(record, path) as (folder, name, real):
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        target = os.readlink(name, dir_fd=folder) if stat.S_ISLNK(found.st_mode) else ""
+        # By a handle: a program may make it something else between two looks at its name.
+        handle = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            found = os.fstat(handle)
+            target = os.readlink("", dir_fd=handle) if stat.S_ISLNK(found.st_mode) else ""
+        finally:
+            os.close(handle)
     if target:
         target = _end_of(record, posixpath.join("/", posixpath.dirname(real), target))
     owner = ownership.Owners.of_container(bundle(record), image_root)(real)

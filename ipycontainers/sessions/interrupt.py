@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ipycontainers.streams import Frame
 
 START_SECONDS = 2.0
-SECONDS = 1.0  # within which it answers, or the interrupt goes on without it
+SECONDS = 3.0  # within which it answers, or the interrupt goes on without it
 
 
 class Warden:

@@ -38,9 +38,11 @@ if TYPE_CHECKING:
 
 OPEN_SECONDS = 30.0
 SWITCH_SECONDS = 5.0
-GRACE = 1.0  # from an interrupt to SIGKILL
-PATIENCE = 1.6  # from an interrupt to the end of the shell itself
-STEPS = (("INT", GRACE), ("KILL", PATIENCE), ("SHELL", PATIENCE + 5.0))
+# From each signal to the next, in seconds that the shell has; the last ends the shell as well.
+STEPS = (("INT", 1.0), ("KILL", 0.6), ("SHELL", 5.0))
+# Seconds of a step in which it is the warden that is waited for: under PRoot on a busy machine one
+# look at all processes takes one, and a shell that had no time to answer would lose its state.
+MOST_OF_WARDEN = 4.0
 PAUSE = 0.1
 SMALL = 1 << 16  # what a socket takes at once
 FRESH = "a new one has begun, without its variables and functions, with the same files"
@@ -273,11 +275,10 @@ class ShellInterpreter:
         with Warden(self._connection, self._container_id, self._warden) as warden:
             with contextlib.suppress(KeyboardInterrupt):
                 warden.wait()
-            begun = time.monotonic()
-            for signal, until in STEPS:
+            for signal, seconds in STEPS:
                 # A further interrupt goes on to the next step.
                 with contextlib.suppress(KeyboardInterrupt):
-                    if self._yields(warden, signal, elders, begun + until):
+                    if self._yields(warden, signal, elders, seconds):
                         return
         with contextlib.suppress(errors.ContainerError):
             self._connection.kill(self._container_id)
@@ -288,12 +289,19 @@ class ShellInterpreter:
         text = posix.ASK_WARDEN if traced else posix.WARDEN
         return (self.program[0], "-c", text, "warden", self._keeper)
 
-    def _yields(self, warden: Warden, signal: str, elders: Sequence[str], until: float) -> bool:
-        """Whether nothing of the cell is left at ``until``, and the shell waits for the next."""
+    def _yields(self, warden: Warden, signal: str, elders: Sequence[str], seconds: float) -> bool:
+        """Whether nothing of the cell is left, and the shell waits for the next, after ``seconds``
+        besides those that the warden took."""
+        until = time.monotonic() + seconds
+        latest = until + MOST_OF_WARDEN
 
         def tell(signal: str) -> int | None:
+            nonlocal until
+            asked = time.monotonic()
             # The shell may be another one meanwhile.
-            return warden.tell(signal, (self._shell, self._keeper, self._own, *elders))
+            left = warden.tell(signal, (self._shell, self._keeper, self._own, *elders))
+            until = min(until + time.monotonic() - asked, latest)
+            return left
 
         tell(signal)
         pause = PAUSE
