@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from .connection import Connection
     from .discover import Attempt, Candidate, Tls
 
-PATIENCE = 2.0
-PING_PATIENCE = 1.0  # whether it is alive; what does not answer is silent after three seconds
+PATIENCE = 3.0
+PING_PATIENCE = 0.8  # whether it is alive; what does not answer is silent after less than four
 # For the version of an engine that is: Podman has programs run for it, a second for an answer.
 BUSY_PATIENCE = 20.0
 SSH_PATIENCE = 20.0  # a handshake with a far host, and the start of docker there

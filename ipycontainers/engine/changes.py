@@ -66,15 +66,24 @@ def of_copy(root: Path, image: Path, own: Iterable[str]) -> Changes:
 
 
 def _walk(top: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Paths from /, as they are below ``top``, which itself is left out."""
+    """Paths from /, as they are below ``top``, which itself is left out. A program that runs may
+    take any away meanwhile: it is none then."""
     for folder, folders, names in os.walk(top):
         for name in (*folders, *names):
             full = os.path.join(folder, name)  # noqa: PTH118  # strings: thousands of them
-            yield full[len(str(top)) :], os.lstat(full)
+            try:
+                found = os.lstat(full)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            yield full[len(str(top)) :], found
 
 
-def _target(top: Path, path: str) -> str:
-    return os.readlink(top / path[1:])  # noqa: PTH115  # as it is written
+def _target(top: Path, path: str) -> str | None:
+    """None of what is no link any more."""
+    try:
+        return os.readlink(top / path[1:])  # noqa: PTH115  # as it is written
+    except OSError:
+        return None
 
 
 def _differs(here: os.stat_result, before: os.stat_result) -> bool:

@@ -270,7 +270,8 @@ class ShellInterpreter:
     # Interrupts
 
     def _interrupt(self) -> None:
-        """End the processes of the cell, within 3 s: SIGINT, SIGKILL, then the shell as well."""
+        """End the processes of the cell, within 3 s where the warden answers at once: SIGINT,
+        SIGKILL, then the shell as well."""
         elders = self._elders  # before the marks to come tell of what the cell has left
         with Warden(self._connection, self._container_id, self._warden) as warden:
             with contextlib.suppress(KeyboardInterrupt):

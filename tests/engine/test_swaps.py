@@ -128,3 +128,15 @@ def test_a_working_directory_is_inside(docker: Any, outside: Path) -> None:
         code, said = container.exec_run(["touch", f"new{number}"], workdir="/w")
         assert code in (0, 1, 126), said  # 1: the folder was removed beneath it
         assert untouched(outside)
+
+
+def test_what_goes_while_it_is_looked_at_is_no_change(docker: Any) -> None:
+    script = (
+        "cd /tmp; while :; do i=0; "
+        "while [ $i -lt 60 ]; do echo >f$i; ln -s x l$i; i=$((i+1)); done; "
+        "rm -rf f* l*; mkdir l1 l2; rm -rf l1 l2; done"
+    )
+    container = docker.containers.run(IMAGE, ["sh", "-c", f"echo >/stays; {script}"], detach=True)
+    assert wait_for(lambda: {"Path": "/stays", "Kind": 1} in container.diff())
+    for _ in range(ROUNDS):
+        assert {"Path": "/stays", "Kind": 1} in container.diff()
